@@ -25,6 +25,15 @@ module "bastion" {
   depends_on = [aws_efs_mount_target.config, aws_efs_mount_target.certs]
 }
 
+# The public address if there is one, else the private one, which is of use in the VPC.
+resource "aws_route53_record" "bastion" {
+  zone_id = aws_route53_zone.this.zone_id
+  name    = "bastion.${var.domain}"
+  type    = "A"
+  ttl     = 60
+  records = [local.ssh ? module.bastion.public_ip : module.bastion.private_ip]
+}
+
 resource "aws_security_group" "bastion" {
   name        = "gromit-bastion"
   description = "bastion"

@@ -39,5 +39,6 @@ resource "aws_ssm_parameter" "platform" {
     execution_role_arn = local.platform.execution_role_arn
     registry           = local.platform.registry
     region             = local.platform.region
+    mongo              = local.platform.mongo
   })
 }

@@ -17,3 +17,20 @@ module "mongo" {
     zone      = "${var.region}${each.value.zone}"
   }
 }
+
+locals {
+  # The host that environments use, if there is one.
+  mongo_host = one([for name, host in var.mongo : name if host.environments || length(var.mongo) == 1])
+  mongo_name = "mongo.${var.domain}"
+}
+
+# The name that config templates and hooks use. It stays when environments move to another host.
+resource "aws_route53_record" "mongo" {
+  for_each = toset([for name in local.mongo_host[*] : name if name != "mongo"]) # a host of that name has this record itself
+
+  zone_id = aws_route53_zone.this.zone_id
+  name    = local.mongo_name
+  type    = "CNAME"
+  ttl     = 60
+  records = [module.mongo[each.key].address]
+}

@@ -8,6 +8,11 @@ output "bastion_id" {
   value       = module.bastion.id
 }
 
+output "bastion_name" {
+  description = "DNS name of the bastion, for ssh if ranges are listed."
+  value       = aws_route53_record.bastion.name
+}
+
 output "mongo_addresses" {
   description = "Mongo host to its DNS name, for clients in the VPC."
   value       = { for name, host in module.mongo : name => host.address }

@@ -102,7 +102,7 @@ variable "bastion" {
 }
 
 variable "mongo" {
-  description = "Mongo hosts by name, each with the letter of its availability zone, for example `{ mongo-0 = { zone = \"a\" } }`."
+  description = "Mongo hosts by name, each with the letter of its availability zone, for example `{ mongo-0 = { zone = \"a\" } }`. If there are several, mark the one that environments use with `environments = true`."
   nullable    = false
   default     = { mongo-0 = { zone = "a" } }
 
@@ -111,11 +111,28 @@ variable "mongo" {
     instance_type = optional(string, "t4g.small")
     volume_gib    = optional(number, 50)
     server        = optional(string, "public.ecr.aws/docker/library/mongo:7.0")
+    environments  = optional(bool, false)
   }))
 
   validation {
     condition     = alltrue([for name in keys(var.mongo) : can(regex("^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", name))])
     error_message = "Each host must be named by a lower-case DNS label of at most 40 characters."
+  }
+
+  validation {
+    condition     = length(var.mongo) < 2 || length([for host in values(var.mongo) : host if host.environments]) == 1
+    error_message = "Exactly one of several hosts must be the one that environments use: give it `environments = true`."
+  }
+
+  # `mongo.<domain>` is the name of the host that environments use.
+  validation {
+    condition     = length(var.mongo) < 2 || !contains(keys(var.mongo), "mongo") || try(var.mongo["mongo"].environments, false)
+    error_message = "A host named `mongo` must be the one that environments use."
+  }
+
+  validation {
+    condition     = length(setintersection(keys(var.mongo), ["bastion", "gateway", "serve"])) == 0
+    error_message = "No host can be named `bastion`, `gateway` or `serve`: these names have other records."
   }
 }
 

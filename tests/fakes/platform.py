@@ -13,6 +13,7 @@ PLATFORM = Platform(
     execution_role_arn="arn:aws:iam::123456789012:role/devenv-execution",
     registry="123456789012.dkr.ecr.eu-central-1.amazonaws.com",
     region="eu-central-1",
+    mongo="mongo.dev.example.com:27017",
 )
 """Platform for tests; use `dataclasses.replace` for another one."""
 

@@ -24,6 +24,8 @@ GROUND = tuple(
         "module.network",
         "module.bastion",
         "module.mongo",
+        "aws_route53_record.bastion",
+        "aws_route53_record.mongo",
         "aws_ssm_parameter.platform",
         "aws_efs_mount_target.config",
         "aws_efs_mount_target.certs",

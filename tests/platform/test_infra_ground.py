@@ -115,6 +115,7 @@ def test_gromit_reads_the_platform_as_it_was_made(ground: Ground) -> None:
         execution_role_arn=f"arn:aws:iam::{ACCOUNT}:role/gromit-devenv-execution",
         registry=ground.base["registry"],
         region=REGION,
+        mongo=f"mongo.{DOMAIN}:27017",
     )
 
 
@@ -243,6 +244,61 @@ def test_a_mongo_host_is_found_by_its_name_and_its_data_by_their_tag(ground: Gro
     volume = infra.data_volumes(ground.emulator)["gromit-mongo-0-data"]
     assert infra.tags(volume["Tags"])["backup"] == "mongo"
     assert [a["InstanceId"] for a in volume["Attachments"]] == [host["InstanceId"]]
+
+
+def test_environments_and_people_find_mongo_and_the_bastion_by_names_that_stay(
+    ground: Ground,
+) -> None:
+    records = infra.records(ground.emulator, DOMAIN)
+    assert records[f"mongo.{DOMAIN}", "CNAME"] == [f"mongo-0.{DOMAIN}"]
+    bastion = infra.instances(ground.emulator)["gromit-bastion"]
+    assert records[f"bastion.{DOMAIN}", "A"] == [bastion["PublicIpAddress"]]
+    assert ground.root.output("bastion_name") == f"bastion.{DOMAIN}"
+
+
+SECOND = '"mongo-1":{"zone":"b"'
+HOSTS = {
+    "the only host": ('{"db":{"zone":"a"}}', "db"),
+    "the marked one of two": (
+        f'{{"mongo-0":{{"zone":"a"}},{SECOND},"environments":true}}}}',
+        "mongo-1",
+    ),
+}
+
+
+@pytest.mark.parametrize(("hosts", "name"), HOSTS.values(), ids=HOSTS)
+def test_the_name_of_mongo_leads_to_the_host_that_environments_use(
+    ground: Ground, hosts: str, name: str
+) -> None:
+    plan = ground.root.plan(infra.VALUES, *infra.GROUND, f"-var=mongo={hosts}", "-refresh=false")
+    made = plan.document["planned_values"]["root_module"]["resources"]
+    records = [r["index"] for r in made if r["address"].startswith("aws_route53_record.mongo")]
+    assert records == [name]
+
+
+def test_without_a_mongo_host_there_is_no_name_and_the_platform_says_so(ground: Ground) -> None:
+    plan = ground.root.plan(infra.VALUES, *infra.GROUND, "-var=mongo={}", "-refresh=false")
+    changed = {r["address"]: r["change"] for r in plan.document["resource_changes"]}
+    assert changed['aws_route53_record.mongo["mongo-0"]']["actions"] == ["delete"]
+    assert json.loads(changed["aws_ssm_parameter.platform"]["after"]["value"])["mongo"] == ""
+
+
+WRONG_HOSTS = {
+    "none of two is marked": f'{{"mongo-0":{{"zone":"a"}},{SECOND}}}}}',
+    "both are marked": (
+        '{"a":{"zone":"a","environments":true},"b":{"zone":"b","environments":true}}'
+    ),
+    "one with the name of the record is not marked": (
+        '{"mongo":{"zone":"a"},"b":{"zone":"b","environments":true}}'
+    ),
+    "one has the name of the bastion's record": '{"bastion":{"zone":"a"}}',
+}
+
+
+@pytest.mark.parametrize("hosts", WRONG_HOSTS.values(), ids=WRONG_HOSTS)
+def test_hosts_without_one_clear_name_are_refused(ground: Ground, hosts: str) -> None:
+    with pytest.raises(TerraformError, match=r"that environments use|No host can be named"):
+        ground.root.plan(infra.VALUES, *infra.GROUND, f"-var=mongo={hosts}", "-refresh=false")
 
 
 def test_the_bastion_mounts_both_volumes_encrypted_through_their_access_points(

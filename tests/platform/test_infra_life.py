@@ -73,6 +73,7 @@ def _release_an_image(root: Root, emulator: Emulator) -> None:
     assert root.plan(infra.VALUES).actions == {
         **dict.fromkeys(REPLACED, ("delete", "create")),
         RECORD: ("update",),
+        "aws_route53_record.bastion": ("update",),
     }
     root.apply(Root.PLAN)
     new, now = infra.instances(emulator), _data(emulator)

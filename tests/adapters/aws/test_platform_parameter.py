@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import boto3
 import pytest
@@ -16,13 +16,20 @@ from gromit.errors import ConfigError, Denied
 from tests.fakes.platform import PLATFORM
 
 FIELDS: Mapping[str, object] = asdict(PLATFORM)
+REQUIRED = sorted(FIELDS.keys() - {"mongo"})
 
 
 def test_fields_that_are_not_known_are_left_alone() -> None:
     assert parse_platform(json.dumps({**FIELDS, "added_later": 1}), "/p") == PLATFORM
 
 
-@given(st.sets(st.sampled_from(sorted(FIELDS)), min_size=1))
+@pytest.mark.parametrize("fields", [{"mongo": ""}, {}])
+def test_a_platform_without_mongo_is_one(fields: dict[str, object]) -> None:
+    required = {name: FIELDS[name] for name in REQUIRED}
+    assert parse_platform(json.dumps({**required, **fields}), "/p") == replace(PLATFORM, mongo="")
+
+
+@given(st.sets(st.sampled_from(REQUIRED), min_size=1))
 def test_every_missing_field_is_named(missing: set[str]) -> None:
     with pytest.raises(ConfigError, match="parameter /p is not a platform") as caught:
         parse_platform(json.dumps({k: v for k, v in FIELDS.items() if k not in missing}), "/p")
@@ -36,6 +43,10 @@ def test_every_missing_field_is_named(missing: set[str]) -> None:
         ({"public_subnets": "subnet-1"}, "public_subnets: input should be a valid array"),
         ({"public_subnets": []}, "public_subnets empty"),
         ({"registry": "", "region": ""}, "registry, region empty"),
+        ({"mongo": 7}, "mongo: input should be a valid string"),
+        ({"mongo": "mongo.dev.example.com"}, "mongo: must be a host and a port"),
+        ({"mongo": "mongodb://mongo.dev.example.com:27017"}, "mongo: must be a host and a port"),
+        ({"mongo": "user:word@mongo.dev.example.com:27017"}, "mongo: must be a host and a port"),
     ],
 )
 def test_a_wrong_field_is_named(change: dict[str, object], message: str) -> None:

@@ -65,6 +65,7 @@ def test_every_component_with_a_config_folder_is_rendered_even_without_templates
     ("text", "why"),
     [
         ("\n\n{{ peers.mongo }}", "line 3: 'dict object' has no attribute 'mongo'"),
+        ("\n{{ platform.mango }}", "line 2: 'dict object' has no attribute 'mango'"),
         ("{{ nothing }}", "line 1: 'nothing' is undefined"),
         ("{% if %}", "line 1: "),
         ("\n{{ 1 / 0 }}", "line 2: ZeroDivisionError"),
@@ -86,6 +87,25 @@ def test_a_template_that_cannot_be_rendered_is_named_with_its_line(text: str, wh
 def test_a_template_that_needs_a_domain_says_so_where_none_is_set() -> None:
     with pytest.raises(ConfigError, match="'domain' is undefined"):
         _rendered("{{ domain }}", domain=None)
+
+
+def test_a_template_sees_where_its_component_finds_its_config_and_where_mongo_is() -> None:
+    text = "{{ config_path }} {{ platform.mongo }}"
+    assert _rendered(text) == "/conf mongo.dev.example.com:27017"
+
+
+def test_a_template_that_needs_mongo_fails_with_the_remedy_where_the_platform_has_none() -> None:
+    def rendered(text: str) -> str:
+        catalogue = _catalogue(text)
+        variables = _variables(catalogue)
+        without = replace(variables, platform=replace(variables.platform, mongo=""))
+        return render_files(catalogue, without)["tyk"]["tyk.conf"]
+
+    assert rendered("{{ platform.mongo is defined }} {{ platform.region }}") == "False eu-central-1"
+    with pytest.raises(
+        ConfigError, match=r"tyk\.conf of component tyk, line 2: the platform has no"
+    ):
+        rendered("\nmongodb://{{ platform.mongo }}/x")
 
 
 def test_shipped_configs_are_json_for_every_selection_of_repositories_and_without_domain() -> None:

@@ -1,6 +1,7 @@
 """The platform's ids from one SSM parameter: a JSON object that terraform/infra writes."""
 
-from dataclasses import fields
+import re
+from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 _HINT = "terraform/infra writes it; cluster.platform names it"
 _PARSER = TypeAdapter(Platform)
+_REQUIRED = [f.name for f in fields(Platform) if f.default is MISSING]
+_SERVER = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?:[1-9][0-9]{0,4}")
 
 
 class PlatformParameter:
@@ -44,8 +47,14 @@ def parse_platform(text: str, name: str) -> Platform:
     except ValidationError as error:
         faults = "; ".join(f"{f.path or 'the text'}: {f.reason}" for f in invalid_fields(error))
         raise ConfigError(f"parameter {name} is not a platform: {faults}", hint=_HINT) from None
-    if empty := [f.name for f in fields(platform) if not getattr(platform, f.name)]:
+    if empty := [field for field in _REQUIRED if not getattr(platform, field)]:
         raise ConfigError(
             f"parameter {name} is not a platform: {', '.join(empty)} empty", hint=_HINT
+        )
+    if platform.mongo and not _SERVER.fullmatch(platform.mongo):
+        raise ConfigError(
+            f"parameter {name} is not a platform: mongo: must be a host and a port,"
+            " like mongo.dev.example.com:27017",
+            hint=_HINT,
         )
     return platform

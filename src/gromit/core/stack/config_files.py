@@ -7,7 +7,7 @@ randomness), because a changed hash of a config folder starts a rollout of its c
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
@@ -28,7 +28,15 @@ NO_FILE = "not a file"
 """Replaces the hash of a link, folder or device in the place of a file; equal to no hash."""
 
 _TEMPLATE = "<template>"
-_HINT = "templates know env, domain, peers, versions and platform (docs/reference/catalogue.md)"
+_HINT = (
+    "templates know env, domain, peers, versions, platform and config_path"
+    " (docs/reference/catalogue.md)"
+)
+
+_NO_MONGO = (
+    "the platform has no Mongo server: name a host in the variable `mongo` of terraform/infra,"
+    " and apply terraform/infra"
+)
 
 
 def _sandbox() -> ImmutableSandboxedEnvironment:
@@ -100,6 +108,7 @@ def sample_variables(catalogue: Catalogue) -> TemplateVariables:
         execution_role_arn="arn:aws:iam::123456789012:role/sample",
         registry="123456789012.dkr.ecr.eu-central-1.amazonaws.com",
         region="eu-central-1",
+        mongo="mongo.dev.example.com:27017",
     )
     return TemplateVariables(
         env="sample",
@@ -180,7 +189,8 @@ def _render(component: Component, file: str, variables: TemplateVariables) -> st
         "env": variables.env,
         "peers": variables.peers,
         "versions": variables.versions,
-        "platform": variables.platform,
+        "platform": _platform_values(variables.platform),
+        "config_path": component.config_path,
     }
     # An undefined domain fails with its name; None would be rendered as text.
     if variables.domain is not None:
@@ -198,6 +208,12 @@ def _render(component: Component, file: str, variables: TemplateVariables) -> st
         reason = f"{type(error).__name__}: {error}"
         raise _broken(component.name, file, _line(error), reason) from error
     return text
+
+
+def _platform_values(platform: Platform) -> Mapping[str, object]:
+    """Platform for templates. Without Mongo, a template that uses it fails with the reason."""
+    known: dict[str, object] = {f.name: getattr(platform, f.name) for f in fields(platform)}
+    return known if platform.mongo else known | {"mongo": StrictUndefined(hint=_NO_MONGO)}
 
 
 def _line(error: Exception) -> int:

@@ -21,6 +21,8 @@ class Platform:
     registry: str
     """Host of the container registry, `<account>.dkr.ecr.<region>.amazonaws.com`."""
     region: str
+    mongo: str = ""
+    """`host:port` of the Mongo server that environments share; empty without one."""
 
 
 def placeholder_platform(region: str) -> Platform:

@@ -35,6 +35,9 @@ _PORTS = range(20000, 32768)
 So no outgoing connection can take a port between the check and its use.
 """
 
+_MONGO_OFFSET = 27
+"""Distance of the Mongo server's address from the end of the VPC."""
+
 _DRAWS = 100
 """Number of ports to try before giving up."""
 
@@ -45,6 +48,11 @@ class Ranges:
 
     vpc: ipaddress.IPv4Network
     public: ipaddress.IPv4Network
+
+    @property
+    def mongo(self) -> str:
+        """Address of the Mongo server, in a part of the VPC that no subnet uses."""
+        return str(self.vpc.broadcast_address - _MONGO_OFFSET)
 
 
 class RangeReservation:

@@ -25,6 +25,9 @@ NAMESPACE = "internal"
 BUCKET = "terraform-state-dev"
 PARAMETER = "/gromit/platform"
 ROLE = "gromit-devenv-execution"
+MONGO = "mongo"
+"""Name of the Mongo server in the zone, as `terraform/infra` makes it."""
+MONGO_PORT = 27017
 _MEDIA_TYPE = "application/vnd.oci.image.manifest.v1+json"
 _CLIENT = Config(
     retries={"mode": "standard", "max_attempts": 3}, connect_timeout=5, read_timeout=30
@@ -82,6 +85,7 @@ def make_platform(
             execution_role_arn=_role(account),
             registry=f"{account_id}.dkr.ecr.{account.region}.amazonaws.com",
             region=account.region,
+            mongo=f"{MONGO}.{domain}:{MONGO_PORT}",
         )
         repositories = {c.repository for c in catalogue.components.values() if c.repository}
         for repository in sorted(repositories):
@@ -91,7 +95,9 @@ def make_platform(
         account.client("ssm").put_parameter(
             Name=PARAMETER, Value=text, Type="String", Overwrite=True
         )
-        return PlatformIds(platform, _zone(account, domain), account_id)
+        zone_id = _zone(account, domain)
+        _record(account, zone_id, f"{MONGO}.{domain}", ranges.mongo)
+        return PlatformIds(platform, zone_id, account_id)
 
 
 def push_image(account: EmulatedAccount, repository: str, tags: Sequence[str]) -> str:
@@ -212,6 +218,15 @@ def _zone(account: EmulatedAccount, domain: str) -> str:
         route53.create_hosted_zone(Name=domain, CallerReference=domain)
         found = _named(route53.list_hosted_zones()["HostedZones"], f"{domain}.")
     return str(found[0]["Id"]).rsplit("/", 1)[-1]
+
+
+def _record(account: EmulatedAccount, zone_id: str, name: str, address: str) -> None:
+    """Write an address record, in place of an older one."""
+    record = {"Name": name, "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": address}]}
+    account.client("route53").change_resource_record_sets(
+        HostedZoneId=zone_id,
+        ChangeBatch={"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}]},
+    )
 
 
 def _named(things: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ variable "platform" {
     execution_role_arn = string
     registry           = string
     region             = string
+    mongo              = optional(string, "")
   })
 
   validation {

@@ -10,6 +10,7 @@ locals {
       environment = concat(local.container.environment, [
         { name = "GROMIT_ENVIRONMENT", value = var.env },
         { name = "GROMIT_HOOK", value = kind },
+        { name = "GROMIT_MONGO", value = var.platform.mongo },
       ])
     })
   }

@@ -55,6 +55,7 @@ variable "platform" {
     file_system_id     = string
     execution_role_arn = string
     region             = string
+    mongo              = optional(string, "")
   })
 
   validation {

@@ -1,0 +1,139 @@
+"""Config files of the shipped catalogue: their names, hosts, databases and paths."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+import pytest
+
+from gromit.adapters.catalogue.file import load_catalogue
+from gromit.core.stack.catalogue import Catalogue
+from gromit.core.stack.config_files import internal_names, render_files, sample_variables
+from gromit.core.stack.hooks import HookKind
+
+ENV, DOMAIN = "app-test", "dev.example.test"
+MONGO_HOST = "mongo.dev.example.test"
+MONGO = f"{MONGO_HOST}:27017"
+WHOLE = load_catalogue()
+SELECTIONS = [
+    WHOLE.select(chosen)
+    for count in range(len(WHOLE.repositories) + 1)
+    for chosen in combinations(sorted(WHOLE.repositories), count)
+]
+HOST_KEYS = re.compile(r"(^|_)(host|hostname)$", re.IGNORECASE)
+URL = re.compile(r"[a-z]+://([^/:]+)")
+
+
+def _configs(catalogue: Catalogue) -> Mapping[str, Any]:
+    """Return the parsed config files of one environment, by `component/file`."""
+    sample = sample_variables(catalogue)
+    variables = replace(
+        sample,
+        env=ENV,
+        domain=DOMAIN,
+        peers=internal_names(catalogue, ENV),
+        platform=replace(sample.platform, mongo=MONGO),
+    )
+    return {
+        f"{component}/{file}": json.loads(text)
+        for component, files in render_files(catalogue, variables).items()
+        for file, text in files.items()
+    }
+
+
+def _hosts(value: object, key: str = "") -> Iterator[str]:
+    """Yield each host name in a config: of URLs, of keys for hosts, and keys of `Hosts`."""
+    if isinstance(value, dict):
+        if key == "Hosts":
+            yield from value
+        for name, inner in value.items():
+            yield from _hosts(inner, name)
+    elif isinstance(value, str):
+        if found := URL.match(value):
+            yield found[1]
+        elif HOST_KEYS.search(key):
+            yield value.split(":")[0]
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, str):
+        yield value
+
+
+def test_every_host_is_a_peer_or_a_name_of_the_platform_for_every_selection() -> None:
+    for catalogue in SELECTIONS:
+        peers = internal_names(catalogue, ENV)
+        known = {
+            *peers.values(),
+            *(f"{name}.{ENV}.{DOMAIN}" for name in peers if catalogue.components[name].public),
+            MONGO_HOST,
+        }
+        for file, config in _configs(catalogue).items():
+            assert set(_hosts(config)) <= known, file
+
+
+def test_the_search_for_hosts_finds_those_of_all_programs() -> None:
+    found = {file: set(_hosts(config)) for file, config in _configs(WHOLE).items()}
+    redis, mongo = f"redis.{ENV}.internal", MONGO_HOST
+    tyk, dashboard = f"tyk.{ENV}.internal", f"tyk-analytics.{ENV}.internal"
+    broker = f"tyk-identity-broker.{ENV}.internal"
+    public = {f"tyk.{ENV}.{DOMAIN}", f"tyk-analytics.{ENV}.{DOMAIN}"}
+    assert found == {
+        "tyk/tyk.conf": {redis, dashboard},
+        "tyk/policies.json": set(),
+        "tyk-analytics/tyk-analytics.conf": {redis, mongo, tyk, broker, *public},
+        "tyk-pump/tyk-pump.conf": {redis, mongo},
+        "tyk-sink/tyk_sink.conf": {redis, mongo},
+        "tyk-identity-broker/tib.conf": {redis, tyk, dashboard},
+        "tyk-identity-broker/profiles.json": set(),
+    }
+
+
+def test_files_have_the_names_of_gromit_v1_so_that_edited_ones_stay_in_use() -> None:
+    kept = {
+        "tyk": "tyk.conf",
+        "tyk-analytics": "tyk-analytics.conf",
+        "tyk-pump": "tyk-pump.conf",
+    }
+    for name, file in kept.items():
+        component = WHOLE.components[name]
+        assert file in component.templates
+        assert component.command == (f"--conf=/conf/{file}",)
+        assert component.config_path == "/conf"
+
+
+def test_all_programs_use_the_database_of_gromit_v1_and_the_hook_drops_it() -> None:
+    urls = {
+        text
+        for config in _configs(WHOLE).values()
+        for text in _texts(config)
+        if text.startswith("mongodb:")
+    }
+    assert urls == {f"mongodb://{MONGO}/tyk_analytics-{ENV}"}
+    hooks = WHOLE.hooks(HookKind.ON_REAP)
+    assert set(hooks) == {"tyk-analytics", "tyk-pump", "tyk-sink"}
+    for hook in hooks.values():
+        assert '"mongodb://$GROMIT_MONGO/tyk_analytics-$GROMIT_ENVIRONMENT"' in hook.command[-1]
+
+
+@pytest.mark.parametrize("chosen", [["tyk"], ["tyk", "tyk-pump"]])
+def test_a_gateway_without_a_dashboard_reads_apis_and_policies_of_its_own_folder(
+    chosen: list[str],
+) -> None:
+    config = _configs(WHOLE.select(chosen))["tyk/tyk.conf"]
+    assert not config["use_db_app_configs"]
+    assert config["app_path"] == "/conf/apps", "the image has keyless samples in its own folder"
+    assert config["policies"] == {"policy_record_name": "/conf/policies.json"}
+
+
+def test_no_config_has_a_key_that_its_program_does_not_know_or_has_retired() -> None:
+    configs = _configs(WHOLE)
+    assert "log_level" not in configs["tyk-analytics/tyk-analytics.conf"]
+    assert WHOLE.components["tyk-analytics"].environment == {"TYK_LOGLEVEL": "info"}
+    assert "healthcheck_port" not in configs["tyk-sink/tyk_sink.conf"]
