@@ -50,6 +50,14 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 The help is here so that `gromit --help` imports no command.
 """
 
+V1_COMMANDS: Mapping[str, tuple[str, str]] = {
+    **dict.fromkeys(("run", "create", "update"), ("sow", "sow")),
+    **dict.fromkeys(("del", "delete", "rm", "remove"), ("reap", "reap")),
+    "help": ("v1_commands", "help_"),
+    "version": ("v1_commands", "version"),
+}
+"""Module and name of each command of gromit v1 that no help lists, by its word."""
+
 EXIT_CODES: Mapping[type[GromitError], int] = {
     ConfigError: 2,
     InvalidInput: 2,
@@ -58,6 +66,8 @@ EXIT_CODES: Mapping[type[GromitError], int] = {
 }
 FAILED, BUG, PARTLY, INTERRUPTED = 1, 3, 4, 130
 _NEWLINE = "\n"
+_V1_LEVELS = {"fatal": "error", "panic": "error", "disabled": "error"}
+"""Log levels that only gromit v1 has, each with the nearest one."""
 
 
 @dataclass
@@ -131,6 +141,38 @@ def _set(ctx: click.Context, param: click.Parameter, pairs: tuple[str, ...]) -> 
         ctx.ensure_object(CliContext).flags[key] = value
 
 
+def _v1_setting(path: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    """Return the callback of an option of gromit v1 that sets a setting."""
+
+    def callback(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+        text = (value or "").removeprefix("=").lower()
+        if text:
+            ctx.ensure_object(CliContext).flags[path] = _V1_LEVELS.get(text, text)
+
+    return callback
+
+
+def v1_log_options() -> list[click.Parameter]:
+    """Return `-l` and `-t` of gromit v1. No help shows them."""
+    return [
+        click.Option(
+            ["-l", "--loglevel"],
+            hidden=True,
+            expose_value=False,
+            callback=_v1_setting("log.level"),
+            help="Set log.level.",
+        ),
+        click.Option(
+            ["-t", "--textlogs"],
+            hidden=True,
+            expose_value=False,
+            flag_value="text",
+            callback=_v1_setting("log.format"),
+            help="Set log.format=text.",
+        ),
+    ]
+
+
 def _shared_options() -> list[click.Parameter]:
     folder = click.Path(exists=True, dir_okay=False, path_type=Path)
     formats = click.Choice(["table", "json"])
@@ -174,7 +216,7 @@ class Command(click.Command):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.params.extend(_shared_options())
+        self.params.extend([*_shared_options(), *v1_log_options()])
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -194,6 +236,10 @@ class Group(click.Group):
     command_class = Command
     group_class = type
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.extend(v1_log_options())
+
 
 class _Root(Group):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -204,13 +250,15 @@ class _Root(Group):
         return list(COMMANDS)
 
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        if cmd_name in COMMANDS:
+            module, name = COMMANDS[cmd_name][0], cmd_name.replace("-", "_")
+        elif cmd_name in V1_COMMANDS:
+            module, name = V1_COMMANDS[cmd_name]
+        else:
             return None
-        command = getattr(
-            import_module(f"gromit.cli.{COMMANDS[cmd_name][0]}"), cmd_name.replace("-", "_")
-        )
+        command = getattr(import_module(f"gromit.cli.{module}"), name)
         if not isinstance(command, click.Command):
-            raise TypeError(f"gromit.cli.{COMMANDS[cmd_name][0]} has no command {cmd_name}")
+            raise TypeError(f"gromit.cli.{module} has no command {cmd_name}")
         return command
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -27,20 +27,39 @@ _SERVICES = (
 _EVENTS = ("at", "service", "message")
 
 
-@click.group(cls=Group)
-def cluster() -> None:
+_v1_name = click.option(
+    "-c",
+    "--cluster",
+    "name",
+    hidden=True,
+    expose_value=False,
+    callback=lambda ctx, _param, value: _keep_name(ctx, value),
+    help="The cluster, as gromit v1 names it. The pass still compares all records.",
+)
+
+
+@click.group(cls=Group, invoke_without_command=True, no_args_is_help=False)
+@_v1_name
+@click.pass_context
+def cluster(ctx: click.Context) -> None:
     """Clusters of environments: list, show, expose."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_)
 
 
 @cluster.command("expose", cls=LongRunningCommand)
 @click.option("-a", "--all", "every", is_flag=True, help="Process all environments (required).")
 @dns_pass_options
+@_v1_name
 @pass_cli
 def expose(
     run: CliContext, root: Path | None, *, every: bool, watch: bool, dry_run: bool, force: bool
 ) -> int:
     """Keep the public DNS records of running environments: the same as `gromit chitragupta`."""
-    if not every:
+    name = click.get_current_context().meta.get(__name__)
+    if name and not every:
+        clusters(run.settings).detail(name)  # raises `NotFound`
+    elif not every:
         raise InvalidInput(
             "--all is missing", hint="give --all: one pass compares the records of all environments"
         )
@@ -78,6 +97,12 @@ def show_(run: CliContext, name: str) -> None:
     if events:
         click.echo()
         print_rows(events, _EVENTS, run.output)
+
+
+def _keep_name(ctx: click.Context, value: str | None) -> None:
+    name = (value or "").removeprefix("=")
+    if name:
+        ctx.meta[__name__] = name
 
 
 def _state(state: ClusterState) -> dict[str, object]:

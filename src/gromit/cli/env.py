@@ -6,12 +6,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import timedelta
-from typing import IO, TYPE_CHECKING, Any
-from urllib.parse import quote
+from typing import IO, Any
 
 import click
 
-from gromit.cli import FAILED, CliContext, Group, pass_cli
+from gromit.cli import FAILED, CliContext, pass_cli
 from gromit.cli.env_unlock import unlock
 from gromit.cli.env_view import (
     actor,
@@ -22,6 +21,8 @@ from gromit.cli.env_view import (
     suspension_line,
 )
 from gromit.cli.render import print_json, print_line, print_rows
+from gromit.cli.serve_requests import connected_serve, name_in_path
+from gromit.cli.v1_env import EnvGroup
 from gromit.core.environments.failures import classify_failure
 from gromit.core.environments.readiness import (
     describe_names,
@@ -29,14 +30,9 @@ from gromit.core.environments.readiness import (
     required_action,
     unpublished_names,
 )
-from gromit.core.names import parse_ref
 from gromit.core.stack.addresses import NameStatus
 from gromit.core.time import parse_duration
 from gromit.errors import Conflict, InvalidInput, NotFound, Temporary
-
-# The settings and the client of serve are slow to import, and --help does not need them.
-if TYPE_CHECKING:
-    from gromit.web.clients.serve import ServeClient
 
 POLL_S = 5.0
 """Longest pause between two requests, also if no change is announced."""
@@ -53,7 +49,7 @@ _versions_file = click.option(
 )
 
 
-@click.group(cls=Group)
+@click.group(cls=EnvGroup)
 def env() -> None:
     """Environments: list, get, create, change, wait, delete."""
 
@@ -70,7 +66,7 @@ def list_(run: CliContext, phase: str | None, repository: str | None, prefix: st
     query = {
         k: v for k, v in {"phase": phase, "repository": repository, "prefix": prefix}.items() if v
     }
-    found = sorted(_serve(run).pages(**query), key=lambda e: str(e["name"]))
+    found = sorted(connected_serve(run).pages(**query), key=lambda e: str(e["name"]))
     if run.output == "json":
         print_json(found)
     else:
@@ -132,7 +128,7 @@ def set_(run: CliContext, name: str, versions: tuple[str, ...]) -> None:
         raise InvalidInput(
             "a repository is given twice", hint="give one version for each repository"
         )
-    _serve(run).call("PATCH", f"/env/{_in_path(name)}", given)
+    connected_serve(run).call("PATCH", f"/env/{name_in_path(name)}", given)
     show_environment(run, _detail(run, name))
 
 
@@ -142,7 +138,7 @@ def set_(run: CliContext, name: str, versions: tuple[str, ...]) -> None:
 def delete(run: CliContext, name: str) -> None:
     """Delete an environment. A new build, or `env set`, revives it during the grace period."""
     try:
-        _serve(run).call("DELETE", f"/env/{_in_path(name)}")
+        connected_serve(run).call("DELETE", f"/env/{name_in_path(name)}")
     except NotFound:
         # A repeated request, or another one, may have deleted it already. This raises again if
         # the environment never existed.
@@ -234,7 +230,7 @@ def redeploy(run: CliContext, name: str, component: str | None) -> None:
 @pass_cli
 def history(run: CliContext, name: str) -> None:
     """Show the history of an environment, oldest event first."""
-    events = _serve(run).get(f"/v1/environments/{_in_path(name)}/events")["events"]
+    events = connected_serve(run).get(f"/v1/environments/{name_in_path(name)}/events")["events"]
     if run.output == "table":
         events = [{**event, "actor": actor(event)} for event in events]
     print_rows(events, ("at", "kind", "actor", "text"), run.output, empty="no events yet")
@@ -248,7 +244,9 @@ def watch(run: CliContext, name: str) -> None:
     shown: set[str] = set()
     for found in _poll(run, name, None):
         try:
-            events = _serve(run).get(f"/v1/environments/{_in_path(name)}/events")["events"]
+            events = connected_serve(run).get(f"/v1/environments/{name_in_path(name)}/events")[
+                "events"
+            ]
         except Temporary as error:
             print_line(f"{error.message}; trying again", err=True)
             continue  # also if it is gone: its last events are still to be printed
@@ -326,7 +324,7 @@ def _poll(run: CliContext, name: str, seconds: float | None) -> Iterator[Mapping
     with closing(change_feed(run.settings)) as feed:
         while True:
             try:
-                yield _serve(run).get(f"/v1/environments/{_in_path(name)}")
+                yield connected_serve(run).get(f"/v1/environments/{name_in_path(name)}")
             except NotFound:
                 yield {"name": name, "phase": "gone", "error": None}
             except Temporary as error:
@@ -335,17 +333,6 @@ def _poll(run: CliContext, name: str, seconds: float | None) -> Iterator[Mapping
             if left <= 0:
                 return
             feed.wait(left)
-
-
-def _serve(run: CliContext) -> "ServeClient":
-    """Client of serve for all requests of a command. It is closed when the command ends."""
-    from gromit.bootstrap.clients import serve_client  # noqa: PLC0415
-
-    context = click.get_current_context()
-    if __name__ not in context.meta:
-        context.meta[__name__] = context.with_resource(closing(serve_client(run.settings)))
-    client: ServeClient = context.meta[__name__]
-    return client
 
 
 def _describe(found: Mapping[str, Any], names: Mapping[str, NameStatus]) -> str:
@@ -378,19 +365,16 @@ def _report_failure(message: str, hint: str) -> None:
 
 
 def _detail(run: CliContext, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = _serve(run).get(f"/v1/environments/{_in_path(name)}")
+    found: dict[str, Any] = connected_serve(run).get(f"/v1/environments/{name_in_path(name)}")
     return found
 
 
 def _put(run: CliContext, name: str, source: IO[bytes]) -> None:
-    _serve(run).call("PUT", f"/env/{_in_path(name)}", read_versions(source))
+    connected_serve(run).call("PUT", f"/env/{name_in_path(name)}", read_versions(source))
     show_environment(run, _detail(run, name))
 
 
 def _change(run: CliContext, name: str, what: str, body: Mapping[str, Any] | None = None) -> None:
-    show_environment(run, _serve(run).post(f"/v1/environments/{_in_path(name)}/{what}", body or {}))
-
-
-def _in_path(name: str) -> str:
-    """Return the name of an environment, or the leaf of a branch, as one element of a path."""
-    return quote(parse_ref(name).leaf, safe="")
+    show_environment(
+        run, connected_serve(run).post(f"/v1/environments/{name_in_path(name)}/{what}", body or {})
+    )
