@@ -15,6 +15,7 @@ from gromit.bootstrap.sow import sower
 from gromit.bootstrap.terraform import terraform_runner
 from gromit.bootstrap.worker_parts import WorkerParts
 from gromit.config.load import load_settings
+from gromit.services.migration import Decisions
 from tests.fakes.queue import FakeQueue
 from tests.web.serving import Certificates, Emulator, certificates, emulator, serving
 
@@ -56,4 +57,4 @@ def test_sow_clusters_and_the_migration_work_in_it(tmp_path: Path) -> None:
         assert sower(SETTINGS, parts).domain == MEANT
         assert sower(WITHOUT, parts).domain is None
     assert clusters(SETTINGS).domain == MEANT
-    assert migration(SETTINGS).domain == MEANT
+    assert migration(SETTINGS, Decisions()).domain == MEANT

@@ -12,6 +12,7 @@ import pytest
 from gromit.adapters.config_tree.root import MARKER
 from gromit.bootstrap.backends import session
 from gromit.cli import run
+from gromit.core.names import environment_name
 from tests.web.serving import Emulator, emulator
 
 __all__ = ["emulator"]
@@ -51,6 +52,11 @@ class Earlier:
         return self.emulator.client("dynamodb").get_item(
             TableName=self.table, Key={"name": {"S": name}}
         )["Item"]
+
+    def names(self) -> set[str]:
+        """Return the names of all rows."""
+        items = self.emulator.client("dynamodb").scan(TableName=self.table)["Items"]
+        return {item["name"]["S"] for item in items}
 
     def texts(self) -> set[str]:
         """Return the names of the zone's TXT records."""
@@ -97,6 +103,7 @@ def test_a_dry_run_shows_every_step_with_its_reason_and_does_none(
 ) -> None:
     earlier.put("app", state="processed", tyk="sha-1")
     earlier.put("Odd", state="new")
+    earlier.put("release-300", state="deleted", tyk="sha-1")
     earlier.record("tyk.app")
     assert run(["migrate", "-o", "json"]) == 0
     shown = capsys.readouterr()
@@ -107,10 +114,9 @@ def test_a_dry_run_shows_every_step_with_its_reason_and_does_none(
         ("table", earlier.table, "would add expiry"),
         ("table", earlier.table, "would add recovery"),
         ("root", str(earlier.root), "would mark"),
-        *sorted(
-            [("row", "app", "would convert"), ("row", "Odd", "left alone")],
-            key=lambda line: _order(lines, line[1]),
-        ),
+        ("row", "app", "would convert"),
+        ("row", "Odd", "would adopt"),
+        ("row", "release-300", "left alone"),
         ("record", f"_gromit.app.{DOMAIN}", "would write"),
     ]
     assert all(line["why"] for line in lines)
@@ -188,6 +194,29 @@ def test_the_wrong_zone_is_noticed_before_a_record_is_written(
     )
 
 
-def _order(lines: list[dict[str, Any]], name: str) -> int:
-    """Return the position of a row: a scan has no particular order."""
-    return next(n for n, line in enumerate(lines) if line["name"] == name)
+def test_a_decision_about_a_deleted_release_branch_is_carried_out(
+    earlier: Earlier, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("release-300", "release-310", "release-320"):
+        earlier.put(name, state="deleted", tyk="sha-1")
+    assert run(["migrate", "--apply", "--reap", "release-31*", "--keep", "release-320"]) == 0
+    shown = capsys.readouterr()
+    assert "environments that reap destroys after the grace period: 1" in shown.err
+    assert "1 row with a protected name, deleted in gromit v1" in shown.out
+    assert earlier.row("release-300")["state"] == {"S": "deleted"}
+    assert earlier.row("release-310")["want"] == {"S": "gone"}
+    assert earlier.row("release-320")["want"] == {"S": "up"}
+    assert run(["migrate", "--keep", "release-300", "--reap", "release-300"]) == 2
+    assert "give --keep or --reap, not both" in capsys.readouterr().err
+
+
+def test_a_row_is_moved_to_the_name_that_gromit_gives_its_branch(
+    earlier: Earlier, capsys: pytest.CaptureFixture[str]
+) -> None:
+    earlier.put("TT-1234_fix", state="processed", tyk="sha-1")
+    assert run(["migrate", "--apply", "-o", "json"]) == 0
+    (line,) = (line for line in json.loads(capsys.readouterr().out) if line["what"] == "row")
+    assert (line["name"], line["action"]) == ("TT-1234_fix", "adopted")
+    name = environment_name("TT-1234_fix")
+    assert earlier.row(name)["v#tyk"] == {"S": "sha-1"}
+    assert earlier.names() == {name}

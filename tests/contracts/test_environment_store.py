@@ -215,6 +215,50 @@ def test_values_are_read_from_the_row_as_it_was_before_the_write(store: Environm
     )
 
 
+def a_row(number: int) -> RowWrite:
+    return RowWrite(conditions=(NotExists("name"),), sets={"n": number})
+
+
+def test_a_row_is_moved_with_all_that_it_becomes_or_not_at_all(store: EnvironmentStore) -> None:
+    store.write("A", a_row(1))
+    assert store.move("A", (Exists("name"), Equals("n", 1)), "a", a_row(2))
+    assert (store.read("A"), store.read("a")) == (None, {"name": "a", "n": 2})
+
+
+@pytest.mark.parametrize(
+    ("conditions", "target"),
+    [
+        ((Exists("name"), Equals("n", 7)), "free"),
+        ((Exists("name"),), "taken"),
+        ((Exists("name"), NotExists("n")), "free"),
+    ],
+    ids=["changed", "taken", "more"],
+)
+def test_a_row_stays_if_it_changed_or_the_other_name_is_taken(
+    store: EnvironmentStore, conditions: tuple[Condition, ...], target: str
+) -> None:
+    store.write("A", a_row(1))
+    store.write("taken", a_row(3))
+    assert not store.move("A", conditions, target, a_row(2))
+    assert store.read("A") == {"name": "A", "n": 1}
+    assert (store.read("taken"), store.read("free")) == ({"name": "taken", "n": 3}, None)
+
+
+def test_a_row_that_is_not_there_is_not_moved(store: EnvironmentStore) -> None:
+    assert not store.move("A", (Exists("name"),), "a", a_row(2))
+    assert store.read("a") is None
+
+
+def test_null_equals_null(store: EnvironmentStore) -> None:
+    store.write("a", RowWrite(conditions=(NotExists("name"),), sets={"x": None, "y": 1}))
+    assert isinstance(
+        store.write("a", RowWrite(conditions=(Equals("x", None),), sets={"y": 2})), WriteAccepted
+    )
+    assert isinstance(
+        store.write("a", RowWrite(conditions=(Equals("y", None),), sets={"y": 3})), WriteRefused
+    )
+
+
 def test_a_write_that_only_removes_and_compares_needs_no_values(store: EnvironmentStore) -> None:
     store.write("a", RowWrite(conditions=(NotExists("name"),), sets={"x": 1, "y": 1}))
     outcome = store.write(

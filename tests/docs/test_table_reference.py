@@ -12,7 +12,6 @@ from moto import mock_aws
 from gromit.adapters.aws import client as aws
 from gromit.adapters.aws.dynamodb_table import TableSetup
 from gromit.adapters.catalogue import file as catalogue_file
-from gromit.core import migration
 from gromit.core.environments import (
     desired_state,
     environment,
@@ -48,6 +47,8 @@ from gromit.core.environments.observation import Observation
 from gromit.core.environments.observed_status import Repairs
 from gromit.core.environments.phases import Phase, Work
 from gromit.core.environments.row_writes import Row, RowWrite, WriteAccepted, apply_write
+from gromit.core.environments.v1_rows import STATES
+from gromit.core.migration import rows
 from gromit.core.names import parse_ref
 from gromit.core.stack.contract import StateMark
 from gromit.core.stack.made import MadeComponent, MadeStack
@@ -147,18 +148,16 @@ WRITES: Mapping[Callable[..., object], Callable[[], list[RowWrite]]] = {
     observation.record_observation: lambda: [
         observation.record_observation(ENVIRONMENT, OBSERVATION, Phase.DEGRADED)
     ],
-    migration.plan_row: lambda: [_migrated(state) for state in sorted(migration.STATES)],
+    rows.plan_row: lambda: [_migrated(state) for state in sorted(STATES)],
 }
 """Every function that builds a write, with samples that set all it can set."""
 
 
 def _migrated(state: str) -> RowWrite:
     flat = {"name": "old", "state": state, "tyk": "sha", "tyk-pump": "master"}
-    terms = migration.MigrationDefaults(
-        catalogue_file.load_catalogue(), STAMP, 1, "id", protected=True
-    )
-    step = migration.plan_row(flat, terms)
-    assert isinstance(step, migration.RowMigration)
+    terms = rows.MigrationDefaults(catalogue_file.load_catalogue(), STAMP, 1, "id")
+    step = rows.plan_row(flat, rows.MigrationFacts(protected=False), terms)
+    assert isinstance(step, rows.RowMigration)
     return step.write
 
 
@@ -228,7 +227,7 @@ def test_every_function_that_makes_a_write_is_sampled() -> None:
         for f in functions
         if inspect.signature(f).return_annotation is RowWrite and not f.__name__.startswith("_")
     }
-    assert makers == set(WRITES) - {migration.plan_row}
+    assert makers == set(WRITES) - {rows.plan_row}
 
 
 def test_every_attribute_is_there_with_its_type() -> None:

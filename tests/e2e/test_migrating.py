@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gromit.core.names import environment_name
 from tests.e2e.stage import Stage
 
 pytestmark = [pytest.mark.cloud, pytest.mark.terraform]
@@ -88,8 +89,9 @@ def test_an_installation_of_the_earlier_system_is_taken_over_and_goes_on(stage: 
         done: {"state": "processed", "alpha": "sha-1", "beta": done},
         gone: {"state": "deleted", "alpha": "sha-2", "beta": "master"},
         "master": {"state": "processed", "alpha": "master", "beta": "master"},
-        "Odd_Name": {"state": "new", "alpha": "sha-3"},
-        stage.env("odd"): {"state": "new", "alpha": ""},
+        "Odd_Name": {"state": "new", "alpha": "master", "beta": ""},
+        stage.env("odd"): {"state": "sown", "alpha": "master"},
+        "release-300": {"state": "deleted", "alpha": "sha-3"},
     }
     for name, row in rows.items():
         put(stage, name, **row)
@@ -112,7 +114,8 @@ def test_an_installation_of_the_earlier_system_is_taken_over_and_goes_on(stage: 
     assert planned["root", stage.root] == "would mark"
     assert {name: action for (what, name), action in planned.items() if what == "row"} == {
         **dict.fromkeys((new, done, gone, "master"), "would convert"),
-        **dict.fromkeys(("Odd_Name", stage.env("odd")), "left alone"),
+        "Odd_Name": "would adopt",
+        **dict.fromkeys((stage.env("odd"), "release-300"), "left alone"),
     }
     domain = stage.facts.domain
     assert {name: action for (what, name), action in planned.items() if what == "record"} == {
@@ -137,7 +140,10 @@ def test_an_installation_of_the_earlier_system_is_taken_over_and_goes_on(stage: 
         flat = stage.api.get(f"/env/{name}")
         assert flat == {"name": name, **rows[name]}, "clients see what they saw before"
     assert stage.look("master")["protected"]
-    assert stage.work("sow").endings == {new: "done"}, "what was processed is left as it is"
+    mapped = environment_name("Odd_Name")
+    assert stage.work("sow").endings == {new: "done", mapped: "done"}, (
+        "what was processed is left as it is, and what was deleted stays so"
+    )
     assert stage.running("alpha", new) == build.sha
     assert stage.work("reap").endings == {gone: "done"}
     stage.work("chitragupta")

@@ -6,11 +6,13 @@ from typing import Any
 
 from gromit.core.environments.attributes import RESERVED
 from gromit.core.environments.row_writes import (
+    Condition,
     Row,
     RowWrite,
     WriteAccepted,
     WriteResult,
     apply_write,
+    evaluate,
 )
 from gromit.ports import DueRows, LifeEntry, RowPage
 
@@ -49,6 +51,20 @@ class MemoryStore:
             if isinstance(outcome, WriteAccepted):
                 self._rows[name] = dict(outcome.row)
         return outcome
+
+    def move(
+        self, name: str, conditions: tuple[Condition, ...], target: str, write: RowWrite
+    ) -> bool:
+        """Remove one row and write another, if the conditions of both hold."""
+        with self._writing:
+            before = self.read(name)
+            outcome = apply_write(write, self.read(target), {"name": target})
+            is_same = before is not None and all(evaluate(c, before) for c in conditions)
+            if not is_same or not isinstance(outcome, WriteAccepted):
+                return False
+            del self._rows[name]
+            self._rows[target] = dict(outcome.row)
+            return True
 
     def due(self, kind: str, now_ms: int, limit: int, claim_id: str | None = None) -> DueRows:
         """Names of rows with due work without a lease, oldest first.

@@ -10,11 +10,15 @@ import pytest
 from gromit.core.dns.plan import RecordSet, owner_record
 from gromit.core.environments.environment import parse_environment
 from gromit.core.environments.history import ChangeContext
-from gromit.core.environments.row_writes import RowWrite, WriteResult
+from gromit.core.environments.row_writes import Condition, RowWrite, WriteResult
+from gromit.core.names import environment_name
 from gromit.core.stack.catalogue import Catalogue, Component
-from gromit.errors import BackendError, Conflict
-from gromit.services.migration import PAGE, Migration, MigrationResult
+from gromit.core.stack.resources import Resource, ResourceKind
+from gromit.errors import BackendError, Conflict, InvalidInput
+from gromit.services.migration import PAGE, Decisions, Migration, MigrationResult
 from tests.fakes.dns import FakeZone
+from tests.fakes.inventory import FakeClusters
+from tests.fakes.resources import FakeEnvironmentResources
 from tests.fakes.store import MemoryStore
 
 DOMAIN = "dev.example.com"
@@ -29,11 +33,12 @@ FLAT = (
     {"name": "app", "state": "processed", "tyk": "sha-1", "tyk-pump": "master"},
     {"name": "master", "state": "new", "tyk": "master"},
     {"name": "old", "state": "deleted", "tyk": "sha-2"},
-    {"name": "Odd", "state": "new"},
+    {"name": "odd", "state": "sown"},
 )
+UNDECIDED = Decisions()
 RECORDS = tuple(
     RecordSet(f"tyk.{e}.{DOMAIN}", "A", 60, frozenset({"9.9.9.9"}))
-    for e in ("app", "old", "Odd".lower(), "unknown")
+    for e in ("app", "old", "odd", "unknown")
 )
 
 
@@ -47,6 +52,13 @@ class Interrupted(MemoryStore):
         self.before_write(name)
         return super().write(name, write)
 
+    def move(
+        self, name: str, conditions: tuple[Condition, ...], target: str, write: RowWrite
+    ) -> bool:
+        """Make the change, then move the row."""
+        self.before_write(name)
+        return super().move(name, conditions, target, write)
+
 
 @dataclass
 class World:
@@ -55,22 +67,36 @@ class World:
     store: Interrupted = field(default_factory=Interrupted)
     zone: FakeZone | None = field(default_factory=lambda: FakeZone.of(*RECORDS))
     domain: str | None = DOMAIN
+    clusters: FakeClusters = field(
+        default_factory=lambda: FakeClusters(FakeEnvironmentResources(), counts={})
+    )
     said: list[str] = field(default_factory=list)
+
+    def cluster(self, name: str, services: int = 1, running: int = 1) -> None:
+        """Let a cluster of gromit v1 run."""
+        self.clusters.resources.existing[name] = [
+            Resource(kind=ResourceKind.CLUSTER, id=name, is_ours=False)
+        ]
+        self.clusters.counts[name] = (services, running)
 
     def __post_init__(self) -> None:
         for row in FLAT:
             self.store.put(row)
 
-    def run(self, *, dry_run: bool = False, table: bool = True) -> list[MigrationResult]:
+    def run(
+        self, *, dry_run: bool = False, table: bool = True, decisions: Decisions = UNDECIDED
+    ) -> list[MigrationResult]:
         numbers = itertools.count(1)
         migration = Migration(
             store=self.store if table else None,
             zone=self.zone,
+            clusters=self.clusters,
             catalogue=CATALOGUE,
             domain=self.domain,
             protected=("master", "release-*"),
             grace_ms=3_600_000,
             new_id=lambda: f"incarnation-{next(numbers)}",
+            decisions=decisions,
         )
         return migration.run(STAMP, self.said.append, dry_run=dry_run)
 
@@ -91,7 +117,7 @@ def test_a_dry_run_says_everything_and_changes_nothing() -> None:
         ("row", "app"): "would convert",
         ("row", "master"): "would convert",
         ("row", "old"): "would convert",
-        ("row", "Odd"): "left alone",
+        ("row", "odd"): "left alone",
         ("record", f"_gromit.app.{DOMAIN}"): "would write",
         ("record", f"_gromit.old.{DOMAIN}"): "would write",
         ("record", f"tyk.odd.{DOMAIN}"): "left alone",
@@ -116,7 +142,7 @@ def test_everything_is_done_once() -> None:
     environments = {name: parse_environment(world.rows[name]) for name in ("app", "master", "old")}
     assert len({e.incarnation for e in environments.values()}) == 3
     assert [name for name, e in environments.items() if e.protected] == ["master"]
-    assert world.rows["Odd"] == FLAT[3]
+    assert world.rows["odd"] == FLAT[3]
     marks = {r for r in world.zone.records() if r.type == "TXT"}
     assert marks == {owner_record("app", DOMAIN), owner_record("old", DOMAIN)}
     assert {r for r in world.zone.records() if r.type == "A"} == set(RECORDS), (
@@ -183,4 +209,101 @@ def test_a_table_of_many_rows_is_read_to_its_end() -> None:
     for number in range(2 * PAGE + 1):
         world.store.put({"name": f"app-{number}", "state": "new", "tyk": "sha"})
     world.run()
-    assert all("generation" in row for name, row in world.rows.items() if name != "Odd")
+    assert all("generation" in row for name, row in world.rows.items() if name != "odd")
+
+
+# ── what gromit v1 had deleted, and names that it did not check ───────────────────────────────────
+
+
+def deleted_releases(world: World) -> list[str]:
+    names = ["release-300", "release-310", "release-320"]
+    for name in names:
+        world.store.put({"name": name, "state": "deleted", "tyk": "sha-1"})
+    return names
+
+
+def test_deleted_release_branches_stay_deleted_and_are_one_line() -> None:
+    world = World(zone=None)
+    names = deleted_releases(world)
+    for dry_run in (True, False):
+        lines = {line.name: line for line in world.run(dry_run=dry_run)}
+        assert lines[", ".join(names)].action == "left alone"
+        assert not set(names) & set(lines)
+    assert [world.rows[name]["state"] for name in names] == ["deleted"] * 3
+    assert world.store.due("sow", STAMP.now_ms, 100).names == ("master",)
+
+
+def test_a_deleted_release_branch_that_still_runs_is_kept() -> None:
+    world = World(zone=None)
+    deleted_releases(world)
+    world.cluster("release-310")
+    lines = {line.name: line for line in world.run()}
+    assert lines["release-310"].action == "converted"
+    assert lines["release-300, release-320"].action == "left alone"
+    assert parse_environment(world.rows["release-310"]).protected
+
+
+def test_decisions_are_about_names_with_wildcards() -> None:
+    world = World(zone=None)
+    deleted_releases(world)
+    world.run(decisions=Decisions(keep=("release-300",), reap=("release-3[12]0",)))
+    wanted = {n: parse_environment(r).want for n, r in world.rows.items() if "release" in n}
+    assert wanted == {"release-300": "up", "release-310": "gone", "release-320": "gone"}
+
+
+def test_one_row_cannot_be_kept_and_reaped() -> None:
+    with pytest.raises(InvalidInput, match="app is to be kept and to be reaped"):
+        World().run(decisions=Decisions(keep=("a*",), reap=("app",)))
+
+
+def test_a_name_that_gromit_maps_is_adopted_once_and_its_row_is_moved() -> None:
+    world = World(zone=None)
+    world.store.put({"name": "TT-1234_fix", "state": "processed", "tyk": "sha-1"})
+    world.cluster("TT-1234_fix")
+    target = environment_name("TT-1234_fix")
+    assert actions(world.run(dry_run=True))["row", "TT-1234_fix"] == "would adopt"
+    assert actions(world.run())["row", "TT-1234_fix"] == "adopted"
+    assert "TT-1234_fix" not in world.rows
+    assert parse_environment(world.rows[target]).versions["tyk"].version == "sha-1"
+    rows = dict(world.rows)
+    assert set(actions(world.run()).values()) == {"left alone"}
+    assert world.rows == rows
+
+
+@pytest.mark.parametrize("other", ["app", "APP", "a.pp"])
+def test_two_rows_of_one_name_stay_two(other: str) -> None:
+    world = World(zone=None)
+    names = sorted({"App", other})
+    for name in names:
+        world.store.put({"name": name, "state": "new", "tyk": name.lower()})
+    world.store.put({"name": "app", "state": "new", "tyk": "first"})
+    world.run()
+    assert parse_environment(world.rows["app"]).versions["tyk"].version == "first"
+    assert [n for n in names if n != "app" and n not in world.rows] == []
+
+
+def test_a_row_that_changes_before_it_is_moved_is_neither_lost_nor_doubled() -> None:
+    world = World(zone=None)
+    world.store.put({"name": "Feature_X", "state": "new", "tyk": "sha-1"})
+    change = {"name": "Feature_X", "state": "new", "tyk": "sha-2"}
+    world.store.before_write = lambda _name: world.store.put(change)
+    with pytest.raises(Conflict, match="the row of Feature_X has changed"):
+        world.run()
+    assert world.rows["Feature_X"] == change
+    assert environment_name("Feature_X") not in world.rows
+    world.store.before_write = lambda _name: None
+    world.run()
+    target = environment_name("Feature_X")
+    assert parse_environment(world.rows[target]).versions["tyk"].version == "sha-2"
+
+
+def test_the_consequences_are_counted() -> None:
+    world = World(zone=None)
+    deleted_releases(world)
+    world.run(dry_run=True)
+    assert world.said[-5:-1] == [
+        "environments that stay as they run: 1",
+        "environments that sow creates or updates: 1",
+        "environments that reap destroys after the grace period: 1",
+        "rows that are left alone: 4",
+    ]

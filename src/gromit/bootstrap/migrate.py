@@ -10,13 +10,13 @@ from gromit.adapters.aws import client as aws
 from gromit.adapters.aws.dynamodb import DynamoStore
 from gromit.adapters.aws.dynamodb_table import TableSetup
 from gromit.adapters.config_tree.root import MARKER, init_root
-from gromit.bootstrap.backends import record_store, session
+from gromit.bootstrap.backends import cluster_source, record_store, session
 from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.machine import domain_if_set, now_ms, operator, to_ms
 from gromit.config.schema import Settings
 from gromit.core.environments.history import ChangeContext
 from gromit.ports import Progress
-from gromit.services.migration import Migration, MigrationResult
+from gromit.services.migration import Decisions, Migration, MigrationResult
 from gromit.services.preparation import prepare_config_root, prepare_table
 
 
@@ -55,18 +55,20 @@ def _waiting(
     return pause
 
 
-def migration(settings: Settings) -> Migration:
+def migration(settings: Settings, decisions: Decisions) -> Migration:
     """Build the migration: of rows if the table exists, of records if a zone is set."""
     has_table = _table(settings, time.sleep).missing() != ["table"]
     client = session().client("dynamodb", config=aws.CLIENT)
     return Migration(
         store=DynamoStore(client, settings.tablename) if has_table else None,
         zone=record_store(settings) if settings.cluster.zoneid else None,
+        clusters=cluster_source(),
         catalogue=configured_catalogue(settings),
         domain=domain_if_set(settings),
         protected=settings.environments.protected,
         grace_ms=to_ms(settings.reap.grace),
         new_id=lambda: uuid.uuid4().hex,
+        decisions=decisions,
     )
 
 

@@ -14,7 +14,7 @@ from gromit.core.environments.claims import Claim, ClaimStatus, NoWork
 from gromit.core.environments.known_environments import KnownEnvironment
 from gromit.core.environments.observation import Observation
 from gromit.core.environments.phases import Work
-from gromit.core.environments.row_writes import Row, RowWrite, WriteResult
+from gromit.core.environments.row_writes import Condition, Row, RowWrite, WriteResult
 from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner, Verdict
 from gromit.core.environments.worker_protocol import Problem
 from gromit.core.security.tokens import TokenEntry
@@ -75,6 +75,14 @@ class EnvironmentStore(Protocol):
 
     def write(self, name: str, write: RowWrite) -> WriteResult:
         """Apply a write atomically if its conditions hold; a refusal has the current row."""
+
+    def move(
+        self, name: str, conditions: tuple[Condition, ...], target: str, write: RowWrite
+    ) -> bool:
+        """Remove a row and write another one, both or neither.
+
+        False if the conditions on the removed row, or those of the write, do not hold.
+        """
 
     def due(self, kind: str, now_ms: int, limit: int, claim_id: str | None = None) -> DueRows:
         """Return rows with due work of a kind and without a valid lease, oldest first.

@@ -7,10 +7,11 @@ from enum import StrEnum
 from gromit.core.environments import desired_state, parking, precedence, refusals
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.desired_state import Build, NewIncarnation
-from gromit.core.environments.environment import Environment, is_v1_row, parse_environment
+from gromit.core.environments.environment import Environment, parse_environment
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.phases import Want
 from gromit.core.environments.row_writes import Row, WriteAccepted, WriteRefused, WriteResult
+from gromit.core.environments.v1_rows import is_v1_row
 from gromit.core.names import EnvironmentName, last_element, parse_ref
 from gromit.core.stack.catalogue import Catalogue
 from gromit.errors import InvalidInput, TrustError, UnreadableRow
@@ -295,9 +296,7 @@ class Environments:
         """Return environments and tombstones, at most `limit`, behind the name `after`."""
         page = self.ledger.store.page(after, limit)
         found, unreadable = [], []
-        for row in page.rows:
-            if is_v1_row(row):
-                continue
+        for row in [row for row in page.rows if not is_v1_row(row)]:
             try:
                 found.append(parse_environment(row))
             except UnreadableRow as fault:

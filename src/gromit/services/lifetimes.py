@@ -11,7 +11,7 @@ import structlog
 
 from gromit.core.environments import expiry, refusals
 from gromit.core.environments.attributes import Attribute
-from gromit.core.environments.environment import Environment, is_v1_row, parse_environment
+from gromit.core.environments.environment import Environment, parse_environment
 from gromit.core.environments.expiry import (
     EXPIRING,
     Expire,
@@ -23,6 +23,7 @@ from gromit.core.environments.lifetime import EXPIRED, LIVE, LifetimePolicy, lif
 from gromit.core.environments.phases import Want
 from gromit.core.environments.row_writes import Row, RowWrite, WriteAccepted
 from gromit.core.environments.suspensions import PUT_OFF_MS
+from gromit.core.environments.v1_rows import is_v1_row
 from gromit.core.time import format_duration
 from gromit.errors import Conflict, InvalidInput, UnreadableRow
 from gromit.ports import LifeEntry

@@ -1,21 +1,38 @@
 """Migration of rows and records from gromit v1. Idempotent: it skips what is done already."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
-from gromit.core import migration
 from gromit.core.dns.plan import ZoneChanges
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.phases import Want
 from gromit.core.environments.precedence import is_protected_name
-from gromit.core.environments.row_writes import Row, WriteRefused
-from gromit.core.migration import RecordMigration, RowMigration, SkippedItem
+from gromit.core.environments.row_writes import Row, WriteAccepted
+from gromit.core.environments.v1_rows import is_v1_row, mapped_name, v1_name
+from gromit.core.migration.records import RecordMigration, plan_records
+from gromit.core.migration.rows import (
+    Decision,
+    Fate,
+    MigrationDefaults,
+    MigrationFacts,
+    RowMigration,
+    RowStep,
+    UndecidedRow,
+    plan_row,
+    undecided_line,
+)
+from gromit.core.migration.steps import SkippedItem
 from gromit.core.stack.catalogue import Catalogue
-from gromit.errors import Conflict
-from gromit.ports import EnvironmentStore, Progress, RecordStore
+from gromit.core.stack.clusters import ClusterState
+from gromit.errors import Conflict, InvalidInput
+from gromit.ports import ClusterSource, EnvironmentStore, Progress, RecordStore
 
 PAGE = 100
+_CLUSTER_NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +45,25 @@ class MigrationResult:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """Decisions of a person about rows, each a name that may have `*` as wildcard."""
+
+    keep: tuple[str, ...] = ()
+    reap: tuple[str, ...] = ()
+
+    def of(self, name: str) -> Decision | None:
+        """Return the decision about a row. Raises `InvalidInput` if there are two."""
+        is_kept, is_reaped = _matches(name, self.keep), _matches(name, self.reap)
+        if is_kept and is_reaped:
+            raise InvalidInput(
+                f"{name} is to be kept and to be reaped", hint="give --keep or --reap, not both"
+            )
+        if is_kept:
+            return Decision.KEEP
+        return Decision.REAP if is_reaped else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Migration:
     """Migrates all rows and records."""
@@ -36,11 +72,13 @@ class Migration:
     """None if there is no table yet, and so no row to migrate."""
     zone: RecordStore | None
     """None if no zone is set: records are not migrated."""
+    clusters: ClusterSource
     catalogue: Catalogue
     domain: str | None
     protected: tuple[str, ...]
     grace_ms: int
     new_id: Callable[[], str]
+    decisions: Decisions = field(default_factory=Decisions)
 
     def run(
         self, stamp: ChangeContext, progress: Progress, *, dry_run: bool
@@ -49,52 +87,83 @@ class Migration:
 
         Raises `Conflict` if a row changes during the migration.
         """
-        results = []
-        known: dict[str, bool] = {}
-        for row in self._rows():
-            step = migration.plan_row(row, self._defaults(row, stamp))
-            if not isinstance(step, SkippedItem):
-                known[str(row[Attribute.NAME])] = _is_up(row, step)
-            if step is not None:
-                results.append(self._row(step, dry_run=dry_run))
-                progress(f"row {results[-1].name}: {results[-1].action}")
+        rows = self._rows()
+        steps = self._steps(rows, stamp)
+        results: list[MigrationResult] = []
+        for step in steps:
+            if isinstance(step, UndecidedRow):
+                continue
+            results.append(self._row(step, dry_run=dry_run))
+            progress(f"row {results[-1].name}: {results[-1].action}")
+        results += _undecided(steps)
+        for sentence in _sentences(steps):
+            progress(sentence)
         if self.zone is None:
             progress("no zone is set (`cluster.zoneid`): public records are not checked")
-        records = self._records(known)
+        records = self._records(_known(rows, steps))
         return [*results, *(self._record(r, progress, dry_run=dry_run) for r in records)]
 
-    def _defaults(self, row: Row, stamp: ChangeContext) -> migration.MigrationDefaults:
-        protected = is_protected_name(str(row.get(Attribute.NAME, "")), self.protected)
-        return migration.MigrationDefaults(
-            self.catalogue, stamp, self.grace_ms, self.new_id(), protected
-        )
-
-    def _rows(self) -> Iterator[Row]:
+    def _rows(self) -> list[Row]:
         after: str | None = None
+        found: list[Row] = []
         while self.store is not None:
             page = self.store.page(after, PAGE)
-            yield from page.rows
+            found += page.rows
             after = page.last
             if after is None:
-                return
+                break
+        return found
+
+    def _steps(self, rows: Sequence[Row], stamp: ChangeContext) -> list[RowStep]:
+        """Plan the steps of all flat rows, with one look at the clusters of their names."""
+        flat = [row for row in rows if is_v1_row(row)]
+        names = {v1_name(row) for row in flat if _CLUSTER_NAME.fullmatch(v1_name(row))}
+        clusters = {c.name: c for c in self.clusters.clusters(names)} if names else {}
+        # A row under its own name comes before one that maps to it.
+        taken = Counter({str(row[Attribute.NAME]): 1 for row in rows})
+        steps = []
+        for row in sorted(flat, key=_is_renamed):
+            step = plan_row(row, self._facts(row, clusters, taken), self._defaults(stamp))
+            if isinstance(step, RowMigration):
+                taken[step.target] += 1
+            if step is not None:
+                steps.append(step)
+        return steps
+
+    def _facts(
+        self, row: Row, clusters: Mapping[str, ClusterState], taken: Mapping[str, int]
+    ) -> MigrationFacts:
+        name = v1_name(row)
+        target = mapped_name(name)
+        return MigrationFacts(
+            protected=target is not None and is_protected_name(target, self.protected),
+            cluster=clusters.get(name),
+            decision=self.decisions.of(name),
+            is_taken=target is not None and target != name and target in taken,
+        )
+
+    def _defaults(self, stamp: ChangeContext) -> MigrationDefaults:
+        return MigrationDefaults(self.catalogue, stamp, self.grace_ms, self.new_id())
 
     def _row(self, step: RowMigration | SkippedItem, *, dry_run: bool) -> MigrationResult:
         if isinstance(step, SkippedItem):
             return MigrationResult("row", step.name, "left alone", step.why)
+        is_adopted = step.target != step.name
         if dry_run or self.store is None:
-            return MigrationResult("row", step.name, "would convert", step.why)
-        if isinstance(self.store.write(step.name, step.write), WriteRefused):
-            raise Conflict(
-                f"the row of {step.name} has changed during the migration",
-                hint="stop the tasks of gromit v1, then run `gromit migrate` again;"
-                " rows that are converted already are skipped",
-            )
-        return MigrationResult("row", step.name, "converted", step.why)
+            action = "would adopt" if is_adopted else "would convert"
+            return MigrationResult("row", step.name, action, step.why)
+        if is_adopted:
+            is_done = self.store.move(step.name, step.unchanged, step.target, step.write)
+        else:
+            is_done = isinstance(self.store.write(step.name, step.write), WriteAccepted)
+        if not is_done:
+            raise _changed(step.name)
+        return MigrationResult("row", step.name, "adopted" if is_adopted else "converted", step.why)
 
     def _records(self, known: Mapping[str, bool]) -> list[RecordMigration | SkippedItem]:
         if self.zone is None or self.domain is None:
             return []
-        return migration.plan_records(known, self.zone.records(), self.catalogue, self.domain)
+        return plan_records(known, self.zone.records(), self.catalogue, self.domain)
 
     def _record(
         self, step: RecordMigration | SkippedItem, progress: Progress, *, dry_run: bool
@@ -107,7 +176,44 @@ class Migration:
         return MigrationResult("record", step.owner.name, "written", step.why)
 
 
-def _is_up(row: Row, step: RowMigration | None) -> bool:
-    """Whether the desired state is up, after the conversion of a flat row."""
-    attributes = step.write.sets if step else row
-    return str(attributes[Attribute.WANT]) == Want.UP
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _is_renamed(row: Row) -> bool:
+    return mapped_name(v1_name(row)) != v1_name(row)
+
+
+def _changed(name: str) -> Conflict:
+    return Conflict(
+        f"the row of {name} has changed during the migration",
+        hint="stop the tasks of gromit v1, then run `gromit migrate` again;"
+        " rows that are converted already are skipped",
+    )
+
+
+def _undecided(steps: Iterable[RowStep]) -> list[MigrationResult]:
+    names = [step.name for step in steps if isinstance(step, UndecidedRow)]
+    if not names:
+        return []
+    listed, why = undecided_line(names)
+    return [MigrationResult("row", listed, "left alone", why)]
+
+
+def _sentences(steps: Sequence[RowStep]) -> list[str]:
+    """Return one line for each consequence, with the number of environments."""
+    fates = Counter(step.fate for step in steps if isinstance(step, RowMigration))
+    left = sum(not isinstance(step, RowMigration) for step in steps)
+    counted = [*((str(fate), fates[fate]) for fate in Fate), ("rows that are left alone", left)]
+    return [f"{text}: {count}" for text, count in counted if count]
+
+
+def _known(rows: Iterable[Row], steps: Iterable[RowStep]) -> dict[str, bool]:
+    """Return each environment with a row that is gromit's, and whether its desired state is up."""
+    known = {
+        str(row[Attribute.NAME]): row.get(Attribute.WANT) == Want.UP
+        for row in rows
+        if not is_v1_row(row)
+    }
+    migrated = (step for step in steps if isinstance(step, RowMigration))
+    return {**known, **{s.target: s.write.sets[Attribute.WANT] == Want.UP for s in migrated}}

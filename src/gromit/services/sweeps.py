@@ -7,11 +7,12 @@ import structlog
 
 from gromit.core.environments import sweep
 from gromit.core.environments.attributes import Attribute
-from gromit.core.environments.environment import Environment, is_v1_row, parse_environment
+from gromit.core.environments.environment import Environment, parse_environment
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.phases import Want
 from gromit.core.environments.row_writes import RowWrite, WriteAccepted
 from gromit.core.environments.sweep import DeadBranch, SweepPolicy
+from gromit.core.environments.v1_rows import is_v1_row
 from gromit.core.names import branch_digest
 from gromit.core.stack.catalogue import Catalogue
 from gromit.errors import UnreadableRow

@@ -18,7 +18,7 @@ VIEWS = {
 MODULES = sorted(
     [
         *set((SOURCE / "core" / "environments").glob("*.py")) - VIEWS,
-        SOURCE / "core" / "migration.py",
+        *(SOURCE / "core" / "migration").glob("*.py"),
         *(SOURCE / "services").glob("*.py"),
         *(SOURCE / "adapters" / "aws").glob("dynamodb*.py"),
     ]

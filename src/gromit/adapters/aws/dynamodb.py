@@ -43,6 +43,7 @@ from gromit.ports import DueRows, LifeEntry, RowPage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 KEY = Attribute.NAME
 LOOKED_AT = 1000
@@ -73,9 +74,6 @@ class DynamoStore:
         """See the port. One call, also if it is refused."""
         expression = _Expression()
         update, condition = expression.update(write), expression.condition(AllOf(write.conditions))
-        values: dict[str, Any] = {}
-        if expression.values:  # DynamoDB refuses an empty mapping
-            values = {"ExpressionAttributeValues": expression.values}
         with aws_errors(f"write {name} in table {self._table}"):
             try:
                 answer = self._client.update_item(
@@ -83,10 +81,9 @@ class DynamoStore:
                     Key={KEY: {"S": name}},
                     UpdateExpression=update,
                     ConditionExpression=condition,
-                    ExpressionAttributeNames=expression.names,
                     ReturnValues="ALL_NEW",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                    **values,
+                    **expression.placeholders(),
                 )
             except ClientError as error:
                 if error_code(error) != "ConditionalCheckFailedException":
@@ -95,6 +92,44 @@ class DynamoStore:
                 return WriteRefused(_row(old))
         row = _row(answer["Attributes"])
         return WriteAccepted(row if row is not None else {})
+
+    def move(
+        self, name: str, conditions: tuple[Condition, ...], target: str, write: RowWrite
+    ) -> bool:
+        """See the port. One transaction."""
+        removed, written = _Expression(), _Expression()
+        unchanged = removed.condition(AllOf(conditions))
+        update, condition = written.update(write), written.condition(AllOf(write.conditions))
+        removal: TransactWriteItemTypeDef = {
+            "Delete": {
+                "TableName": self._table,
+                "Key": {KEY: {"S": name}},
+                "ConditionExpression": unchanged,
+                "ExpressionAttributeNames": removed.names,
+                "ExpressionAttributeValues": removed.values,
+            }
+        }
+        change: TransactWriteItemTypeDef = {
+            "Update": {
+                "TableName": self._table,
+                "Key": {KEY: {"S": target}},
+                "UpdateExpression": update,
+                "ConditionExpression": condition,
+                "ExpressionAttributeNames": written.names,
+                "ExpressionAttributeValues": written.values,
+            }
+        }
+        for part, placeholders in ((removal["Delete"], removed), (change["Update"], written)):
+            if not placeholders.values:  # DynamoDB refuses an empty mapping
+                del part["ExpressionAttributeValues"]
+        with aws_errors(f"move {name} to {target} in table {self._table}"):
+            try:
+                self._client.transact_write_items(TransactItems=[removal, change])
+            except ClientError as error:
+                if error_code(error) != "TransactionCanceledException":
+                    raise
+                return False
+        return True
 
     def due(self, kind: str, now_ms: int, limit: int, claim_id: str | None = None) -> DueRows:
         """See the port. One query; a second one for the next due time if nothing is due."""
@@ -263,6 +298,13 @@ class _Expression:
         placeholder = f":v{len(self.values)}"
         self.values[placeholder] = _serialize(value)
         return placeholder
+
+    def placeholders(self) -> dict[str, Any]:
+        """Return the arguments of a call that has these placeholders."""
+        values: dict[str, Any] = {}
+        if self.values:  # DynamoDB refuses an empty mapping
+            values = {"ExpressionAttributeValues": self.values}
+        return {"ExpressionAttributeNames": self.names, **values}
 
     def update(self, write: RowWrite) -> str:
         n, v = self.name, self.value

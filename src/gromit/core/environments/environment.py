@@ -24,9 +24,10 @@ from gromit.core.environments.made_status import MadeStatus, made_from_row
 from gromit.core.environments.observed_status import Degradation, Repairs, names_from_row
 from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.environments.row_writes import Row
+from gromit.core.environments.v1_rows import is_v1_row, v1_refusal
 from gromit.core.stack.addresses import NameStatus
 from gromit.core.stack.contract import StateMark
-from gromit.errors import Conflict, UnreadableRow
+from gromit.errors import UnreadableRow
 
 WIRE_STATE: Mapping[Phase, str] = MappingProxyType(
     {
@@ -227,11 +228,6 @@ class Environment:
         return Phase.FAILED if self.attempts else Phase.PENDING
 
 
-def is_v1_row(row: Row) -> bool:
-    """Whether a row is a flat one of gromit v1, which has no generation and no incarnation."""
-    return Attribute.GENERATION not in row and Attribute.INCARNATION not in row
-
-
 def parse_environment(row: Row) -> Environment:
     """Parse a row.
 
@@ -239,10 +235,7 @@ def parse_environment(row: Row) -> Environment:
     `UnreadableRow` for one that is damaged.
     """
     if is_v1_row(row):
-        raise Conflict(
-            f"the row of {row.get(Attribute.NAME)} is from gromit v1",
-            hint="run `gromit migrate --apply` once; no data is lost",
-        )
+        raise v1_refusal(row)
     if fault := find_damage(row, _CHOICES):
         raise unreadable_row(str(row.get(Attribute.NAME)), f"cannot be read: {fault}")
     return Environment(

@@ -12,7 +12,7 @@ from typing import Any, assert_never
 Row = Mapping[str, Any]
 """Attribute to value: strings, integers, booleans, and lists or mappings of them."""
 
-Scalar = str | int | bool
+Scalar = str | int | bool | None
 
 
 @dataclass(frozen=True, slots=True)
