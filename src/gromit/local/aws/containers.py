@@ -67,6 +67,12 @@ class ContainerSpec:
     """Its variables, secrets included: only the process's own user can read them."""
     dns_port: int | None = None
     """Port of the DNS server on 127.0.0.1; None if names cannot be resolved."""
+    simulated: str | None = None
+    """Name of the simulated program; None for a container that only answers `GET /`."""
+    retry_s: float = 1.0
+    """Seconds between two tries of the program to reach a peer."""
+    patience_s: float = 10.0
+    """Seconds for which the program waits for a peer that it needs."""
     once: tuple[float, int] | None = None
     """Seconds after which it ends by itself, and its exit code; None if it runs for ever."""
     program: ProgramProcess | None = None

@@ -41,6 +41,12 @@ class Host:
     """Real programs by the names of the components that they run for."""
     program_folder: ProgramFolder | None = None
     """Folder that the programs share; without it, components run as simulated ones."""
+    simulated: Mapping[str, str] = field(default_factory=dict)
+    """Component to the name of its program, which is simulated unless a real one runs."""
+    retry_s: float = 1.0
+    """Seconds between two tries of a program to reach a peer."""
+    patience_s: float = 10.0
+    """Seconds for which a program waits for a peer that it needs."""
 
 
 class TaskCannotStart(Exception):
@@ -77,6 +83,9 @@ def plan_container(task: Task, definition: TaskDefinition, host: Host) -> Contai
         command=(*(container.get("entryPoint") or []), *(container.get("command") or [])),
         variables=_variables(container, host),
         dns_port=host.dns_port,
+        simulated=None if _is_hook(container) else host.simulated.get(container["name"]),
+        retry_s=host.retry_s,
+        patience_s=host.patience_s,
         once=_end(container),
     )
     return _with_program(spec, container["name"], host)
@@ -121,7 +130,7 @@ def _end(container: dict[str, Any]) -> tuple[float, int] | None:
     The local cloud has no images. Tasks of hooks have a label, and their command decides: `false`
     fails, `sleep N` takes its time, and everything else succeeds at once.
     """
-    if "gromit.hook" not in (container.get("dockerLabels") or {}):
+    if not _is_hook(container):
         return None
     words = [*(container.get("entryPoint") or []), *(container.get("command") or [])]
     match words:
@@ -131,6 +140,10 @@ def _end(container: dict[str, Any]) -> tuple[float, int] | None:
             return float(seconds), 0
         case _:
             return 0.0, 0
+
+
+def _is_hook(container: dict[str, Any]) -> bool:
+    return "gromit.hook" in (container.get("dockerLabels") or {})
 
 
 def give_public_address(task: Task, host: Host) -> None:

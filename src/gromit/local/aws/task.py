@@ -1,11 +1,12 @@
 """One simulated container: a process that replaces the program of an image.
 
 Run as `python -S -I task.py SPEC`, where SPEC is the JSON of `containers.ContainerSpec`. With these
-flags it cannot import gromit, and it imports little else, so it starts within hundredths of a
+flags it can import no library, and it imports little else, so it starts within hundredths of a
 second. It reads its config folder once, like a container at its start. Then it listens on its
-addresses, writes `ready` to standard output, and answers `GET /` with a description of itself. A
-one-off task ends by itself. All end when the process that started them ends; for that they repeat
-the call of `prctl` that `local/cloud/die_with_parent.py` and `adapters/terraform/guard.py` make.
+addresses, writes `ready` to standard output, and answers `GET /` with a description of itself. If
+its program is simulated, it also does what `simulated` says. A one-off task ends by itself. All end
+when the process that started them ends; for that they repeat the call of `prctl` that
+`local/cloud/die_with_parent.py` and `adapters/terraform/guard.py` make.
 """
 
 import _thread
@@ -17,6 +18,13 @@ import signal
 import socket
 import sys
 import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` takes longer to import than all else here
+    from collections.abc import Mapping
+    from typing import Any
+
+    from gromit.local.aws.simulated.running import RunningProgram
 
 _PR_SET_PDEATHSIG = 1
 _LARGEST_REQUEST = 65536
@@ -103,10 +111,26 @@ def _serve(connection: socket.socket, body: bytes) -> None:
             return
 
 
-def _accept(listener: socket.socket, body: bytes) -> None:
+def _accept(listener: socket.socket, body: bytes, program: "RunningProgram | None") -> None:
     while True:
         connection, _ = listener.accept()
-        _thread.start_new_thread(_serve, (connection, body))
+        if program:
+            _thread.start_new_thread(program.serve, (connection,))
+        else:
+            _thread.start_new_thread(_serve, (connection, body))
+
+
+def _start_program(
+    spec: "Mapping[str, Any]", description: "Mapping[str, Any]"
+) -> "RunningProgram | None":
+    """Return the started program of a container; None if it is not simulated."""
+    if not spec.get("simulated"):
+        return None
+    # At the end: no library that is installed beside gromit replaces a module of Python.
+    sys.path.append(__file__.removesuffix("/gromit/local/aws/task.py"))
+    from gromit.local.aws.simulated.running import RunningProgram  # noqa: PLC0415
+
+    return RunningProgram(spec, description)
 
 
 def main() -> None:
@@ -120,11 +144,15 @@ def main() -> None:
     except OSError as error:
         sys.stdout.write(f"{error}\n")
         sys.exit(1)
-    body = json.dumps({**spec["answer"], "config_sha256": config}).encode() + b"\n"
+    description = {**spec["answer"], "config_sha256": config}
+    body = json.dumps(description).encode() + b"\n"
+    program = _start_program(spec, description)
     for listener in listeners:
-        _thread.start_new_thread(_accept, (listener, body))
+        _thread.start_new_thread(_accept, (listener, body, program))
     sys.stdout.write("ready\n")
     sys.stdout.flush()
+    if program:
+        program.begin()
     if spec.get("once"):
         seconds, code = spec["once"]
         time.sleep(seconds)
