@@ -62,7 +62,7 @@ def test_the_facts_about_a_program_name_its_keys_and_other_programs(program: str
     facts = load_program(program)
     lines = (KEYS / f"{program}.tsv").read_text(encoding="utf-8").splitlines()
     known = {line.split("\t")[0] for line in lines}
-    named = {facts.listens, *facts.retired, *facts.retired.values()}
+    named = {facts.listens, *facts.health.values(), *facts.retired, *facts.retired.values()}
     named |= {key for need in facts.needs for key in (need.when, *need.unless)}
     assert named - {None} <= known
     others = {name for need in facts.needs for name in need.any_of}

@@ -50,6 +50,9 @@ class ProgramEntry(_Strict):
 
     secrets: list[ProgramSecretEntry] = Field([], description="secrets that it takes")
     listens: str | None = Field(None, description="config key of the port that it listens on")
+    health: dict[str, str] = Field(
+        {}, description="paths of a health check, each with the config key that names it"
+    )
     needs: list[PeerNeedEntry] = Field([], description="programs that must run beside it")
     retired: dict[str, str] = Field({}, description="deprecated keys, each with its replacement")
 
@@ -72,6 +75,7 @@ def load_program(name: str) -> Program:
         name=name,
         secrets=tuple(ProgramSecret(**secret.model_dump()) for secret in entry.secrets),
         listens=entry.listens,
+        health=entry.health,
         needs=tuple(PeerNeed(**need.model_dump()) for need in entry.needs),
         retired=entry.retired,
     )

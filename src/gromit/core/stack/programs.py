@@ -55,6 +55,8 @@ class Program:
     secrets: tuple[ProgramSecret, ...] = ()
     listens: str | None = None
     """Config key of the port that it listens on."""
+    health: Mapping[str, str] = field(default_factory=dict)
+    """`path` and `ready` of a health check, each with the config key that names it."""
     needs: tuple[PeerNeed, ...] = ()
     retired: Mapping[str, str] = field(default_factory=dict)
     """Deprecated config keys, each with the key that replaces it."""

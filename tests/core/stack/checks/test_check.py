@@ -10,6 +10,7 @@ from gromit.core.stack.checks.check import CatalogueReport, ProgramFacts, check_
 from gromit.core.stack.checks.faults import CatalogueFault, FaultKind
 from gromit.core.stack.checks.keys import parse_keys
 from gromit.core.stack.config_files import sample_variables
+from gromit.core.stack.health import HealthCheck
 from gromit.core.stack.hooks import Hook, HookKind
 from gromit.core.stack.programs import PeerNeed, Program, ProgramSecret
 from gromit.core.stack.secrets import SecretOrigin
@@ -29,6 +30,7 @@ GATE = Program(
     name="gate",
     secrets=(_secret("A_GW_SECRET", "secret"),),
     listens="port",
+    health={"path": "hello"},
     needs=(
         PeerNeed(any_of=("store",), unless=("store.host",), without="it knows no keys"),
         PeerNeed(any_of=("board",), when="managed", without="it waits"),
@@ -46,6 +48,7 @@ FACTS = ProgramFacts(
             "record\tbool\n"
             "secret\ttext\tA_GW_SECRET\n"
             "url\ttext\n"
+            "hello\ttext\n"
             "store\topen\n"
             "store.host\thost\tA_GW_STORE_HOST\n"
             "store.password\ttext"
@@ -199,6 +202,15 @@ def test_a_program_must_listen_on_the_port_of_its_component() -> None:
     assert (fault.kind, fault.subject) == (FaultKind.HOST, "port")
     assert _only(_gate(environment={"A_GW_PORT": "8080"}), STORE) == fault
     assert _faults(_gate(GOOD | {"port": 8080}, environment={"A_GW_PORT": "8181"}), STORE) == []
+
+
+def test_health_is_asked_where_the_program_answers() -> None:
+    asked = HealthCheck(path="/hello", ready="/ready")
+    public = {"public": True, "health": asked}
+    assert _faults(_gate(GOOD | {"hello": "hello"}, **public), STORE) == []
+    fault = _only(_gate(GOOD | {"hello": "hi"}, **public), STORE)
+    assert (fault.kind, fault.subject) == (FaultKind.KEY, "hello")
+    assert _faults(_gate(GOOD | {"hello": "hi"}), STORE) == []
 
 
 def test_mistakes_come_before_warnings() -> None:

@@ -7,6 +7,7 @@ from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.checks.documents import check_named_files, main_file, parse_file
 from gromit.core.stack.checks.effective import EffectiveConfig
 from gromit.core.stack.checks.faults import CatalogueFault, FaultKind
+from gromit.core.stack.checks.health_paths import check_health
 from gromit.core.stack.checks.hosts import (
     HostUse,
     find_hosts,
@@ -198,6 +199,7 @@ def _peer_faults(subjects: list[_Subject]) -> Iterator[CatalogueFault]:
             continue
         config = subject.config
         yield from check_peers(subject.component, subject.program, config, running)
+        yield from check_health(subject.component, subject.program, config)
         if fault := check_port(subject.component, subject.program, config):
             yield fault
 

@@ -54,7 +54,12 @@ def judge_host(component: Component, use: HostUse, known: KnownHosts) -> Catalog
 
 
 def _platform(variables: TemplateVariables) -> Mapping[str, int | None]:
-    return {variables.platform.registry: 443}
+    """Return the registry, and the Mongo server if there is one."""
+    platform: dict[str, int | None] = {variables.platform.registry: 443}
+    host, found, port = variables.platform.mongo.rpartition(":")
+    if found:
+        platform[host] = int(port)
+    return platform
 
 
 def _judge_port(

@@ -7,7 +7,14 @@ from gromit.core.stack.catalogue import Component
 from gromit.core.stack.checks.documents import value_at
 from gromit.core.stack.checks.faults import CatalogueFault, FaultKind
 from gromit.core.stack.checks.keys import walk_config
-from gromit.core.stack.programs import Program, ProgramUse, missing_secrets, unequal_secrets
+from gromit.core.stack.programs import (
+    Program,
+    ProgramUse,
+    UnequalSecrets,
+    missing_secrets,
+    unequal_secrets,
+)
+from gromit.core.stack.secrets import is_secret_arn
 
 _PASSWORD_IN_URL = re.compile(r"://[^/?#\s:@]*:[^/?#\s@]+@")
 _KEEP = "give it as `secrets` of the component, as the name of a secret or an ARN"
@@ -27,17 +34,23 @@ def check_sources(uses: Collection[ProgramUse]) -> Iterator[CatalogueFault]:
             remedy=f"add `{missing.secret.variable}: {missing.secret.group}` to its secrets",
         )
     for unequal in unequal_secrets(uses):
-        names = set(unequal.sources.values())
-        component, variable = min(unequal.sources).split()
-        others = sorted(unequal.sources.keys() - {f"{component} {variable}"})
+        odd = _odd(unequal)
+        component, variable = odd.split()
+        others = sorted(unequal.sources.keys() - {odd})
         yield CatalogueFault(
             component=component,
             kind=FaultKind.SECRET,
             subject=variable,
             reason=f"must have the same value as {', '.join(others)}",
             remedy="name one secret in all of them",
-            certain=not any(name.startswith("arn:") for name in names),
+            certain=not any(map(is_secret_arn, unequal.sources.values())),
         )
+
+
+def _odd(unequal: UnequalSecrets) -> str:
+    """Return the variable that is different: one whose secret does not have the group's name."""
+    names = sorted(unequal.sources)
+    return next((name for name in names if unequal.sources[name] != unequal.group), names[0])
 
 
 def check_plain_secrets(
