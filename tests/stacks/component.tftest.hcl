@@ -41,6 +41,7 @@ variables {
     file_system_id     = "fs-0a1b"
     execution_role_arn = "arn:aws:iam::123456789012:role/execution"
     region             = "eu-central-1"
+    mongo              = "mongo.dev.example.com:27017"
   }
 }
 
@@ -327,6 +328,15 @@ run "a_hook_is_a_task_that_serves_nothing" {
       container.image == "mongo:7" && container.entryPoint == ["mongosh"] && container.portMappings == []
     ])
     error_message = "The hook runs something else than its own image and command."
+  }
+
+  assert {
+    condition = jsondecode(aws_ecs_task_definition.hook["on_reap"].container_definitions)[0].environment == [
+      { name = "GROMIT_ENVIRONMENT", value = "app-test" },
+      { name = "GROMIT_HOOK", value = "on_reap" },
+      { name = "GROMIT_MONGO", value = "mongo.dev.example.com:27017" },
+    ]
+    error_message = "The hook does not learn for which environment it runs, when, and where Mongo is."
   }
 }
 

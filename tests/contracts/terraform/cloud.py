@@ -90,6 +90,7 @@ class Cloud:
             )["Role"]["Arn"],
             registry=f"123456789012.dkr.ecr.{REGION}.amazonaws.com",
             region=REGION,
+            mongo="mongo.dev.example.com:27017",
         )
 
     def _session(self) -> boto3.Session:

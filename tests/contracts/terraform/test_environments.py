@@ -200,6 +200,7 @@ def test_a_hook_is_a_task_of_its_own_and_serves_nothing(life: Life) -> None:
         "QUOTED": 'say "hi" ${now}',
         "GROMIT_ENVIRONMENT": first,
         "GROMIT_HOOK": "on_create",
+        "GROMIT_MONGO": "mongo.dev.example.com:27017",
     }
     assert hook["secrets"] == [{"name": "LICENCE", "valueFrom": SECRET}]
     assert hook["dockerLabels"] == {

@@ -40,6 +40,22 @@ def test_the_parameter_is_the_platform(account: EmulatedAccount) -> None:
     assert PlatformParameter(account.client("ssm"), PARAMETER).read() == made.platform
 
 
+def test_mongo_has_the_name_that_the_platform_says_in_a_part_of_the_vpc_without_tasks(
+    account: EmulatedAccount,
+) -> None:
+    made = make(account)
+    assert made.platform.mongo == "mongo.dev.gromit.test:27017"
+    sets = account.client("route53").list_resource_record_sets(HostedZoneId=made.zone_id)
+    records = {s["Name"]: s for s in sets["ResourceRecordSets"]}
+    assert records["mongo.dev.gromit.test."]["ResourceRecords"] == [{"Value": RANGES.mongo}]
+    subnets = account.client("ec2").describe_subnets(
+        SubnetIds=[*made.platform.public_subnets, *made.platform.private_subnets]
+    )["Subnets"]
+    address = ipaddress.IPv4Address(RANGES.mongo)
+    assert address in RANGES.vpc
+    assert not any(address in ipaddress.IPv4Network(s["CidrBlock"]) for s in subnets)
+
+
 def test_making_it_again_changes_nothing(account: EmulatedAccount) -> None:
     first = make(account)
     images = account.client("ecr").describe_images(repositoryName="tyk")["imageDetails"]
