@@ -36,6 +36,8 @@ class Fate:
     kept_until_ms: int = 0
     floor_ms: int = 0
     """Deadline before the last change of the settings, which may hold on."""
+    is_old: bool = False
+    """Whether the row of an older version has not been used since; its idle time starts later."""
     seen: dict[str, int] = field(default_factory=dict)
     """By repository: the last list that had its branch, or the last use."""
 
@@ -48,7 +50,8 @@ class LifetimeWorld:
         self.registry = Registry(protected=("release-*",))
         self.fates: dict[str, Fate] = {}
         self.branches: dict[str, set[str]] = {r: {"master"} for r in REPOSITORIES}
-        self.expired: list[int] = []
+        self.expired: dict[str, int] = {}
+        """Environments that expired and were not revived, each with the instant."""
         self.halted_until_ms = 0
         self.passes = 0
         self.policy = self._policy()
@@ -137,7 +140,8 @@ class LifetimeWorld:
         self._used(name)
 
     def _used(self, name: str) -> None:
-        self.fates[name].used_ms = self.now
+        self.expired.pop(name, None)
+        self.fates[name].used_ms, self.fates[name].is_old = self.now, False
         for repository in self.fates[name].seen:
             self.fates[name].seen[repository] = max(self.fates[name].seen[repository], 0)
 
@@ -173,14 +177,16 @@ class LifetimeWorld:
             row = self._row(name)
             self.registry.store.put({a: v for a, v in row.items() if a not in _ADDED_LATER})
             self._used(name)
+            self.fates[name].is_old = True
 
     # ── passes ────────────────────────────────────────────────────────────────────────────────────
 
     def _pass(self) -> Iterator[str]:
         before = {name: row for name in self.fates if (row := self._row(name))["want"] == "up"}
+        self._start_idle_times()
         done = self.lifetimes.run_pass(self.now)
-        self.expired += [self.now] * len(done.expired)
-        if sum(at > self.now - HOUR for at in self.expired) > self.policy.limit:
+        self.expired |= dict.fromkeys(done.expired, self.now)
+        if sum(at > self.now - HOUR for at in self.expired.values()) > self.policy.limit:
             yield f"more than {self.policy.limit} expired within an hour"
         self.passes += 1
         for name, row in before.items():
@@ -189,6 +195,13 @@ class LifetimeWorld:
                 yield from self._died(parse_environment(row), parse_environment(after))
             elif self.passes % _LOOKED_AT == 0:
                 yield from self._lives_on(parse_environment(row))
+
+    def _start_idle_times(self) -> None:
+        """The first pass starts the idle time of the rows of an older version."""
+        for name, fate in self.fates.items():
+            environment = self._find(name)
+            if fate.is_old and environment is not None:
+                fate.floor_ms, fate.is_old = self.now + self._idle(environment), False
 
     def _died(self, known: Environment, after: Environment) -> Iterator[str]:
         name, idle_ms, fate = known.name, self._idle(known), self.fates[known.name]
