@@ -55,6 +55,10 @@ MEANINGS: Mapping[str, str] = {
         "a part of a ready environment does not run: the reason, and the pause before the repair"
     ),
     "observation.dropped": "an observation was not recorded, because the row cannot be read",
+    "health.unreachable": (
+        "no program of any of several environments can be reached, so that chitragupta reports no"
+        " health: check that it reaches public addresses on the ports of components"
+    ),
     "observation.failed": "what runs could not be looked at or reported; records are kept as ever",
     "dns.changed": "a pass changed the zone: numbers of created, updated and deleted records",
     "dns.pass_failed": "a pass did not start or did not complete; a watching chitragupta retries",

@@ -44,7 +44,7 @@ from gromit.core.environments.fallbacks import FallbackUpdate
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.lifetime import Lifetime
 from gromit.core.environments.observation import Observation
-from gromit.core.environments.observed_status import Repairs
+from gromit.core.environments.observed_status import Degradation, Repairs
 from gromit.core.environments.phases import Phase, Work
 from gromit.core.environments.row_writes import Row, RowWrite, WriteAccepted, apply_write
 from gromit.core.environments.v1_rows import STATES
@@ -65,6 +65,7 @@ FAILURE = {"kind": "temporary", "message": "no"}
 FALLBACKS = {"other": RepositoryVersion("master", Source.DEFAULT)}
 ENVIRONMENT = environment.parse_environment(lives.in_phase(Phase.DEGRADED))
 OBSERVATION = Observation("app-test", 1, {"part": "no task runs"})
+REPAIR = {Attribute.REPAIRS: Repairs(1, 1).to_row(), **work.schedule_work(Work.SOW, 1)}
 BEFORE: Row = {"revision": 1, "events": [], "gone_at": 1, "v#repo": "v0", "n#part": "1"}
 
 WRITES: Mapping[Callable[..., object], Callable[[], list[RowWrite]]] = {
@@ -142,11 +143,13 @@ WRITES: Mapping[Callable[..., object], Callable[[], list[RowWrite]]] = {
     work.failed: lambda: [work.failed(FENCE, FAILURE, 1, STAMP)],
     work.failed_superseded: lambda: [work.failed_superseded(FENCE, FAILURE, STAMP)],
     observation.degrade: lambda: [
-        observation.degrade(ENVIRONMENT, OBSERVATION, Repairs(1, 1), STAMP, 1)
+        observation.degrade(ENVIRONMENT, OBSERVATION, STAMP, REPAIR),
+        observation.degrade(ENVIRONMENT, OBSERVATION, STAMP, {}),
     ],
     observation.recover: lambda: [observation.recover(ENVIRONMENT, OBSERVATION, STAMP)],
-    observation.record_observation: lambda: [
-        observation.record_observation(ENVIRONMENT, OBSERVATION, Phase.DEGRADED)
+    observation.replace_problems: lambda: [
+        observation.replace_problems(ENVIRONMENT, Degradation(1, {}), OBSERVATION, repair)
+        for repair in (REPAIR, {})
     ],
     rows.plan_row: lambda: [_migrated(state) for state in sorted(STATES)],
 }

@@ -2,20 +2,28 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from gromit.bootstrap.backends import cluster_source, record_store, service_states, task_source
 from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.clients import serve_client
-from gromit.bootstrap.machine import domain
+from gromit.bootstrap.machine import domain, now_ms
 from gromit.config.schema import Settings
 from gromit.services.chitragupta import Chitragupta, DnsPolicy
+from gromit.services.health import HealthLook, HealthObserver, HealthRound, HealthWatch
 from gromit.services.observing import Observer
 from gromit.services.watch_loop import WatchIntervals
+from gromit.web.clients.component_health import HttpPrograms
 from gromit.web.clients.environments import ServeEnvironments, ServeObservations
 
 
-def build_chitragupta(settings: Settings) -> Chitragupta:
-    """Build chitragupta on the public zone of the settings."""
+def build_chitragupta(settings: Settings, health: HealthLook | None = None) -> Chitragupta:
+    """Build chitragupta on the public zone of the settings.
+
+    `health` asks the programs of components; without it, each pass asks them all.
+    """
     known = configured_catalogue(settings)
     policy = DnsPolicy(
         domain=domain(settings),
@@ -30,6 +38,15 @@ def build_chitragupta(settings: Settings) -> Chitragupta:
         services=service_states(),
         sink=ServeObservations(serve),
         domain=policy.domain,
+        health=HealthObserver(
+            source=health or HealthRound(programs=HttpPrograms(), rest=time.sleep, clock=now_ms),
+            checks={
+                c.name: (c.port, c.health)
+                for c in known.components.values()
+                if c.port is not None and c.health is not None
+            },
+            domain=policy.domain,
+        ),
     )
     return Chitragupta(
         wanted=ServeEnvironments(serve),
@@ -38,6 +55,18 @@ def build_chitragupta(settings: Settings) -> Chitragupta:
         policy=policy,
         observer=observer,
     )
+
+
+@contextmanager
+def health_watch() -> Iterator[HealthWatch]:
+    """Yield what asks programs in the background, with a thread of its own."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="health") as background:
+        yield HealthWatch(
+            programs=HttpPrograms(),
+            background=background,
+            monotonic=time.monotonic,
+            clock=now_ms,
+        )
 
 
 def watch_intervals(settings: Settings, stop: threading.Event) -> WatchIntervals:

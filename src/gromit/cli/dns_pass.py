@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from gromit.bootstrap.chitragupta import build_chitragupta, watch_intervals
+from gromit.bootstrap.chitragupta import build_chitragupta, health_watch, watch_intervals
 from gromit.bootstrap.clients import change_feed, suspension_check
 from gromit.bootstrap.config_root import config_root
 from gromit.cli import PARTLY, CliContext
@@ -15,6 +15,7 @@ from gromit.cli.render import print_rows
 from gromit.cli.stopping import on_stop_signal
 from gromit.errors import InvalidInput
 from gromit.services.chitragupta import PassResult
+from gromit.services.health import HealthFeed
 
 _COLUMNS = ("action", "name", "type", "values", "why")
 _ACTIONS = (
@@ -50,17 +51,18 @@ def expose(run: CliContext, root: Path | None, *, watch: bool, dry_run: bool, fo
             hint="review the plan with --dry-run, then force a single pass",
         )
     settings = run.settings
-    keeper, check = build_chitragupta(settings), _guard(run, root)
+    check = _guard(run, root)
     if watch:
         stop = threading.Event()
-        with on_stop_signal(stop.set):
-            keeper.watch(
-                change_feed(settings),
+        with health_watch() as health, on_stop_signal(stop.set):
+            build_chitragupta(settings, health).watch(
+                HealthFeed(change_feed(settings), health),
                 check,
                 stop,
                 watch_intervals(settings, stop),
             )
         return 0
+    keeper = build_chitragupta(settings)
     if dry_run:
         found = keeper.preview()
         _show(run, found)

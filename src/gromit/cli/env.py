@@ -11,10 +11,15 @@ from typing import IO, Any
 import click
 
 from gromit.cli import FAILED, CliContext, pass_cli
+from gromit.cli.env_state import (
+    action_of_person,
+    describe_state,
+    report_failure,
+    why_not_ready,
+)
 from gromit.cli.env_unlock import unlock
 from gromit.cli.env_view import (
     actor,
-    phase_and_suspension,
     read_versions,
     show_environment,
     summary,
@@ -23,14 +28,7 @@ from gromit.cli.env_view import (
 from gromit.cli.render import print_json, print_line, print_rows
 from gromit.cli.serve_requests import connected_serve, name_in_path
 from gromit.cli.v1_env import EnvGroup
-from gromit.core.environments.failures import classify_failure
-from gromit.core.environments.readiness import (
-    describe_names,
-    is_blocked,
-    required_action,
-    unpublished_names,
-)
-from gromit.core.stack.addresses import NameStatus
+from gromit.core.environments.readiness import unasked_components, unpublished_names
 from gromit.core.time import parse_duration
 from gromit.errors import Conflict, InvalidInput, NotFound, Temporary
 
@@ -277,10 +275,14 @@ def watch(run: CliContext, name: str) -> None:
     is_flag=True,
     help="Wait on even if a person has to act first.",
 )
-@click.option("--dns/--no-dns", default=True, help="Wait for the public DNS names too. Default.")
+@click.option(
+    "--dns/--no-dns",
+    default=True,
+    help="Wait for the public DNS names and healthy programs too. Default.",
+)
 @pass_cli
 def wait(run: CliContext, /, name: str, goal: str, timeout: str, **flags: bool) -> int:
-    """Wait until an environment is ready and its names are published, or until it is gone.
+    """Wait until an environment is ready, published and healthy, or until it is gone.
 
     Exits with 1 on a timeout. Exits with 1 at once if the environment was deleted, if a name is
     blocked, or after an error that retrying cannot fix: a missing image, a service that does not
@@ -294,17 +296,19 @@ def wait(run: CliContext, /, name: str, goal: str, timeout: str, **flags: bool) 
     printed = ""
     found: Mapping[str, Any] = {}
     for found in _poll(run, name, seconds.total_seconds()):
-        names = unpublished_names(found) if flags["dns"] and found["phase"] == "ready" else {}
-        state = _describe(found, names)
+        is_reachable = flags["dns"] and found["phase"] == "ready"
+        names = unpublished_names(found) if is_reachable else {}
+        unasked = unasked_components(found) if is_reachable else []
+        state = describe_state(found, names, unasked)
         if state != printed:
             print_line(f"{found['name']}: {state}", err=True)
             printed = state
-        if found["phase"] == goal and (goal == "gone" or not names):
+        if found["phase"] == goal and (goal == "gone" or not (names or unasked)):
             show_environment(run, found)
             return 0
-        action = _required_action(found, names)
+        action = action_of_person(found, names)
         if goal == "ready" and action and not flags["keep_trying"]:
-            _report_failure(_why_not_ready(found, names), f"{action}; or wait with --keep-trying")
+            report_failure(why_not_ready(found, names), f"{action}; or wait with --keep-trying")
             return FAILED
     print_line(f"gromit: {name} is not {goal} after {timeout}: it is {printed}", err=True)
     return FAILED
@@ -333,35 +337,6 @@ def _poll(run: CliContext, name: str, seconds: float | None) -> Iterator[Mapping
             if left <= 0:
                 return
             feed.wait(left)
-
-
-def _describe(found: Mapping[str, Any], names: Mapping[str, NameStatus]) -> str:
-    error, degraded = found.get("error"), found.get("degraded")
-    reason = error["message"] if error else degraded and degraded["reason"]
-    state = phase_and_suspension(found) + (f" ({reason})" if reason else "")
-    return f"{state}, without the names of {describe_names(names)}" if names else state
-
-
-def _required_action(found: Mapping[str, Any], names: Mapping[str, NameStatus]) -> str | None:
-    if is_blocked(names):
-        return "remove the record that has the name, or wait with --no-dns"
-    error = found["error"]
-    known = classify_failure(error["kind"], error["message"]) if error else None
-    return required_action(found["phase"], known)
-
-
-def _why_not_ready(found: Mapping[str, Any], names: Mapping[str, NameStatus]) -> str:
-    if found["phase"] in {"failed", "degraded"}:
-        word = "failed" if found["phase"] == "failed" else "is degraded"
-        message = found["error"]["message"]
-        return f"{found['name']} {word} and will not recover on its own: {message}"
-    what = "will not be reachable" if names else "will not become ready"
-    return f"{found['name']} {what}: it is {_describe(found, names)}"
-
-
-def _report_failure(message: str, hint: str) -> None:
-    print_line(f"gromit: {message}", err=True)
-    print_line(f"  hint: {hint}", err=True)
 
 
 def _detail(run: CliContext, name: str) -> dict[str, Any]:

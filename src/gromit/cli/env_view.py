@@ -96,11 +96,14 @@ def _show_components(found: Mapping[str, Any], output: str) -> None:
             "image": _short((c["digest"] or "").removeprefix("sha256:")),
             "commit": _short(c["revision"]),
             "url": c["url"],
-            "dns": _dns(c["dns"]),
+            "dns": _status(c["dns"]),
+            "health": _status(c.get("health")),
         }
         for name, c in components.items()
     ]
     columns: tuple[str, ...] = ("component", "image", "commit", "url", "dns")
+    if any(row["health"] for row in rows):
+        columns = (*columns, "health")
     if not rows:
         rows = [{"component": c, "url": u} for c, u in found["urls"].items()]
         columns = ("component", "url")
@@ -111,11 +114,11 @@ def _show_components(found: Mapping[str, Any], output: str) -> None:
         print_rows(rows, columns, output)
 
 
-def _dns(name: Mapping[str, Any] | None) -> str | None:
-    """Return the state of a name, with what blocks it."""
-    if name is None:
+def _status(found: Mapping[str, Any] | None) -> str | None:
+    """Return the state of a name or of a program, with the reason."""
+    if found is None:
         return None
-    state, reason = name["state"], name["reason"]
+    state, reason = found["state"], found["reason"]
     return f"{state}: {reason}" if reason else str(state)
 
 

@@ -58,5 +58,5 @@ def _log(before: Environment, after: Environment, stamp: ChangeContext) -> None:
             "environment.degraded",
             env=after.name,
             reason=after.degraded.reason,
-            repair_s=round((after.due_ms - stamp.now_ms) / 1000),
+            repair_s=round((after.due_ms - stamp.now_ms) / 1000) if after.work else None,
         )

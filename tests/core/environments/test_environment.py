@@ -108,6 +108,7 @@ def test_a_first_build_makes_this_environment() -> None:
         degraded=None,
         repairs=None,
         dns={},
+        health={},
         state=None,
         hooks=(),
         gone_ms=None,

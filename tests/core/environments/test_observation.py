@@ -12,8 +12,9 @@ from gromit.core.environments.claims import Claimant
 from gromit.core.environments.environment import parse_environment
 from gromit.core.environments.observation import Observation, observation_write
 from gromit.core.environments.phases import Phase, Work
-from gromit.core.environments.row_writes import Row, RowWrite
+from gromit.core.environments.row_writes import Row, RowWrite, WriteAccepted, apply_write
 from gromit.core.stack.addresses import NameState, NameStatus
+from gromit.core.stack.health import HealthState, HealthStatus
 from tests.core.environments.lives import (
     BORN,
     TTL,
@@ -141,3 +142,69 @@ def test_repairs_that_follow_each_other_wait_twice_as_long_each_time() -> None:
 def test_a_newer_build_of_a_degraded_environment_is_sown_as_ever() -> None:
     row = sown(claim(observed(sown(claim(in_phase(Phase.PENDING))), tyk="x"), now_ms=BORN + FIRST))
     assert "problems" not in row
+
+
+SICK = {"tyk": HealthStatus(HealthState.WARN, "/hello says warn: redis")}
+WORDS = {"tyk": "/hello says warn: redis"}
+WELL = {"tyk": HealthStatus(HealthState.PASS)}
+
+
+def test_a_program_that_does_not_work_degrades_a_ready_environment_without_a_repair() -> None:
+    row = look(in_phase(Phase.READY), BORN + 5, problems=WORDS, health=SICK)
+    environment = parse_environment(row)
+    assert environment.phase(BORN + 5) is Phase.DEGRADED
+    assert environment.health == SICK
+    assert (environment.work, environment.repairs, environment.needs_repair) == (None, None, False)
+    assert environment.trusted_hash == parse_environment(in_phase(Phase.READY)).trusted_hash
+    assert environment.events[-1].text == "tyk: /hello says warn: redis"
+
+
+def test_an_unhealthy_environment_is_no_work_for_a_worker() -> None:
+    row = look(in_phase(Phase.READY), problems=WORDS, health=SICK)
+    claimed = work.claim(Work.SOW, Claimant("w1", "n1"), BORN + LONGEST, TTL)
+    assert not isinstance(apply_write(claimed, row, {"name": row["name"]}), WriteAccepted)
+
+
+def test_a_program_that_works_again_makes_the_environment_ready() -> None:
+    row = look(in_phase(Phase.READY), problems=WORDS, health=SICK)
+    row = look(row, BORN + 9, health=WELL)
+    environment = parse_environment(row)
+    assert (environment.phase(BORN + 9), environment.health) == (Phase.READY, WELL)
+    assert environment.events[-1].kind == "recovered"
+
+
+def test_a_part_that_stops_in_an_unhealthy_environment_is_repaired_and_then_only_asked() -> None:
+    row = look(in_phase(Phase.READY), problems=WORDS, health=SICK)
+    row = look(row, BORN + 7, problems={**WORDS, "pump": "missing"}, health=SICK)
+    environment = parse_environment(row)
+    assert (environment.needs_repair, environment.trusted_hash) == (True, None)
+    assert (environment.work, environment.due_ms) == (Work.SOW, BORN + 7 + FIRST)
+    assert environment.degraded is not None
+    assert environment.degraded.at_ms == BORN
+    again = look(row, BORN + 8, problems=WORDS, health=SICK)
+    assert parse_environment(again).phase(BORN + 8) is Phase.DEGRADED
+    assert parse_environment(again).work is None
+
+
+def test_a_component_that_stops_after_a_bad_answer_is_repaired() -> None:
+    row = look(in_phase(Phase.READY), problems=WORDS, health=SICK)
+    row = look(row, problems=DOWN)
+    assert parse_environment(row).needs_repair
+    assert parse_environment(row).work is Work.SOW
+
+
+def test_a_tolerated_answer_is_recorded_and_the_environment_stays_ready() -> None:
+    row = look(in_phase(Phase.READY), health=SICK)
+    environment = parse_environment(row)
+    assert (environment.phase(BORN), environment.health) == (Phase.READY, SICK)
+    assert write_of(row, health=SICK) is None
+
+
+def test_an_apply_ends_what_is_known_of_the_health() -> None:
+    row = look(in_phase(Phase.DEGRADED), problems={**DOWN, **WORDS}, health=WELL)
+    assert parse_environment(sown(claim(row))).health == {}
+
+
+def test_a_state_of_a_later_release_counts_as_unknown() -> None:
+    row = in_phase(Phase.READY) | {"health": {"tyk": {"state": "odd", "reason": ""}}}
+    assert parse_environment(row).health == {}

@@ -1,5 +1,7 @@
 """Plans of sow and reap: action and reason for every environment."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,6 +76,12 @@ def standing(
         ),
         (Work.REAP, standing(phase=Phase.DELETING, protected=True), "none", "it is protected"),
         (Work.REAP, standing(phase=Phase.GONE), "none", "it is gone"),
+        (
+            Work.SOW,
+            standing(phase=Phase.DEGRADED, due_in_s=math.inf, attempts=0),
+            "none",
+            "it runs as it was applied, but a program in it does not work",
+        ),
     ],
 )
 def test_every_phase_has_its_action_and_reason(

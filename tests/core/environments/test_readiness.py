@@ -4,7 +4,7 @@ import pytest
 
 from gromit.core.environments.failures import FailureClass
 from gromit.core.environments.phases import Phase
-from gromit.core.environments.readiness import required_action
+from gromit.core.environments.readiness import required_action, unasked_components
 
 GONE = {Phase.GONE, Phase.DELETING, Phase.REAPING}
 
@@ -32,3 +32,11 @@ def test_what_the_build_did_not_cause_is_for_the_operators(failure: FailureClass
 @pytest.mark.parametrize("failure", [None, FailureClass.TRANSIENT, FailureClass.QUOTA])
 def test_a_failure_that_may_pass_needs_nothing(failure: FailureClass | None) -> None:
     assert required_action(Phase.FAILED, failure) is None
+
+
+def test_a_component_without_an_answer_that_counts_is_waited_for() -> None:
+    unknown, well = {"state": "unknown", "reason": None}, {"state": "pass", "reason": None}
+    components = {"tyk": {"health": unknown}, "dash": {"health": well}, "redis": {"health": None}}
+    assert unasked_components({"components": components}) == ["tyk"]
+    assert unasked_components({"components": {"tyk": {"dns": None}}}) == []
+    assert unasked_components({}) == []

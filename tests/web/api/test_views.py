@@ -1,5 +1,7 @@
 """Environments as clients see them, for rows of every kind."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,8 +10,9 @@ from gromit.core.environments.environment import Environment, parse_environment
 from gromit.core.environments.phases import Phase
 from gromit.core.environments.row_writes import Row
 from gromit.core.stack.catalogue import Catalogue, Component
+from gromit.core.stack.health import HealthCheck, HealthState
 from gromit.web.api.claim_view import ClaimView, claim_view
-from gromit.web.api.views import EnvironmentViews
+from gromit.web.api.views import EnvironmentViews, HealthView
 
 NOW = 1_800_000_000_000
 
@@ -183,6 +186,20 @@ def test_the_status_of_a_name_is_unknown_until_it_is_reported() -> None:
         assert components["gw"].dns is not None
         assert components["gw"].dns.state == state
         assert components["redis"].dns is None
+
+
+def test_health_is_shown_where_the_catalogue_says_how_to_ask_for_it() -> None:
+    asked = replace(VIEWS.catalogue.components["gw"], health=HealthCheck(path="/hello"))
+    views = replace(VIEWS, catalogue=Catalogue({**VIEWS.catalogue.components, "gw": asked}))
+    seen = {"gw": {"state": "warn", "reason": "/hello says warn"}}
+    for health, state, reason in (({}, "unknown", None), (seen, "warn", "/hello says warn")):
+        components = views.detail(_environment(made=MADE, health=health), NOW).components
+        assert components["gw"].health == HealthView(HealthState(state), reason)
+        assert components["redis"].health is None
+    for without in (VIEWS, replace(views, domain=None)):
+        assert without.detail(_environment(made=MADE), NOW).components["gw"].health is None
+    parked = views.detail(_environment(made=MADE, parked=True), NOW)
+    assert parked.components["gw"].health is None
 
 
 def test_what_was_made_of_another_catalogue_or_stack_is_outdated() -> None:

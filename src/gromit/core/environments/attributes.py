@@ -59,6 +59,7 @@ class Attribute(StrEnum):
     PROBLEMS = "problems"
     REPAIRS = "repairs"
     DNS = "dns"
+    HEALTH = "health"
     GONE_AT = "gone_at"
     EXPIRE_AT = "expire_at"
     TOUCHED = "touched"
@@ -86,7 +87,7 @@ FAILURE_ATTRIBUTES = frozenset({Attribute.ATTEMPTS, Attribute.LAST_ERROR})
 STATE_ATTRIBUTES = frozenset({Attribute.STATE_LINEAGE, Attribute.STATE_SERIAL})
 """Attributes that identify the Terraform state that the last run left."""
 
-OBSERVED_ATTRIBUTES = frozenset({Attribute.PROBLEMS, Attribute.DNS})
+OBSERVED_ATTRIBUTES = frozenset({Attribute.PROBLEMS, Attribute.DNS, Attribute.HEALTH})
 """Attributes that say what an observation found."""
 
 WORK_ATTRIBUTES = frozenset({Attribute.WORK, Attribute.DUE, Attribute.SINCE})

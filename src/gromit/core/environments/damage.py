@@ -194,6 +194,7 @@ _CHECKS: Mapping[str, ValueCheck] = MappingProxyType(
         Attribute.PROBLEMS: _map({"at": _number, "components": _map_of(_text)}),
         Attribute.REPAIRS: _map({"times": _number, "at": _number}),
         Attribute.DNS: _map_of(_map({"state": _text, "reason": _text})),
+        Attribute.HEALTH: _map_of(_map({"state": _text, "reason": _text})),
         Attribute.GONE_AT: _number,
         Attribute.EXPIRE_AT: _number,
         Attribute.TOUCHED: _number,

@@ -21,12 +21,19 @@ from gromit.core.environments.attributes import (
 from gromit.core.environments.damage import SOURCE, find_damage
 from gromit.core.environments.failures import FailureClass, classify_failure
 from gromit.core.environments.made_status import MadeStatus, made_from_row
-from gromit.core.environments.observed_status import Degradation, Repairs, names_from_row
+from gromit.core.environments.observed_status import (
+    Degradation,
+    Repairs,
+    components_to_repair,
+    health_from_row,
+    names_from_row,
+)
 from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.environments.row_writes import Row
 from gromit.core.environments.v1_rows import is_v1_row, v1_refusal
 from gromit.core.stack.addresses import NameStatus
 from gromit.core.stack.contract import StateMark
+from gromit.core.stack.health import HealthStatus
 from gromit.errors import UnreadableRow
 
 WIRE_STATE: Mapping[Phase, str] = MappingProxyType(
@@ -149,11 +156,13 @@ class Environment:
     made: MadeStatus | None
     """Components as the last successful apply made them; None if an earlier release did."""
     degraded: Degradation | None
-    """Components that an observation found not running since the last success; None without."""
+    """Components that an observation found not running or not working; None without."""
     repairs: Repairs | None
     """Earlier repairs, which postpone the next one."""
     dns: Mapping[str, NameStatus]
     """Status of the public name of each component, as last observed."""
+    health: Mapping[str, HealthStatus]
+    """Health of each component whose program was asked since the last success."""
     hooks: tuple[str, ...]
     """Components whose hook `on_create` has succeeded in this incarnation."""
     gone_ms: int | None
@@ -188,11 +197,17 @@ class Environment:
 
         It is meant for the holder of the current claim. A run that was killed, interrupted or
         failed may have changed something, so after it the hash is not trusted. Nor is it while the
-        environment is degraded: then what runs is not what was applied.
+        environment needs a repair: then what runs is not what was applied.
         """
-        if self.degraded is not None:
+        if self.needs_repair:
             return None
         return self.spec_hash if self.hash_epoch == self.epoch - 1 else None
+
+    @property
+    def needs_repair(self) -> bool:
+        """Whether a component does not run; one that only does not work needs none."""
+        problems = self.degraded.components if self.degraded else ()
+        return bool(components_to_repair(problems, self.health))
 
     def is_held(self, now_ms: int) -> bool:
         """Whether a worker has a valid lease."""
@@ -265,6 +280,7 @@ def parse_environment(row: Row) -> Environment:
         degraded=Degradation.from_row(row),
         repairs=Repairs.from_row(row),
         dns=names_from_row(row),
+        health=health_from_row(row),
         hooks=tuple(row.get(Attribute.HOOKS, ())),
         gone_ms=row.get(Attribute.GONE_AT),
         touched_ms=row.get(Attribute.TOUCHED),

@@ -1,17 +1,18 @@
-"""Status of an environment as an observation found it: what does not run, and its public names."""
+"""Status of an environment as an observation found it: problems, public names and health."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.row_writes import Row
 from gromit.core.stack.addresses import NameState, NameStatus
+from gromit.core.stack.health import HealthState, HealthStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Degradation:
-    """Components that do not run although the environment was ready."""
+    """Components that do not run, or do not work, although the environment was ready."""
 
     at_ms: int
     """Instant at which the first of them was found."""
@@ -69,3 +70,31 @@ def names_from_row(row: Row) -> dict[str, NameStatus]:
         for component, value in sorted(row.get(Attribute.DNS, {}).items())
         if value["state"] in known
     }
+
+
+def health_to_row(health: Mapping[str, HealthStatus]) -> dict[str, Any]:
+    """Return the value of the row's attribute for the health of components."""
+    return {c: {"state": s.state.value, "reason": s.reason} for c, s in sorted(health.items())}
+
+
+def health_from_row(row: Row) -> dict[str, HealthStatus]:
+    """Return the health of components that a row stores.
+
+    A state of a later release counts as unknown.
+    """
+    known = frozenset(HealthState)
+    return {
+        component: HealthStatus(HealthState(value["state"]), value["reason"])
+        for component, value in sorted(row.get(Attribute.HEALTH, {}).items())
+        if value["state"] in known
+    }
+
+
+def components_to_repair(
+    problems: Iterable[str], health: Mapping[str, HealthStatus]
+) -> frozenset[str]:
+    """Return the components among the `problems` that an apply may repair: those that do not run.
+
+    One with a bad answer of its own program runs as it was applied.
+    """
+    return frozenset(c for c in problems if c not in health or health[c].is_good)

@@ -1,5 +1,6 @@
 """Plan of sow and reap: the action for every environment, and its reason. `--dry-run` shows it."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ class EnvironmentSummary:
     generation: int
     observed: int
     due_in_s: float
-    """Seconds until its work is due; negative if it is overdue."""
+    """Seconds until its work is due; negative if it is overdue, infinite without work."""
     protected: bool
     attempts: int
     holder: str | None
@@ -46,7 +47,7 @@ def environment_summary(view: Mapping[str, Any], now_ms: Millis) -> EnvironmentS
         phase=Phase(view["phase"]),
         generation=view["generation"],
         observed=view["observed"],
-        due_in_s=(parse_iso(view["due"]) - now_ms) / 1000 if view["due"] else 0.0,
+        due_in_s=(parse_iso(view["due"]) - now_ms) / 1000 if view["due"] else math.inf,
         protected=view["protected"],
         attempts=view["attempts"],
         holder=view["lease"]["holder"] if view["lease"] else None,
@@ -66,7 +67,7 @@ def plan(
     | failed           | sow when due                 | none: desired                            |
     | sowing, reaping  | none: a worker has it        | none: a worker has it                    |
     | ready            | none: it is up to date       | none: desired                            |
-    | degraded         | sow when due                 | none: desired                            |
+    | degraded         | sow when due, if it is       | none: desired                            |
     | deleting         | none: work of reap           | reap after the grace, if not protected   |
 
     Actions beyond `limit` become `none`, because one pass finishes at most that many.
@@ -120,6 +121,8 @@ def _why_not_sown(kind: Work, e: EnvironmentSummary) -> str:
         return "it is parked"
     if e.phase is Phase.READY:
         return f"generation {e.generation} is up to date"
+    if e.due_in_s == math.inf:
+        return "it runs as it was applied, but a program in it does not work"
     if not e.attempts:
         return f"a part of it does not run; its repair is due in {e.due_in_s:.0f} s"
     attempts = "1 attempt" if e.attempts == 1 else f"{e.attempts} attempts"

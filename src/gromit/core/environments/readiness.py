@@ -6,6 +6,7 @@ from typing import Any
 from gromit.core.environments.failures import FailureClass
 from gromit.core.environments.phases import Phase
 from gromit.core.stack.addresses import NameState, NameStatus
+from gromit.core.stack.health import HealthState
 
 _ACTIONS = {
     FailureClass.BUILD: "fix the build, then re-run its workflow",
@@ -36,6 +37,14 @@ def unpublished_names(view: Mapping[str, Any]) -> dict[str, NameStatus]:
         for component, dns in sorted(names.items())
         if dns["state"] != NameState.PUBLISHED
     }
+
+
+def unasked_components(view: Mapping[str, Any]) -> list[str]:
+    """Return the components whose health is not known yet, in serve's JSON view."""
+    components: Mapping[str, Any] = view.get("components", {})
+    # A serve of an earlier release knows no health.
+    health = {name: c.get("health") for name, c in sorted(components.items())}
+    return [name for name, h in health.items() if h and h["state"] == HealthState.UNKNOWN]
 
 
 def describe_names(names: Mapping[str, NameStatus]) -> str:

@@ -226,7 +226,7 @@ def sown(fence: Fence, claim_id: str, made: MadeStack, stamp: ChangeContext) -> 
         removes=LEASE_ATTRIBUTES
         | FAILURE_ATTRIBUTES
         | WORK_ATTRIBUTES
-        | {Attribute.PROBLEMS}
+        | {Attribute.PROBLEMS, Attribute.HEALTH}
         | _not_made(made),
     )
 
@@ -248,7 +248,10 @@ def sown_superseded(fence: Fence, claim_id: str, made: MadeStack, stamp: ChangeC
         copies={Attribute.OBSERVED: Attribute.CLAIMED, Attribute.HASH_EPOCH: Attribute.EPOCH},
         increments={Attribute.REVISION: 1},
         appends={Attribute.EVENTS: (stamp.event("sown", "a newer generation is desired already"),)},
-        removes=LEASE_ATTRIBUTES | FAILURE_ATTRIBUTES | {Attribute.PROBLEMS} | _not_made(made),
+        removes=LEASE_ATTRIBUTES
+        | FAILURE_ATTRIBUTES
+        | {Attribute.PROBLEMS, Attribute.HEALTH}
+        | _not_made(made),
     )
 
 

@@ -7,13 +7,14 @@ the catalogue may say how the program itself is asked.
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from gromit.core.text import plain_line
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
+_REASON_MAX = 200
 _NAMED = 5
 """Parts of a program that a reason names."""
 
@@ -76,6 +77,11 @@ class HealthStatus:
     state: HealthState
     reason: str = ""
 
+    @property
+    def is_good(self) -> bool:
+        """Whether the program says that all of it works."""
+        return self.state is HealthState.PASS
+
 
 UNKNOWN_HEALTH = HealthStatus(HealthState.UNKNOWN)
 
@@ -105,8 +111,8 @@ def judge_health(check: HealthCheck, answers: Mapping[str, HealthAnswer]) -> Hea
 
     The worst state counts.
     """
-    found = [_judge(check, path, answers[path]) for path in check.paths]
-    return worst_health(found)
+    worst = worst_health(_judge(check, path, answers[path]) for path in check.paths)
+    return replace(worst, reason=plain_line(worst.reason)[:_REASON_MAX].rstrip())
 
 
 def worst_health(found: Iterable[HealthStatus]) -> HealthStatus:
@@ -133,7 +139,7 @@ def _judge_body(check: HealthCheck, body: Mapping[str, Any]) -> HealthStatus:
         return HealthStatus(state)
     parts = _failing_parts(body)
     named = f": {', '.join(parts)}" if parts else ""
-    return HealthStatus(state, plain_line(f"{check.path} says {word}{named}"))
+    return HealthStatus(state, f"{check.path} says {word}{named}")
 
 
 def _failing_parts(body: Mapping[str, Any]) -> list[str]:

@@ -1,7 +1,7 @@
 """Route of the observer: what runs in environments. chitragupta reports it after its passes."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 from gromit.core.environments.observation import REASON_MAX, Observation
 from gromit.core.names import NAME_MAX
 from gromit.core.stack.addresses import NameState, NameStatus
+from gromit.core.stack.health import HealthState, HealthStatus
 from gromit.core.stack.made import COMPONENTS_MAX
 from gromit.core.text import plain_line
 from gromit.web.api.admission import CurrentCaller, Deps
@@ -28,7 +29,7 @@ class _Body(BaseModel):
 
 
 class ProblemBody(_Body):
-    """A component that does not run."""
+    """A component that does not run or does not work."""
 
     component: ComponentText
     reason: Reason
@@ -42,6 +43,17 @@ class NameBody(_Body):
     reason: Reason = ""
 
 
+class HealthBody(_Body):
+    """Health of a component, from the answer of its program."""
+
+    component: ComponentText
+    state: Annotated[
+        Literal[HealthState.PASS, HealthState.WARN, HealthState.FAIL],
+        Field(description="pass, warn or fail"),
+    ]
+    reason: Reason = ""
+
+
 class ObservationBody(_Body):
     """Observation of one environment."""
 
@@ -51,6 +63,10 @@ class ObservationBody(_Body):
     ]
     problems: Annotated[list[ProblemBody], Field(max_length=COMPONENTS_MAX)]
     names: Annotated[list[NameBody], Field(max_length=COMPONENTS_MAX)]
+    health: Annotated[
+        list[HealthBody],
+        Field(max_length=COMPONENTS_MAX, description="of each component whose program was asked"),
+    ] = []
 
     @property
     def observation(self) -> Observation:
@@ -60,6 +76,7 @@ class ObservationBody(_Body):
             self.epoch,
             {p.component: plain_line(p.reason) for p in self.problems},
             {n.component: NameStatus(n.state, plain_line(n.reason)) for n in self.names},
+            {h.component: HealthStatus(h.state, plain_line(h.reason)) for h in self.health},
         )
 
 
@@ -85,7 +102,8 @@ def observe(
 ) -> ObservationReceipt:
     """Record what runs, and the state of public names.
 
-    A ready environment of which a part does not run becomes degraded, and due for a repair.
+    A ready environment of which a part does not run becomes degraded, and due for a repair. One
+    whose program says that it does not work becomes degraded only.
     """
     seen, stamp = [one.observation for one in body.environments], deps.stamp(caller)
     changed = deps.observations.record(seen, stamp)

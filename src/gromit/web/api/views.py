@@ -24,6 +24,7 @@ from gromit.core.environments.suspensions import (
 from gromit.core.stack import addresses
 from gromit.core.stack.addresses import UNKNOWN_NAME, NameState
 from gromit.core.stack.catalogue import Catalogue
+from gromit.core.stack.health import UNKNOWN_HEALTH, HealthState
 from gromit.core.stack.made import MadeComponent
 from gromit.core.time import iso
 from gromit.web.api.fault_views import (
@@ -59,6 +60,14 @@ class NameView:
     reason: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class HealthView:
+    """Health of a component, as its program last said."""
+
+    state: HealthState
+    reason: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComponentView:
     """One component as the last successful apply made it, and its status since."""
@@ -74,13 +83,15 @@ class ComponentView:
     url: str | None
     dns: NameView | None
     """None if the component has no public name."""
+    health: HealthView | None
+    """None if its program is not asked."""
     problem: str | None
-    """Why it does not run; None while it does."""
+    """Why it does not run or does not work; None while it does."""
 
 
 @dataclass(frozen=True, slots=True)
 class DegradedView:
-    """Status of an environment of which a part does not run although it was ready."""
+    """Status of an environment of which a part does not run or work although it was ready."""
 
     since: str
     reason: str
@@ -236,6 +247,7 @@ class EnvironmentViews:
                 **asdict(c),
                 url=addresses.url(c.name, environment.name, self.domain, c.port),
                 dns=self._name(environment, c),
+                health=self._health(environment, c),
                 problem=problems.get(c.name),
             )
             for c in _made(environment)
@@ -247,6 +259,13 @@ class EnvironmentViews:
             return None
         status = environment.dns.get(component.name, UNKNOWN_NAME)
         return NameView(status.state, status.reason or None)
+
+    def _health(self, environment: Environment, component: MadeComponent) -> HealthView | None:
+        entry = self.catalogue.components.get(component.name)
+        if entry is None or entry.health is None or self._name(environment, component) is None:
+            return None
+        status = environment.health.get(component.name, UNKNOWN_HEALTH)
+        return HealthView(status.state, status.reason or None)
 
     def _is_outdated(self, environment: Environment) -> bool:
         made = environment.made

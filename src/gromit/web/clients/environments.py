@@ -62,6 +62,11 @@ class ServeObservations:
 
 
 def _observation(seen: Observation) -> dict[str, Any]:
+    health = [
+        {"component": c, "state": s.state, "reason": s.reason[:REASON_MAX]}
+        for c, s in sorted(seen.health.items())
+    ]
+    # Without health, the report is one that serves of earlier releases accept.
     return {
         "name": seen.name,
         "epoch": seen.epoch,
@@ -73,4 +78,5 @@ def _observation(seen: Observation) -> dict[str, Any]:
             {"component": c, "state": s.state, "reason": s.reason[:REASON_MAX]}
             for c, s in sorted(seen.names.items())
         ],
+        **({"health": health} if health else {}),
     }
