@@ -186,7 +186,9 @@ class LifetimeWorld:
         self._start_idle_times()
         done = self.lifetimes.run_pass(self.now)
         self.expired |= dict.fromkeys(done.expired, self.now)
-        if sum(at > self.now - HOUR for at in self.expired.values()) > self.policy.limit:
+        # With a lower limit than before, more may have expired already: no more may now.
+        in_an_hour = sum(at > self.now - HOUR for at in self.expired.values())
+        if done.expired and in_an_hour > self.policy.limit:
             yield f"more than {self.policy.limit} expired within an hour"
         self.passes += 1
         for name, row in before.items():
