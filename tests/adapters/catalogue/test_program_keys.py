@@ -65,6 +65,7 @@ def test_the_facts_about_a_program_name_its_keys_and_other_programs(program: str
     named = {facts.listens, *facts.health.values(), *facts.retired, *facts.retired.values()}
     named |= {key for need in facts.needs for key in (need.when, *need.unless)}
     assert named - {None} <= known
+    named |= {key for need in facts.requires for key in need.any_of}
     others = {name for need in facts.needs for name in need.any_of}
     assert others <= set(program_names())
 

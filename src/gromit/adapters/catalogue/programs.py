@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gromit.core.stack.catalogue import Component
-from gromit.core.stack.programs import PeerNeed, Program, ProgramSecret, ProgramUse
+from gromit.core.stack.programs import KeyNeed, PeerNeed, Program, ProgramSecret, ProgramUse
 from gromit.core.stack.secrets import SecretOrigin
 from gromit.documents import InvalidYaml, first_invalid_field, parse_yaml
 from gromit.errors import ConfigError
@@ -45,6 +45,13 @@ class PeerNeedEntry(_Strict):
     certain: bool = Field(default=True, description="whether its absence is a mistake for sure")
 
 
+class KeyNeedEntry(_Strict):
+    """One entry of `requires` in the file of a program."""
+
+    any_of: tuple[str, ...] = Field(description="config keys, one of which must have a value")
+    without: str = Field(description="effect of their absence")
+
+
 class ProgramEntry(_Strict):
     """File of a program."""
 
@@ -54,6 +61,7 @@ class ProgramEntry(_Strict):
         {}, description="paths of a health check, each with the config key that names it"
     )
     needs: list[PeerNeedEntry] = Field([], description="programs that must run beside it")
+    requires: list[KeyNeedEntry] = Field([], description="config keys that must have a value")
     retired: dict[str, str] = Field({}, description="deprecated keys, each with its replacement")
 
 
@@ -77,6 +85,7 @@ def load_program(name: str) -> Program:
         listens=entry.listens,
         health=entry.health,
         needs=tuple(PeerNeed(**need.model_dump()) for need in entry.needs),
+        requires=tuple(KeyNeed(**need.model_dump()) for need in entry.requires),
         retired=entry.retired,
     )
 

@@ -48,6 +48,15 @@ class PeerNeed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyNeed:
+    """Config keys, one of which must have a value."""
+
+    any_of: tuple[str, ...]
+    without: str
+    """Effect of their absence, as an end of a sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
     """One program, and its requirements."""
 
@@ -58,6 +67,7 @@ class Program:
     health: Mapping[str, str] = field(default_factory=dict)
     """`path` and `ready` of a health check, each with the config key that names it."""
     needs: tuple[PeerNeed, ...] = ()
+    requires: tuple[KeyNeed, ...] = ()
     retired: Mapping[str, str] = field(default_factory=dict)
     """Deprecated config keys, each with the key that replaces it."""
 

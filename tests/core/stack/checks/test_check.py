@@ -12,7 +12,7 @@ from gromit.core.stack.checks.keys import parse_keys
 from gromit.core.stack.config_files import sample_variables
 from gromit.core.stack.health import HealthCheck
 from gromit.core.stack.hooks import Hook, HookKind
-from gromit.core.stack.programs import PeerNeed, Program, ProgramSecret
+from gromit.core.stack.programs import KeyNeed, PeerNeed, Program, ProgramSecret
 from gromit.core.stack.secrets import SecretOrigin
 
 
@@ -31,6 +31,7 @@ GATE = Program(
     secrets=(_secret("A_GW_SECRET", "secret"),),
     listens="port",
     health={"path": "hello"},
+    requires=(KeyNeed(any_of=("port", "url"), without="it does not start"),),
     needs=(
         PeerNeed(any_of=("store",), unless=("store.host",), without="it knows no keys"),
         PeerNeed(any_of=("board",), when="managed", without="it waits"),
@@ -186,6 +187,26 @@ def test_a_peer_that_is_not_there_is_found() -> None:
         FaultKind.PEER,
         "no component runs store: it knows no keys",
     )
+
+
+def test_a_peer_that_a_secret_variable_may_name_is_not_missed() -> None:
+    secrets = {"A_GW_SECRET": "api", "A_GW_STORE_HOST": "api"}
+    assert _faults(_gate({"port": 8181}, secrets=secrets)) == []
+
+
+def test_a_missing_peer_is_a_warning_if_people_write_the_config() -> None:
+    fault = _only(_gate(templates={}))
+    assert (fault.kind, fault.certain) == (FaultKind.PEER, False)
+
+
+def test_a_required_key_without_a_value_is_found() -> None:
+    fault = _only(_gate({"store": GOOD["store"]}), STORE)
+    assert (fault.kind, fault.subject) == (FaultKind.KEY, "port")
+    assert (fault.reason, fault.remedy) == (
+        "has no value: without it, it does not start",
+        "set port or url",
+    )
+    assert _faults(_gate({"store": GOOD["store"]}, environment={"A_GW_PORT": "8181"}), STORE) == []
 
 
 def test_a_peer_is_needed_only_when_its_key_is_true() -> None:

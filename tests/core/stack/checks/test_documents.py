@@ -28,13 +28,17 @@ def _component(command: tuple[str, ...], *files: str) -> Component:
     [
         ('{\n"a": 1\n"b": 2}', "is no JSON: Expecting ',' delimiter in line 3"),
         ("listen_port = 5", "is no JSON: Expecting value in line 1"),
-        ('{"a": 1, "A": 2}', "has the key A twice, and only the last one counts"),
         ('{"a": ' + "1" * 5000 + "}", "is no JSON that a program can read"),
     ],
-    ids=["comma", "other", "twice", "number"],
+    ids=["comma", "other", "number"],
 )
 def test_a_file_that_is_no_json_has_a_fault(text: str, fault: str) -> None:
     assert parse_file(text) == ParsedFile(fault=fault)
+
+
+def test_a_file_that_has_a_key_twice_has_a_fault_and_a_document() -> None:
+    fault = "has the key A twice, and only the last one counts"
+    assert parse_file('{"a": 1, "A": 2}') == ParsedFile({"a": 1, "A": 2}, fault)
 
 
 def test_a_file_with_deep_lists_has_a_fault() -> None:

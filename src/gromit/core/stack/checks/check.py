@@ -7,7 +7,6 @@ from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.checks.documents import check_named_files, main_file, parse_file
 from gromit.core.stack.checks.effective import EffectiveConfig
 from gromit.core.stack.checks.faults import CatalogueFault, FaultKind
-from gromit.core.stack.checks.health_paths import check_health
 from gromit.core.stack.checks.hosts import (
     HostUse,
     find_hosts,
@@ -20,8 +19,9 @@ from gromit.core.stack.checks.key_check import (
     check_variables,
 )
 from gromit.core.stack.checks.keys import ProgramKeys
-from gromit.core.stack.checks.peers import check_peers, check_port
+from gromit.core.stack.checks.peers import check_peers
 from gromit.core.stack.checks.reachable import judge_host, known_hosts
+from gromit.core.stack.checks.required import check_health, check_port, check_required
 from gromit.core.stack.checks.secrets import check_passwords, check_plain_secrets, check_sources
 from gromit.core.stack.config_files import TemplateVariables, render_files
 from gromit.core.stack.programs import Program, ProgramUse
@@ -35,6 +35,8 @@ class ProgramFacts:
     programs: Mapping[str, Program]
     keys: Mapping[str, ProgramKeys]
     """Config keys of the programs that have a config file."""
+    builders: Mapping[str, str] = field(default_factory=dict)
+    """Repository that builds a program to that program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class _Subject:
             keys=self.keys,
             document=self.documents.get(self.main or ""),
             environment=self.component.environment,
+            secrets=self.component.secrets,
         )
 
 
@@ -127,9 +130,10 @@ def _documents(
     faults: list[CatalogueFault] = []
     for file, text in texts.items():
         parsed = parse_file(text)
-        if parsed.fault is None:
+        if parsed.document is not None:
             documents[file] = parsed.document
-        elif file.endswith(".json") or (subject.keys is not None and file == main):
+        is_json = file.endswith(".json") or (subject.keys is not None and file == main)
+        if parsed.fault is not None and is_json:
             faults.append(_file_fault(component, file, parsed.fault, "correct the template"))
     return documents, faults
 
@@ -137,6 +141,7 @@ def _documents(
 def _key_faults(subject: _Subject, facts: ProgramFacts) -> Iterator[CatalogueFault]:
     component, program, keys = subject.component, subject.program, subject.keys
     if program is None:
+        yield from _unnamed(component, facts)
         return
     yield from check_variable_names(component, program, facts.keys)
     if keys is None:
@@ -145,6 +150,20 @@ def _key_faults(subject: _Subject, facts: ProgramFacts) -> Iterator[CatalogueFau
     if subject.main is not None:
         document = subject.documents[subject.main]
         yield from check_document(component.name, subject.main, document, program, keys)
+
+
+def _unnamed(component: Component, facts: ProgramFacts) -> Iterator[CatalogueFault]:
+    """Return a warning for a component that runs a known program and does not name it."""
+    built = facts.builders.get(component.repository or "")
+    if component.program is None and built is not None:
+        yield CatalogueFault(
+            component=component.name,
+            kind=FaultKind.KEY,
+            subject="program",
+            reason="is not named, so its secrets, config keys and peers are not checked",
+            remedy=f"add `program: {built}`",
+            certain=False,
+        )
 
 
 def _host_faults(
@@ -199,6 +218,7 @@ def _peer_faults(subjects: list[_Subject]) -> Iterator[CatalogueFault]:
             continue
         config = subject.config
         yield from check_peers(subject.component, subject.program, config, running)
+        yield from check_required(subject.component, subject.program, config)
         yield from check_health(subject.component, subject.program, config)
         if fault := check_port(subject.component, subject.program, config):
             yield fault

@@ -33,7 +33,7 @@ def parse_file(text: str) -> ParsedFile:
     except json.JSONDecodeError as error:
         return ParsedFile(fault=f"is no JSON: {error.msg} in line {error.lineno}")
     except _DuplicateKey as error:
-        return ParsedFile(fault=str(error))
+        return ParsedFile(json.loads(text), str(error))
     except (ValueError, RecursionError):
         return ParsedFile(fault="is no JSON that a program can read")
 

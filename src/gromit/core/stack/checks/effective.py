@@ -17,6 +17,8 @@ class EffectiveConfig:
     document: object = None
     """Its config file; None if it has none, or none that can be read."""
     environment: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """Variables whose values are secrets, which are unknown here."""
 
     def value(self, path: str) -> object:
         """Return the value of a key; None if neither the file nor a variable has one."""
@@ -25,6 +27,12 @@ class EffectiveConfig:
             if name in known and known[name].path == path:
                 return _parsed(text)
         return value_at(self.document, path)
+
+    def has_value(self, path: str) -> bool:
+        """Whether a key has a value, known or not, that is not empty."""
+        known = self.keys.variables if self.keys is not None else {}
+        is_secret = any(name in known and known[name].path == path for name in self.secrets)
+        return is_secret or bool(self.value(path))
 
 
 def _parsed(text: str) -> object:

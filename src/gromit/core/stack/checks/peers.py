@@ -1,4 +1,4 @@
-"""Peers that a component needs, and the port on which it has to listen."""
+"""Peers that a component needs."""
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
@@ -21,32 +21,19 @@ def check_peers(
                 subject=need.when or "components",
                 reason=f"no component runs {' or '.join(need.any_of)}: {need.without}",
                 remedy=_remedy(need),
-                certain=need.certain,
+                certain=need.certain and not _is_written_by_people(component),
             )
 
 
-def check_port(
-    component: Component, program: Program, config: EffectiveConfig
-) -> CatalogueFault | None:
-    """Return the mistake of a program that does not listen on the port of its component."""
-    if program.listens is None or component.port is None:
-        return None
-    port = config.value(program.listens)
-    if port is None or str(port) == str(component.port):
-        return None
-    return CatalogueFault(
-        component=component.name,
-        kind=FaultKind.HOST,
-        subject=program.listens,
-        reason=f"is not the port of the component, {component.port}, which alone is open",
-        remedy="use one port in both places",
-    )
-
-
 def _is_needed(need: PeerNeed, config: EffectiveConfig) -> bool:
-    if any(config.value(key) for key in need.unless):
+    if any(map(config.has_value, need.unless)):
         return False
     return need.when is None or config.value(need.when) is True
+
+
+def _is_written_by_people(component: Component) -> bool:
+    """Whether a component has a config folder in which gromit writes no file."""
+    return component.config_path is not None and not component.templates
 
 
 def _remedy(need: PeerNeed) -> str:
