@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -45,6 +46,7 @@ def make_spec(folder: Path, ranges: Ranges) -> EmulatorSpec:
         state=str(folder / "aws.state"),
         config_root=str(folder / "config"),
         public=str(ranges.public),
+        mongo=ranges.mongo,
     )
 
 
@@ -80,6 +82,8 @@ def test_tasks_run_in_it_survive_its_restart_and_end_with_it(tmp_path: Path) -> 
             said = eventually(lambda: _said(str(claim.ranges.vpc[4])))
             tasks = descendants(process.pid)
             assert len(tasks) == 1
+            with socket.create_connection((claim.ranges.mongo, 27017), 5):
+                pass
             eventually(lambda: _saved(spec, said["task"]))
             os.kill(process.pid, signal.SIGKILL)
         assert wait_for_exit(tasks, 5) == [], "a task outlived the emulator that was killed"

@@ -1,4 +1,4 @@
-"""The process `aws` of a local cloud: the emulator, the Fargate simulator and the DNS server.
+"""The process `aws` of a local cloud: the emulator, the Fargate simulator, DNS and Mongo.
 
 Run as `python -m gromit.local.aws.process SPEC`, where SPEC is the JSON of `spec.EmulatorSpec`.
 SIGTERM saves the state, and ends the process and every simulated task.
@@ -22,6 +22,7 @@ from gromit.local.aws.dns_server import DnsServer, EmulatedRecords
 from gromit.local.aws.emulator import ACCOUNT, Emulator
 from gromit.local.aws.fargate import Fargate
 from gromit.local.aws.hosts_file import HostsFile
+from gromit.local.aws.mongo import MongoServer
 from gromit.local.aws.placement import Host
 from gromit.local.aws.programs import ProgramFolder
 from gromit.local.aws.spec import EmulatorSpec
@@ -102,13 +103,18 @@ def run_emulator(spec: EmulatorSpec, stop: threading.Event) -> None:
     emulator.on_change(fargate.wake)
     emulator.on_change(saver.changed)
     dns = DnsServer(names, port=spec.dns_port)
+    mongo = MongoServer(spec.mongo) if spec.mongo else None
     emulator.start()
     dns.start()
+    if mongo:
+        mongo.start()
     saver.start()
     fargate.start()
     log.info("aws.ready", url=emulator.url, dns=dns.port)
     stop.wait()
     fargate.stop()
+    if mongo:
+        mongo.stop()
     dns.stop()
     saver.stop()
     emulator.stop()

@@ -24,6 +24,8 @@ class EmulatorSpec:
     config_root: str
     public: str
     """Range of public addresses."""
+    mongo: str | None = None
+    """Address of the Mongo server; None for a cloud without one."""
     programs: Mapping[str, RealProgram] = field(default_factory=dict)
     """Real programs by the names of the components that they run for."""
     program_folder: str = ""

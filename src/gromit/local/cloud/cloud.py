@@ -17,6 +17,7 @@ from gromit.local.aws.programs import ProgramFolder, RealProgram, require_namesp
 from gromit.local.cloud import layout, network, processes, variables
 from gromit.local.cloud import parts as assembly
 from gromit.local.cloud.control import EchoFn, folder
+from gromit.local.cloud.environment_secrets import make_secrets
 from gromit.local.cloud.layout import CloudPaths, CloudState
 from gromit.local.cloud.parts import CloudParts, emulated_account
 from gromit.local.cloud.platform import make_platform
@@ -194,12 +195,10 @@ def _assemble(first: CloudParts, parts: Supervisor, echo: EchoFn) -> None:
         echo("starting the emulated AWS")
         parts.start([first.aws()], _START_TIMEOUT)
         echo("making the platform")
-        made = make_platform(
-            emulated_account(facts),
-            facts.ranges,
-            facts.domain,
-            assembly.cloud_catalogue(replace(facts, repositories="")),
-        )
+        account = emulated_account(facts)
+        catalogue = assembly.cloud_catalogue(replace(facts, repositories=""))
+        made = make_platform(account, facts.ranges, facts.domain, catalogue)
+        make_secrets(account, catalogue)
         echo("making certificates and the token")
         trust.result()
     facts = replace(facts, zone_id=made.zone_id, account_id=made.account_id)

@@ -58,6 +58,7 @@ class CloudParts:
             state=str(place.state),
             config_root=str(place.config),
             public=str(facts.ranges.public),
+            mongo=facts.ranges.mongo,
             programs=self.programs,
             program_folder=str(place.programs),
         )
