@@ -50,7 +50,7 @@ FACTS = ProgramFacts(
             "secret\ttext\tA_GW_SECRET\n"
             "url\ttext\n"
             "hello\ttext\n"
-            "store\topen\n"
+            "store\tobject\n"
             "store.host\thost\tA_GW_STORE_HOST\n"
             "store.password\ttext"
         )
@@ -235,6 +235,6 @@ def test_health_is_asked_where_the_program_answers() -> None:
 
 
 def test_mistakes_come_before_warnings() -> None:
-    report = _report(_gate(GOOD | {"record": True, "nothing": 1}), STORE)
+    report = _report(_gate(GOOD | {"record": True, "managde": True}), STORE)
     assert [fault.certain for fault in report.faults] == [True, False]
     assert (report.mistakes, report.warnings) == (1, 1)

@@ -10,14 +10,14 @@ from gromit.core.stack.checks.hosts import (
 from gromit.core.stack.checks.keys import parse_keys
 
 KEYS = parse_keys(
-    ".\topen\n"
+    ".\tobject\n"
     "redis_host\thost\tA_DB_REDISHOST\n"
     "redis_port\tint\n"
     "addrs\thosts\tA_DB_ADDRS\n"
     "hosts\thostmap\n"
     "url\ttext\n"
     "note\ttext\n"
-    "api\topen\n"
+    "api\tobject\n"
     "api.Host\thost\n"
     "api.Port\ttext"
 )

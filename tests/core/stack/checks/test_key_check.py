@@ -14,11 +14,11 @@ from gromit.core.stack.programs import Program, ProgramSecret
 from gromit.core.stack.secrets import SecretOrigin
 from gromit.errors import ConfigError
 
-CLOSED = parse_keys(
+KEYS = parse_keys(
     ".\tobject\n"
     "listen_port\tint\tA_GW_LISTENPORT\n"
     "log_level\ttext:|debug|info\tA_GW_LOGLEVEL\n"
-    "storage\topen\n"
+    "storage\tobject\n"
     "storage.host\thost\tA_GW_STORAGE_HOST\n"
     "storage.pool\tuint\tA_GW_STORAGE_POOL\n"
     "tags\ttexts\n"
@@ -31,16 +31,16 @@ CLOSED = parse_keys(
     "hosts\thostmap\n"
     "plugins\tlist"
 )
-OPEN = parse_keys(
-    ".\topen\n"
+PUMP_KEYS = parse_keys(
+    ".\tobject\n"
     "delay\tint\tA_PMP_DELAY\n"
-    "pumps\topen\n"
-    "pumps.<sql>\topen\n"
+    "pumps\tobject\n"
+    "pumps.<sql>\tobject\n"
     "pumps.<sql>.type\ttext\n"
-    "pumps.<sql>.meta\topen\n"
+    "pumps.<sql>.meta\tobject\n"
     "pumps.<sql>.meta.url\ttext\tA_PMP_PUMPS_SQL_META_URL"
 )
-PROGRAMS = {"gate": CLOSED, "pump": OPEN}
+PROGRAMS = {"gate": KEYS, "pump": PUMP_KEYS}
 SECRET = ProgramSecret(
     variable="A_GW_SECRET", group="api", made=SecretOrigin.RANDOM, without="it does not start"
 )
@@ -108,14 +108,18 @@ def test_a_file_that_is_no_object_is_found() -> None:
     assert (fault.kind, fault.subject) == (FaultKind.FILE, "a.conf")
 
 
-def test_a_key_that_a_closed_object_does_not_have_is_a_mistake() -> None:
-    assert _subjects({"anything": 1}) == [("anything", True)]
-
-
-def test_a_key_that_an_open_object_does_not_have_is_a_warning_unless_it_is_misspelled() -> None:
-    document = {"storage": {"anything": {"deeper": 1}, "hots": "h"}}
-    assert _subjects(document) == [("storage.anything", False), ("storage.hots", False)]
+def test_an_unknown_key_is_a_warning_unless_it_is_misspelled() -> None:
+    document = {"storage": {"anything": {"deeper": 1}, "hots": "h"}, "other": 1}
+    found = [("storage.anything", False), ("storage.hots", False), ("other", False)]
+    assert _subjects(document) == found
     assert _subjects({"storage": {"poool": 1}}) == [("storage.poool", True)]
+
+
+def test_a_key_that_continues_a_known_one_may_be_undocumented() -> None:
+    assert _subjects({"listen_ports": 1, "log_levels": 1}) == [
+        ("listen_ports", False),
+        ("log_levels", False),
+    ]
 
 
 def test_a_misspelled_key_is_named_as_the_program_spells_it() -> None:
@@ -156,9 +160,18 @@ def test_a_section_of_an_unknown_type_is_a_warning() -> None:
     ],
 )
 def test_the_text_of_a_variable_fits_its_key(name: str, text: str, *, fits: bool) -> None:
-    found = list(check_variables(_component({name: text}), Program(name="gate"), CLOSED))
+    found = list(check_variables(_component({name: text}), Program(name="gate"), KEYS))
     assert [fault.subject for fault in found] == ([] if fits else [name])
     assert text not in str(found) or fits
+
+
+def test_a_variable_of_an_undocumented_name_follows_the_rule() -> None:
+    assert list(check_variable_names(_component({"A_GW_PLUGINS": "x"}), GATE, PROGRAMS)) == []
+
+
+def test_an_empty_variable_is_taken_for_an_absent_one() -> None:
+    component = _component({"A_GW_LISTENPORT": "", "A_GW_ON": ""})
+    assert list(check_variables(component, Program(name="gate"), KEYS)) == []
 
 
 @pytest.mark.parametrize(
@@ -199,8 +212,8 @@ def test_a_program_without_config_keys_reads_no_variable_of_another() -> None:
 
 
 def test_a_deprecated_key_is_a_warning_in_a_file_and_in_a_variable() -> None:
-    in_file = list(check_document("a", "a.conf", {"Listen_Port": 1}, GATE, CLOSED))
-    in_variable = list(check_variables(_component({"A_GW_LISTENPORT": "1"}), GATE, CLOSED))
+    in_file = list(check_document("a", "a.conf", {"Listen_Port": 1}, GATE, KEYS))
+    in_variable = list(check_variables(_component({"A_GW_LISTENPORT": "1"}), GATE, KEYS))
     assert [(f.reason, f.remedy, f.certain) for f in (*in_file, *in_variable)] == [
         ("is deprecated in gate", "use port", False)
     ] * 2

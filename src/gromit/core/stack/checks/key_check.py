@@ -10,7 +10,6 @@ from gromit.core.stack.checks.keys import (
     ConfigKey,
     ConfigValue,
     ProgramKeys,
-    ValueKind,
     walk_config,
 )
 from gromit.core.stack.checks.values import wrong_text, wrong_value
@@ -18,6 +17,8 @@ from gromit.core.stack.programs import Program
 
 _LIKENESS, _SAME = 0.7, 0.85
 """Likeness from which a known name is suggested, and from which an unknown one is misspelled."""
+_TYPOS = 2
+"""Most characters by which a misspelled name is longer or shorter."""
 
 
 def check_document(
@@ -60,7 +61,7 @@ def check_variable_names(
 ) -> Iterator[CatalogueFault]:
     """Return the variables that look like a program's, and that the component's does not read."""
     own = programs.get(program.name)
-    owners = {prefix(keys): other for other, keys in programs.items()}
+    owners = {keys.prefix: other for other, keys in programs.items()}
     for name in sorted({*component.environment, *component.secrets}):
         owner = next((o for start, o in owners.items() if name.startswith(start)), None)
         if owner is None or _reads(program, own, name):
@@ -71,15 +72,9 @@ def check_variable_names(
             yield _unknown_variable(component.name, name, program.name, own)
 
 
-def prefix(keys: ProgramKeys) -> str:
-    """Return the beginning that all variables of a program share: `TYK_GW_`."""
-    first = next(iter(keys.variables))
-    return "_".join(first.split("_")[:2]) + "_"
-
-
 def is_variable(keys: ProgramKeys, name: str) -> bool:
     """Whether a program reads a variable: a known one, or one of a section with a free name."""
-    if name in keys.variables:
+    if name in keys.variables or name in keys.likely_variables:
         return True
     return any(pattern.fullmatch(name) for pattern in _free_variables(keys))
 
@@ -137,7 +132,7 @@ def _unknown(component: str, subject: str, value: ConfigValue, program: str) -> 
         subject=subject,
         reason=f"{program} documents no such key",
         remedy=f"did you mean {meant}?" if meant else "remove it, or correct its name",
-        certain=is_misspelled or parent.key.kind is ValueKind.OBJECT,
+        certain=is_misspelled,
     )
 
 
@@ -152,21 +147,28 @@ def _of_another(component: str, name: str, program: str, owner: str) -> Catalogu
 
 
 def _unknown_variable(component: str, name: str, program: str, keys: ProgramKeys) -> CatalogueFault:
-    near, is_misspelled = _nearest(name, keys.variables)
+    start = keys.prefix
+    known = (variable.removeprefix(start) for variable in keys.variables)
+    near, is_misspelled = _nearest(name.removeprefix(start), known)
     return CatalogueFault(
         component=component,
         kind=FaultKind.KEY,
         subject=name,
         reason=f"{program} documents no such variable",
-        remedy=f"did you mean {near}?" if near else "remove it, or correct its name",
+        remedy=f"did you mean {start}{near}?" if near else "remove it, or correct its name",
         certain=is_misspelled,
     )
 
 
 def _nearest(name: str, known: Iterable[str]) -> tuple[str | None, bool]:
-    """Return the known name that is most like an unknown one, and whether that is misspelled."""
+    """Return the known name that is most like an unknown one, and whether that is misspelled.
+
+    A name that only continues a known one may be a key that the documentation leaves out.
+    """
     near = next(iter(get_close_matches(name, known, n=1, cutoff=_LIKENESS)), None)
-    return near, near is not None and SequenceMatcher(a=name, b=near).ratio() >= _SAME
+    if near is None or name.startswith(near) or abs(len(name) - len(near)) > _TYPOS:
+        return near, False
+    return near, SequenceMatcher(a=name, b=near).ratio() >= _SAME
 
 
 def _free_variables(keys: ProgramKeys) -> Iterator[re.Pattern[str]]:
@@ -174,6 +176,6 @@ def _free_variables(keys: ProgramKeys) -> Iterator[re.Pattern[str]]:
     for variable, key in keys.variables.items():
         above, found, _ = key.path.partition(".<")
         if found:
-            start = f"{prefix(keys)}{above.upper()}_"
+            start = f"{keys.prefix}{above.upper()}_"
             rest = variable.removeprefix(start).partition("_")[2]
             yield re.compile(f"{re.escape(start)}[A-Z0-9-]+_{re.escape(rest)}")

@@ -1,6 +1,6 @@
 """Config keys and variables that a program knows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -28,9 +28,6 @@ class ValueKind(StrEnum):
     HOST_MAP = "hostmap"
     """Object that maps hosts to ports."""
     OBJECT = "object"
-    """Object without other keys than the known ones."""
-    OPEN = "open"
-    """Object that may have more keys than the known ones."""
     ANY = "any"
 
 
@@ -64,6 +61,14 @@ class ProgramKeys:
 
     root: KeyNode
     variables: Mapping[str, ConfigKey]
+    """Documented variables."""
+    likely_variables: frozenset[str]
+    """Variables of the other keys, by the rule that most of the documented ones follow."""
+
+    @property
+    def prefix(self) -> str:
+        """Beginning that all variables share: `TYK_GW_`."""
+        return _prefix(self.variables)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +104,9 @@ def parse_keys(text: str) -> ProgramKeys:
     for key in keys:
         if key is not top:
             _insert(root, key)
-    return ProgramKeys(root, {key.variable: key for key in keys if key.variable})
+    variables = {key.variable: key for key in keys if key.variable}
+    others = (key.path for key in keys if not key.variable)
+    return ProgramKeys(root, variables, frozenset(_variable(variables, path) for path in others))
 
 
 def walk_config(keys: ProgramKeys | None, document: object) -> Iterator[ConfigValue]:
@@ -117,6 +124,15 @@ def _key(line: str) -> ConfigKey:
         variable[0] if variable else None,
         tuple(options.split("|")) if options else (),
     )
+
+
+def _prefix(variables: Iterable[str]) -> str:
+    return "_".join(next(iter(variables)).split("_")[:2]) + "_"
+
+
+def _variable(variables: Iterable[str], path: str) -> str:
+    """Return the variable of a key by the rule: words of a name joined, levels by `_`."""
+    return _prefix(variables) + path.upper().replace("_", "").replace(".", "_")
 
 
 def _insert(root: KeyNode, key: ConfigKey) -> None:

@@ -24,7 +24,12 @@ def wrong_value(key: ConfigKey, value: object) -> str | None:
 
 
 def wrong_text(key: ConfigKey, text: str) -> str | None:
-    """Return why a variable cannot have a text; None if it can. Never repeat the text."""
+    """Return why a variable cannot have a text; None if it can. Never repeat the text.
+
+    An empty text is taken for an absent one.
+    """
+    if not text:
+        return None
     match key.kind:
         case ValueKind.BOOL:
             fits = text.lower() in _TRUTH
@@ -79,7 +84,6 @@ _KINDS: Mapping[ValueKind, tuple[str, Callable[[object], bool]]] = {
     ValueKind.MAP: _OBJECT,
     ValueKind.HOST_MAP: _OBJECT,
     ValueKind.OBJECT: _OBJECT,
-    ValueKind.OPEN: _OBJECT,
 }
 """Words for each kind of value, and the test for it."""
 
