@@ -20,7 +20,7 @@ from gromit.local.aws.fargate import Fargate
 from gromit.local.aws.hosts_file import HostsFile
 from gromit.local.aws.placement import Host
 from gromit.local.aws.programs import (
-    SCRIPT,
+    PROGRAM_TASK,
     ProgramFolder,
     RealProgram,
     parse_programs,
@@ -70,6 +70,8 @@ signal.signal(signal.SIGTERM, end)
 if os.fork() == 0:
     signal.pause()
 print("starts", sys.argv[1:], file=sys.stderr, flush=True)
+if ":" in sys.argv[-1]:
+    ThreadingHTTPServer.address_family = socket.AF_INET6
 ThreadingHTTPServer((sys.argv[-1], int(sys.argv[-2])), Handler).serve_forever()
 """
 GROUP = "/gromit/app-test"
@@ -97,12 +99,12 @@ class ProgramWorld(World):
         hosts = HostsFile(self._folder.hosts, EmulatedRecords(ACCOUNT, REGION))
         return Fargate(host, self.changed, publish=hosts.update)
 
-    def start(self, **more: Any) -> None:
+    def start(self, *, count: int = 1, **more: Any) -> None:
         """Run the program in a service, and wait until it runs."""
         self.logs = client(self.emulator.url, "logs")
         self.logs.create_log_group(logGroupName=GROUP)
-        self.serve(self.definition(logConfiguration=LOGGING, **more))
-        eventually(self.settled, within=30)
+        self.serve(self.definition(logConfiguration=LOGGING, **more), count=count)
+        eventually(lambda: self.settled(running=count), within=30)
 
     def said(self, address: str | None = None) -> dict[str, Any]:
         return get(address or self.addresses()[0], PORT)
@@ -252,11 +254,21 @@ def test_a_new_deployment_overlaps_with_the_old_one_whose_program_may_end_in_ord
     assert stopped["containers"][0]["exitCode"] == 0
 
 
-def test_a_program_may_listen_on_all_addresses(make_world: MakeWorld, program: Path) -> None:
-    world = make_world(f"{shlex.quote(str(program))} {PORT} 0.0.0.0")
-    world.start()
-    private, public = world.addresses()
-    assert world.said(private)["arguments"] == world.said(public)["arguments"]
+@pytest.mark.parametrize("everywhere", ["0.0.0.0", "::"])
+def test_programs_that_listen_on_all_addresses_get_those_of_their_tasks(
+    make_world: MakeWorld, program: Path, everywhere: str
+) -> None:
+    world = make_world(f"{shlex.quote(str(program))} {PORT} {everywhere}")
+    world.start(count=2)
+    addresses = [
+        address
+        for interface in world.interfaces()
+        for address in (interface["PrivateIpAddress"], interface["Association"]["PublicIp"])
+    ]
+    said = [world.said(address) for address in addresses]
+    assert len(said) == 4
+    assert {tuple(one["arguments"]) for one in said} == {(str(PORT), everywhere)}
+    assert refuses("127.0.0.1"), "no task has this address"
 
 
 def test_a_file_that_is_no_program_is_a_task_that_stops_with_the_reason(
@@ -293,8 +305,8 @@ def test_nothing_outlives_the_process_that_started_a_program(program: Path, tmp_
         "p = subprocess.Popen([*sys.argv[2:], spec], stdout=subprocess.PIPE)\n"
         "p.stdout.readline(); print('up', flush=True); time.sleep(60)\n"
     )
-    command = [sys.executable, "-c", script, json.dumps(spec), sys.executable, "-S", "-I"]
-    with subprocess.Popen([*command, str(SCRIPT)], stdout=subprocess.PIPE) as parent:
+    command = [sys.executable, "-c", script, json.dumps(spec), *PROGRAM_TASK]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
         assert parent.stdout
         assert parent.stdout.readline() == b"up\n"
         eventually(lambda: len(_sleepers()) == 2)

@@ -17,9 +17,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
 
-from gromit.local.aws.programs import SCRIPT
+from gromit.local.aws.programs import PROGRAM_TASK
 
-_PROGRAM = Path(__file__).with_name("task.py")
+_TASK = (sys.executable, "-S", "-I", str(Path(__file__).with_name("task.py")))
 _GRACE, _PROGRAM_GRACE = 2.0, 30.0
 """Seconds between SIGTERM and SIGKILL: Fargate's for real programs; the others end at once."""
 
@@ -149,7 +149,7 @@ class Containers:
         text = json.dumps({**visible, "parent": os.getpid()})
         inherited = {k: v for k, v in os.environ.items() if k in _INHERITED}
         process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-S", "-I", str(_PROGRAM if spec.program is None else SCRIPT), text],
+            [*(_TASK if spec.program is None else PROGRAM_TASK), text],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -17,7 +17,8 @@ from gromit.errors import ConfigError, InvalidInput
 ADDRESS = "{address}"
 """Placeholder for the private address of a task."""
 
-SCRIPT = Path(__file__).with_name("program_task.py")
+PROGRAM_TASK = (sys.executable, "-I", "-m", "gromit.local.aws.program_task")
+"""Beginning of the command line of a container with a real program."""
 
 _SHAPE = "give it as COMPONENT=PATH, or as 'COMPONENT=NAME=VALUE PATH ARGUMENT…'"
 
@@ -141,9 +142,8 @@ def require_namespaces(folder: ProgramFolder, launcher: Sequence[str] = ()) -> N
     `launcher` is a command that runs the trial.
     """
     folder.make()
-    command = [*launcher, sys.executable, "-S", "-I", str(SCRIPT), "check"]
     trial = subprocess.run(  # noqa: S603 - our own program
-        [*command, str(folder.root), str(folder.hosts)],
+        [*launcher, *PROGRAM_TASK, "check", str(folder.root), str(folder.hosts)],
         capture_output=True,
         text=True,
         check=False,
