@@ -47,7 +47,7 @@ class ProgramStart:
     root: Path
     """Folder on which it gets a view of this machine's files."""
     shown: Mapping[str, str]
-    """What it sees at some paths."""
+    """Files and folders that it sees, by the path at which it sees them."""
 
 
 def main() -> None:
