@@ -1,6 +1,5 @@
 """Check of config files and variables against the keys that a program knows."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import SequenceMatcher, get_close_matches
 
@@ -72,17 +71,10 @@ def check_variable_names(
             yield _unknown_variable(component.name, name, program.name, own)
 
 
-def is_variable(keys: ProgramKeys, name: str) -> bool:
-    """Whether a program reads a variable: a known one, or one of a section with a free name."""
-    if name in keys.variables or name in keys.likely_variables:
-        return True
-    return any(pattern.fullmatch(name) for pattern in _free_variables(keys))
-
-
 def _reads(program: Program, keys: ProgramKeys | None, name: str) -> bool:
     """Whether a program reads a variable. Some secrets have a variable, and no key."""
     secrets = {secret.variable for secret in program.secrets}
-    return name in secrets or (keys is not None and is_variable(keys, name))
+    return name in secrets or (keys is not None and keys.is_variable(name))
 
 
 def _known(
@@ -169,13 +161,3 @@ def _nearest(name: str, known: Iterable[str]) -> tuple[str | None, bool]:
     if near is None or name.startswith(near) or abs(len(name) - len(near)) > _TYPOS:
         return near, False
     return near, SequenceMatcher(a=name, b=near).ratio() >= _SAME
-
-
-def _free_variables(keys: ProgramKeys) -> Iterator[re.Pattern[str]]:
-    """Patterns of the variables of sections whose names the user chooses."""
-    for variable, key in keys.variables.items():
-        above, found, _ = key.path.partition(".<")
-        if found:
-            start = f"{keys.prefix}{above.upper()}_"
-            rest = variable.removeprefix(start).partition("_")[2]
-            yield re.compile(f"{re.escape(start)}[A-Z0-9-]+_{re.escape(rest)}")

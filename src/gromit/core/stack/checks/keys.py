@@ -64,11 +64,23 @@ class ProgramKeys:
     """Documented variables."""
     likely_variables: frozenset[str]
     """Variables of the other keys, by the rule that most of the documented ones follow."""
+    section_variables: Mapping[str, frozenset[str]]
+    """Beginning of the variables of sections with free names to all possible ends."""
 
     @property
     def prefix(self) -> str:
         """Beginning that all variables share: `TYK_GW_`."""
         return _prefix(self.variables)
+
+    def is_variable(self, name: str) -> bool:
+        """Whether the program reads a variable."""
+        if name in self.variables or name in self.likely_variables:
+            return True
+        for start, ends in self.section_variables.items():
+            if name.startswith(start):
+                _, *rest = name.removeprefix(start).split("_")
+                return any("_".join(rest[at:]) in ends for at in range(len(rest)))
+        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +118,8 @@ def parse_keys(text: str) -> ProgramKeys:
             _insert(root, key)
     variables = {key.variable: key for key in keys if key.variable}
     others = (key.path for key in keys if not key.variable)
-    return ProgramKeys(root, variables, frozenset(_variable(variables, path) for path in others))
+    likely = frozenset(_variable(variables, path) for path in others)
+    return ProgramKeys(root, variables, likely, _section_variables(variables))
 
 
 def walk_config(keys: ProgramKeys | None, document: object) -> Iterator[ConfigValue]:
@@ -133,6 +146,16 @@ def _prefix(variables: Iterable[str]) -> str:
 def _variable(variables: Iterable[str], path: str) -> str:
     """Return the variable of a key by the rule: words of a name joined, levels by `_`."""
     return _prefix(variables) + path.upper().replace("_", "").replace(".", "_")
+
+
+def _section_variables(variables: Mapping[str, ConfigKey]) -> Mapping[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for variable, key in variables.items():
+        above, is_section, _ = key.path.partition(".<")
+        if is_section:
+            start = f"{_variable(variables, above)}_"
+            found.setdefault(start, set()).add(variable.removeprefix(start).partition("_")[2])
+    return {start: frozenset(ends) for start, ends in found.items()}
 
 
 def _insert(root: KeyNode, key: ConfigKey) -> None:
