@@ -663,13 +663,16 @@ def made_without_names(shell: Shell) -> None:
     shell.serve.outcome(shell.serve.claim("sow"), "done", made=made)
 
 
-def observe(shell: Shell, state: str, reason: str = "", **problems: str) -> None:
-    """Report the name's state, and components that do not run, as chitragupta does."""
+def observe(
+    shell: Shell, state: str, reason: str = "", health: str = "pass", **problems: str
+) -> None:
+    """Report the name's state, its health, and problems, as chitragupta does."""
     seen = {
         "name": "app-test",
         "epoch": shell.serve.get("/v1/environments/app-test")["epoch"],
         "problems": [{"component": c, "reason": r} for c, r in problems.items()],
         "names": [{"component": "tyk", "state": state, "reason": reason}],
+        "health": [{"component": "tyk", "state": health}] if health else [],
     }
     answer = shell.serve.send("POST", "/v1/observations", {"environments": [seen]}, Role.WORKER)
     assert answer.json() == {"changed": 1}
@@ -686,6 +689,28 @@ def test_wait_waits_for_the_names_too_unless_it_should_not(shell: Shell) -> None
     assert "without the names of tyk (missing)" in shell.fail("wait", "app-test", "--timeout", "0")
     with Later(shell.serve, lambda: observe(shell, "published")):
         assert shell.json("wait", "app-test", "--timeout", "20")["phase"] == "ready"
+
+
+def test_wait_waits_for_a_good_answer_of_a_program_unless_it_should_not(shell: Shell) -> None:
+    made_without_names(shell)
+    observe(shell, "published", health="")
+    said = shell.fail("wait", "app-test", "--timeout", "0")
+    assert "it is ready, without a good answer of tyk yet" in said
+    assert shell.json("wait", "app-test", "--timeout", "0", "--no-dns")["phase"] == "ready"
+    observe(shell, "published", health="fail", tyk="/hello answers 503")
+    said = shell.fail("wait", "app-test", "--timeout", "0")
+    assert "it is degraded (tyk: /hello answers 503)" in said
+    with Later(shell.serve, lambda: observe(shell, "published")):
+        found = shell.json("wait", "app-test", "--timeout", "20")
+    assert found["components"]["tyk"]["health"] == {"state": "pass", "reason": None}
+    assert [cell.split(":")[0] for cell in shell.table("get", "app-test")[-1]] == [
+        "tyk",
+        "-",
+        "-",
+        "http",
+        "published",
+        "pass",
+    ]
 
 
 def test_a_blocked_name_is_shown_and_ends_a_wait_at_once(shell: Shell) -> None:

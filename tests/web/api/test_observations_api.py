@@ -1,5 +1,6 @@
 """Reports of what runs, over HTTP: from chitragupta's client to the table, and the repair."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from gromit.core.environments.observation import Observation
 from gromit.core.security.roles import Role
 from gromit.core.stack.addresses import NameState, NameStatus
+from gromit.core.stack.health import HealthState, HealthStatus
 from gromit.web.clients.environments import (
     OBSERVATIONS_BYTES,
     ServeEnvironments,
@@ -16,6 +18,7 @@ from gromit.web.clients.serve import ServeClient
 from tests.web.serving import Serve
 
 RETRY_S = 30
+UNKNOWN = {"state": "unknown", "reason": None}
 MADE = [
     {"name": "tyk", "repository": "tyk", "version": "sha", "digest": "sha256:1", "port": 8181},
     {"name": "redis", "version": "7"},
@@ -64,6 +67,55 @@ def test_a_part_that_does_not_run_degrades_it_and_sow_repairs_it(serve: Serve) -
     assert [m["name"] for m in claim["made"]] == ["redis", "tyk"]
     serve.outcome(claim, "done", made=MADE)
     assert view(serve, "app-test")["phase"] == "ready"
+
+
+def test_a_program_that_does_not_work_degrades_it_without_a_repair(serve: Serve) -> None:
+    assert make(serve, "app-test")["components"]["tyk"]["health"] == UNKNOWN
+    reason = "/hello says warn: redis"
+    sick = replace(
+        seen(serve, "app-test", {"tyk": reason}),
+        health={"tyk": HealthStatus(HealthState.WARN, reason)},
+    )
+    environments = ServeEnvironments(ServeClient(serve.client(Role.WORKER)))
+    before = environments.environments()["app-test"]
+    assert before is not None
+    assert set(before.asked) == {"tyk"}
+    assert before.differs(sick)
+    report(serve, sick)
+    found = view(serve, "app-test")
+    assert (found["phase"], found["state"], found["due"]) == ("degraded", "processed", None)
+    assert found["degraded"]["reason"] == f"tyk: {reason}"
+    assert found["components"]["tyk"]["health"] == {"state": "warn", "reason": reason}
+    assert found["components"]["tyk"]["problem"] == reason
+    assert found["components"]["redis"]["health"] is None
+    known = environments.environments()["app-test"]
+    assert known is not None
+    assert not known.differs(sick)
+    serve.clock.advance(s=86_400)
+    request = {"kind": "sow", "holder": "w", "nonce": "n"}
+    assert serve.send("POST", "/v1/claims", request, Role.WORKER).status_code == 204
+    well = replace(seen(serve, "app-test"), health={"tyk": HealthStatus(HealthState.PASS)})
+    report(serve, well)
+    assert view(serve, "app-test")["phase"] == "ready"
+
+
+def test_a_report_of_an_earlier_chitragupta_has_no_health(serve: Serve) -> None:
+    make(serve, "app-test")
+    report(serve, seen(serve, "app-test"))
+    assert view(serve, "app-test")["components"]["tyk"]["health"] == UNKNOWN
+
+
+@pytest.mark.parametrize("state", ["unknown", "odd", ""])
+def test_no_other_health_is_accepted(serve: Serve, state: str) -> None:
+    body = {
+        "name": "app-test",
+        "epoch": make(serve, "app-test")["epoch"],
+        "problems": [],
+        "names": [],
+        "health": [{"component": "tyk", "state": state}],
+    }
+    answer = serve.send("POST", "/v1/observations", {"environments": [body]}, Role.WORKER)
+    assert answer.status_code == 400
 
 
 def test_what_serve_shows_already_is_not_reported_and_changes_no_row(serve: Serve) -> None:

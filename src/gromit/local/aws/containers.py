@@ -53,7 +53,7 @@ class ContainerSpec:
     """Settings of a container process."""
 
     answer: dict[str, str]
-    """Answer to `GET /`, besides the hash of the config."""
+    """Answer to `GET`, besides the hash of the config."""
     addresses: tuple[str, ...]
     port: int | None
     """Port on all its addresses; None for a container that does not listen."""
@@ -68,7 +68,7 @@ class ContainerSpec:
     dns_port: int | None = None
     """Port of the DNS server on 127.0.0.1; None if names cannot be resolved."""
     simulated: str | None = None
-    """Name of the simulated program; None for a container that only answers `GET /`."""
+    """Name of the simulated program; None for a container that only answers `GET`."""
     retry_s: float = 1.0
     """Seconds between two tries of the program to reach a peer."""
     patience_s: float = 10.0

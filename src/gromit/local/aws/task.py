@@ -3,7 +3,7 @@
 Run as `python -S -I task.py SPEC`, where SPEC is the JSON of `containers.ContainerSpec`. With these
 flags it can import no library, and it imports little else, so it starts within hundredths of a
 second. It reads its config folder once, like a container at its start. Then it listens on its
-addresses, writes `ready` to standard output, and answers `GET /` with a description of itself. If
+addresses, writes `ready` to standard output, and answers `GET` with a description of itself. If
 its program is simulated, it also does what `simulated` says. A one-off task ends by itself. All end
 when the process that started them ends; for that they repeat the call of `prctl` that
 `local/cloud/die_with_parent.py` and `adapters/terraform/guard.py` make.
@@ -71,14 +71,15 @@ def _collect(folder: bytes, prefix: bytes, found: list[tuple[bytes, bytes]]) -> 
 
 
 def answer_request(request: bytes, body: bytes) -> bytes:
-    """Return the HTTP response to a request's header: `body` for `GET /`, otherwise an error."""
+    """Return the HTTP response to a request's header: `body` for `GET`, otherwise an error.
+
+    It answers at every path: the emulator does not know at which one a program says that it works.
+    """
     words = request.split(b"\r\n", 1)[0].split(b" ")
     if len(words) != 3 or not words[2].startswith(b"HTTP/"):
         return _response(400, b'{"error": "not HTTP"}\n')
     if words[0] not in {b"GET", b"HEAD"}:
         return _response(405, b'{"error": "only GET"}\n')
-    if words[1].split(b"?", 1)[0] != b"/":
-        return _response(404, b'{"error": "only /"}\n')
     response = _response(200, body)
     if words[0] == b"HEAD":
         return response.split(b"\r\n\r\n", 1)[0] + b"\r\n\r\n"
