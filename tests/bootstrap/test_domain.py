@@ -57,4 +57,4 @@ def test_sow_clusters_and_the_migration_work_in_it(tmp_path: Path) -> None:
         assert sower(SETTINGS, parts).domain == MEANT
         assert sower(WITHOUT, parts).domain is None
     assert clusters(SETTINGS).domain == MEANT
-    assert migration(SETTINGS, Decisions()).domain == MEANT
+    assert migration(SETTINGS, SETTINGS.root, Decisions()).domain == MEANT

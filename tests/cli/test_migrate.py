@@ -117,6 +117,7 @@ def test_a_dry_run_shows_every_step_with_its_reason_and_does_none(
         ("row", "app", "would convert"),
         ("row", "Odd", "would adopt"),
         ("row", "release-300", "left alone"),
+        ("database", "tyk_analytics-Odd", "would be unused"),
         ("record", f"_gromit.app.{DOMAIN}", "would write"),
     ]
     assert all(line["why"] for line in lines)
@@ -220,3 +221,29 @@ def test_a_row_is_moved_to_the_name_that_gromit_gives_its_branch(
     name = environment_name("TT-1234_fix")
     assert earlier.row(name)["v#tyk"] == {"S": "sha-1"}
     assert earlier.names() == {name}
+
+
+def test_it_lists_what_it_would_leave_unused_and_says_so_once(
+    earlier: Earlier, capsys: pytest.CaptureFixture[str]
+) -> None:
+    earlier.put("app", state="processed", tyk="sha-1")
+    earlier.put("TT-1234_fix", state="processed", tyk="sha-1")
+    for path in ("app/tyk/tyk.conf", "app/portal/portal.conf", "TT-1234_fix/tyk/tyk.conf"):
+        (earlier.root / path).parent.mkdir(parents=True)
+        (earlier.root / path).write_text("{}")
+    before = sorted(earlier.root.rglob("*"))
+    unused = {
+        ("config", "portal/"),
+        ("config", "TT-1234_fix"),
+        ("database", "tyk_analytics-TT-1234_fix"),
+    }
+    assert run(["migrate", "-o", "json"]) == 0
+    lines = json.loads(capsys.readouterr().out)
+    shown = {(x["what"], x["name"]) for x in lines if x["action"] == "would be unused"}
+    assert shown == unused
+    assert run(["migrate", "--apply", "-o", "json"]) == 0
+    lines = json.loads(capsys.readouterr().out)
+    assert {(x["what"], x["name"]) for x in lines if x["action"] == "unused"} == unused
+    assert sorted(earlier.root.rglob("*")) == sorted([*before, earlier.root / MARKER])
+    assert run(["migrate"]) == 0
+    assert capsys.readouterr().out == "nothing is left to migrate\n"

@@ -10,6 +10,7 @@ from gromit.adapters.aws import client as aws
 from gromit.adapters.aws.dynamodb import DynamoStore
 from gromit.adapters.aws.dynamodb_table import TableSetup
 from gromit.adapters.config_tree.root import MARKER, init_root
+from gromit.adapters.config_tree.texts import read_config_texts
 from gromit.bootstrap.backends import cluster_source, record_store, session
 from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.machine import domain_if_set, now_ms, operator, to_ms
@@ -55,7 +56,7 @@ def _waiting(
     return pause
 
 
-def migration(settings: Settings, decisions: Decisions) -> Migration:
+def migration(settings: Settings, root: Path, decisions: Decisions) -> Migration:
     """Build the migration: of rows if the table exists, of records if a zone is set."""
     has_table = _table(settings, time.sleep).missing() != ["table"]
     client = session().client("dynamodb", config=aws.CLIENT)
@@ -69,6 +70,7 @@ def migration(settings: Settings, decisions: Decisions) -> Migration:
         grace_ms=to_ms(settings.reap.grace),
         new_id=lambda: uuid.uuid4().hex,
         decisions=decisions,
+        config_texts=partial(read_config_texts, root),
     )
 
 

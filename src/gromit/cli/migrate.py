@@ -42,9 +42,10 @@ def migrate(
     The command can be repeated. Stop the scheduled tasks of gromit v1 before `--apply`.
     """
     settings = run.settings
+    folder = root or settings.root
     lines = [
-        *prepare(settings, root or settings.root, _report, dry_run=not do),
-        *migration(settings, Decisions(keep, reap)).run(
+        *prepare(settings, folder, _report, dry_run=not do),
+        *migration(settings, folder, Decisions(keep, reap)).run(
             change_context("migrate"), _report, dry_run=not do
         ),
     ]

@@ -13,6 +13,7 @@ from gromit.core.environments.phases import Want
 from gromit.core.environments.precedence import is_protected_name
 from gromit.core.environments.row_writes import Row, WriteAccepted
 from gromit.core.environments.v1_rows import is_v1_row, mapped_name, v1_name
+from gromit.core.migration.orphans import ConfigTexts, Orphan, find_orphans
 from gromit.core.migration.records import RecordMigration, plan_records
 from gromit.core.migration.rows import (
     Decision,
@@ -79,6 +80,8 @@ class Migration:
     grace_ms: int
     new_id: Callable[[], str]
     decisions: Decisions = field(default_factory=Decisions)
+    config_texts: Callable[[], ConfigTexts] = dict
+    """Reads the config files below the config root, before anything changes."""
 
     def run(
         self, stamp: ChangeContext, progress: Progress, *, dry_run: bool
@@ -89,6 +92,7 @@ class Migration:
         """
         rows = self._rows()
         steps = self._steps(rows, stamp)
+        orphans = self._orphans(rows, steps)
         results: list[MigrationResult] = []
         for step in steps:
             if isinstance(step, UndecidedRow):
@@ -96,6 +100,7 @@ class Migration:
             results.append(self._row(step, dry_run=dry_run))
             progress(f"row {results[-1].name}: {results[-1].action}")
         results += _undecided(steps)
+        results += _orphaned(orphans, dry_run=dry_run)
         for sentence in _sentences(steps):
             progress(sentence)
         if self.zone is None:
@@ -160,6 +165,13 @@ class Migration:
             raise _changed(step.name)
         return MigrationResult("row", step.name, "adopted" if is_adopted else "converted", step.why)
 
+    def _orphans(self, rows: Iterable[Row], steps: Iterable[RowStep]) -> Sequence[Orphan]:
+        migrations = [step for step in steps if isinstance(step, RowMigration)]
+        if not migrations:
+            return ()
+        others = {str(row[Attribute.NAME]) for row in rows} - {m.name for m in migrations}
+        return find_orphans(migrations, others, self.config_texts(), self.catalogue)
+
     def _records(self, known: Mapping[str, bool]) -> list[RecordMigration | SkippedItem]:
         if self.zone is None or self.domain is None:
             return []
@@ -198,6 +210,11 @@ def _undecided(steps: Iterable[RowStep]) -> list[MigrationResult]:
         return []
     listed, why = undecided_line(names)
     return [MigrationResult("row", listed, "left alone", why)]
+
+
+def _orphaned(orphans: Iterable[Orphan], *, dry_run: bool) -> list[MigrationResult]:
+    action = "would be unused" if dry_run else "unused"
+    return [MigrationResult(found.what, found.name, action, found.why) for found in orphans]
 
 
 def _sentences(steps: Sequence[RowStep]) -> list[str]:

@@ -5,11 +5,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gromit.adapters.catalogue.file import load_catalogue
+from gromit.adapters.config_tree.root import ConfigTree, init_root
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.config_files import internal_names, render_files, sample_variables
 from gromit.core.stack.hooks import HookKind
@@ -137,3 +139,23 @@ def test_no_config_has_a_key_that_its_program_does_not_know_or_has_retired() -> 
     assert "log_level" not in configs["tyk-analytics/tyk-analytics.conf"]
     assert WHOLE.components["tyk-analytics"].environment == {"TYK_LOGLEVEL": "info"}
     assert "healthcheck_port" not in configs["tyk-sink/tyk_sink.conf"]
+
+
+def test_every_edited_byte_of_gromit_v1_stays_in_a_file_that_a_component_reads(
+    tmp_path: Path,
+) -> None:
+    edited = {
+        f"{component}/{component}.conf": f'{{"edited": "{component}", "env": "{ENV}"}}\n'
+        for component in ("tyk", "tyk-analytics", "tyk-pump")
+    }
+    for path, text in edited.items():
+        (tmp_path / ENV / path).parent.mkdir(parents=True)
+        (tmp_path / ENV / path).write_text(text)
+    init_root(tmp_path)
+    variables = replace(sample_variables(WHOLE), env=ENV, peers=internal_names(WHOLE, ENV))
+    ConfigTree(tmp_path).render(ENV, render_files(WHOLE, variables))
+    for path, text in edited.items():
+        component, file = path.split("/")
+        assert (tmp_path / ENV / path).read_text() == text
+        assert WHOLE.components[component].command == (f"--conf=/conf/{file}",)
+    assert not list(tmp_path.glob(f"{ENV}/tyk-analytics/*.conf"))[1:], "one file, and no other one"
