@@ -40,7 +40,7 @@ data "aws_iam_policy_document" "execution" {
   statement {
     sid       = "Secrets"
     actions   = ["secretsmanager:GetSecretValue"]
-    resources = ["arn:aws:secretsmanager:${var.region}:${var.account_id}:secret:gromit-env/*"]
+    resources = [for name in local.secret_names : "arn:aws:secretsmanager:${var.region}:${var.account_id}:secret:${name}"]
   }
 }
 

@@ -13,6 +13,12 @@ data "aws_iam_policy_document" "doctor" {
   }
 
   statement {
+    sid       = "Secrets"
+    actions   = ["secretsmanager:DescribeSecret"]
+    resources = local.environment_secrets
+  }
+
+  statement {
     sid       = "Table"
     actions   = ["dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive"]
     resources = [local.platform.table_arn]

@@ -10,15 +10,23 @@ locals {
   # Key of the stack's backend block. The state of a workspace is `env:/<environment>/devenv`. `devenv` is the state of the workspace
   # `default`: it never exists, but `terraform init` asks for it.
   state_key = "devenv"
+
+  # Named secrets of the catalogue, and secrets that a catalogue names by their ARN. The control plane has none with such a name.
+  secret_names = ["gromit/environments/*", "gromit-env/*"]
+
+  # Both in one pattern: the policy of sow has little room.
+  environment_secrets = ["arn:aws:secretsmanager:${local.here}:secret:gromit?env*/*"]
 }
 
 data "aws_iam_policy_document" "sow" {
   source_policy_documents = [data.aws_iam_policy_document.terraform.json, data.aws_iam_policy_document.hooks["on-create"].json]
 
+  # Whether images exist, and whether secrets of environments have a value. No part may read a secret. One statement for both: there
+  # is little room in this policy.
   statement {
     sid       = "Images"
-    actions   = ["ecr:BatchGetImage"]
-    resources = values(local.platform.registries)
+    actions   = ["ecr:BatchGetImage", "secretsmanager:DescribeSecret"]
+    resources = concat(values(local.platform.registries), local.environment_secrets)
   }
 }
 

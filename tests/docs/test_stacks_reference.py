@@ -15,6 +15,7 @@ from gromit.core.doctor.quotas import DEFAULT_LIMITS, Quota, per_environment
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.component_inputs import ResolvedInputs, component_inputs
 from gromit.core.stack.contract import ComponentInput, Platform, StackInput, StackOutput
+from gromit.core.stack.secrets import SecretState, SecretStatus
 from gromit.core.stack.terraform import state_key
 from tests.docs.markdown import read, table
 from tests.stacks import overview
@@ -119,7 +120,9 @@ def test_the_examples_of_the_platform_are_a_platform() -> None:
 
 
 def test_every_label_is_there() -> None:
-    component = Component(name="tyk", repository="tyk", config_path="/conf")
+    component = Component(
+        name="tyk", repository="tyk", config_path="/conf", secrets={"KEY": "portal-key"}
+    )
     sources = ResolvedInputs(
         environment="app-test",
         catalogue=Catalogue({"tyk": component}),
@@ -128,6 +131,7 @@ def test_every_label_is_there() -> None:
         platform=_platform(),
         config_hashes={"tyk": "0"},
         redeploys={"tyk": "1"},
+        secrets={"portal-key": SecretState(SecretStatus.SET, "arn", "1")},
     )
     assert list(table(TEXT, "### Labels")) == list(component_inputs(sources)["tyk"].labels)
 

@@ -374,7 +374,10 @@ def test_environments_pull_log_and_read_their_own_secrets_and_nothing_of_the_con
         "Login": "*",
         "Images": sorted(ground.base["registries"].values()),
         "Logs": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/gromit/*:log-stream:*",
-        "Secrets": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:gromit-env/*",
+        "Secrets": [
+            f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{prefix}/*"
+            for prefix in ("gromit-env", "gromit/environments")
+        ],
     }
     assert rights["Login"]["Action"] == "ecr:GetAuthorizationToken"
     assert all(s["Effect"] == "Allow" and "*" not in str(s["Action"]) for s in rights.values())

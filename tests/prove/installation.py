@@ -45,6 +45,7 @@ from tests.fakes.images import FakeImages
 from tests.fakes.inventory import FakeExpiries, FakeListing
 from tests.fakes.owners import FakeOwners, owner
 from tests.fakes.platform import PLATFORM, FakePlatform
+from tests.fakes.secrets import FakeSecrets
 from tests.fakes.states import FakeStates
 from tests.fakes.store import MemoryStore
 from tests.prove.faults import Faults, ProcessKilled
@@ -258,6 +259,7 @@ class Installation:
             fingerprint="stack-1",
             platform=FakePlatform(),
             images=wrap("images", self.images),
+            secrets=FakeSecrets(),
             root=wrap("root", self.root),
             terraform=SimulatedTerraform(self.cloud, self.faults),
             services=wrap("services", self.cloud),

@@ -23,6 +23,7 @@ from tests.fakes.images import FakeImages
 from tests.fakes.platform import FakePlatform
 from tests.fakes.queue import a_claim
 from tests.fakes.resources import FakeEnvironmentResources
+from tests.fakes.secrets import FakeSecrets
 from tests.fakes.services import FakeServices
 from tests.fakes.states import FakeStates
 from tests.fakes.terraform import FakeTerraform
@@ -61,6 +62,7 @@ class World:
             catalogue=CATALOGUE,
             platform=FakePlatform(),
             images=self.images,
+            secrets=FakeSecrets(),
             root=self.tree,
             warn=self.warnings.append,
         )
@@ -76,6 +78,7 @@ class World:
             fingerprint="stack-1",
             platform=FakePlatform(),
             images=self.images,
+            secrets=FakeSecrets(),
             root=self.tree,
             terraform=FakeTerraform(services, states),
             services=services,

@@ -12,6 +12,7 @@ from gromit.core.stack.contract import ServiceState, StateHead, StateMark
 from gromit.core.stack.hooks import Hook, HookKind, HookOutcome
 from gromit.core.stack.made import MadeComponent
 from gromit.core.stack.resources import Resource, ResourceKind
+from gromit.core.stack.secrets import NamedSecret, SecretOrigin
 from gromit.errors import (
     BackendError,
     ConfigError,
@@ -32,6 +33,7 @@ from tests.fakes.images import FakeImages
 from tests.fakes.platform import FakePlatform
 from tests.fakes.queue import FakeQueue, a_claim
 from tests.fakes.resources import FakeEnvironmentResources
+from tests.fakes.secrets import FakeSecrets
 from tests.fakes.services import FakeServices
 from tests.fakes.states import FakeStates
 from tests.fakes.terraform import FakeTerraform
@@ -68,6 +70,9 @@ def only(
     return lambda state: fate(state) if state.component == component else state
 
 
+API = NamedSecret(name="api", made=SecretOrigin.RANDOM)
+
+
 @dataclass
 class World:
     """A sower whose ports are fakes, with a clock that its pauses advance."""
@@ -80,6 +85,9 @@ class World:
             ("tyk", "master"), ("tyk-pump", "master"), ("tyk", "new")
         )
     )
+    secrets: FakeSecrets = field(default_factory=FakeSecrets)
+    named: Mapping[str, NamedSecret] = field(default_factory=dict)
+    """Named secrets of the catalogue; tyk has a variable for each."""
     root: FakeConfigRoot = field(default_factory=FakeConfigRoot)
     platform: FakePlatform = field(default_factory=FakePlatform)
     fingerprint: str = "stack-1"
@@ -98,7 +106,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.terraform = FakeTerraform(self.services, self.states)
-        catalogue = Catalogue({c.name: replace(c, hooks=self.hooks) for c in COMPONENTS})
+        catalogue = self._catalogue()
         clear = Clearer(self.resources, ClearPolicy(60.0, 5.0, lambda: self.clock, self._pause))
         self.sow = Sower(
             catalogue=catalogue,
@@ -106,6 +114,7 @@ class World:
             fingerprint=self.fingerprint,
             platform=self.platform,
             images=self.images,
+            secrets=self.secrets,
             root=self.root,
             terraform=self.terraform,
             services=self.services,
@@ -120,6 +129,12 @@ class World:
             ),
             policy=SettlePolicy(600.0, 5.0, lambda: self.clock, self._pause),
         )
+
+    def _catalogue(self) -> Catalogue:
+        components = {c.name: replace(c, hooks=self.hooks) for c in COMPONENTS}
+        variables = {name.upper(): name for name in self.named}
+        components["tyk"] = replace(components["tyk"], secrets=variables)
+        return Catalogue(components, secrets=self.named)
 
     def run(
         self,
@@ -179,6 +194,38 @@ def test_a_missing_image_is_named_and_leaves_everything_as_it_is(world: World) -
         [],
         [],
     )
+
+
+def test_a_missing_secret_is_named_with_the_remedy_and_leaves_everything_as_it_is() -> None:
+    world = World(named={"api": API})
+    with pytest.raises(InvalidInput, match=f"tyk: API: secret {API.path} does not exist") as caught:
+        world.run()
+    assert "gromit secrets make" in str(caught.value.hint)
+    assert world.root.text(NAME, "pump", "pump.conf") is None
+    assert not world.terraform.applied
+    world.secrets.write(API.path, "hunter2")
+    world.run()
+    (applied,) = world.terraform.applied
+    assert applied.components["tyk"].secrets["API"].startswith("arn:aws:secretsmanager:")
+    assert "hunter2" not in repr(applied)
+
+
+def test_a_changed_secret_rolls_out_every_component_that_uses_it() -> None:
+    world = World(named={"api": API})
+    world.secrets.write(API.path, "first")
+    made = world.run()
+    assert world.run(spec_hash=made) == made
+    world.secrets.write(API.path, "second")
+    assert world.run(spec_hash=made) != made
+    first, second = world.terraform.applied
+    assert first.components["tyk"].labels != second.components["tyk"].labels
+    assert first.components["pump"] == second.components["pump"]
+
+
+def test_a_parked_environment_needs_no_secret() -> None:
+    world = World(named={"api": API})
+    world.run(parked=True)
+    assert world.terraform.applied[0].components["tyk"].secrets == {}
 
 
 def test_every_missing_image_is_named(world: World) -> None:

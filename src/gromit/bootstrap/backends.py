@@ -21,6 +21,7 @@ from gromit.adapters.aws.ecs_tasks import EcsTasks
 from gromit.adapters.aws.environment_resources import ResourceClients
 from gromit.adapters.aws.platform_parameter import PlatformParameter
 from gromit.adapters.aws.resource_removal import AwsEnvironmentResources
+from gromit.adapters.aws.secrets import ManagedSecrets
 from gromit.adapters.aws.state_bucket import S3StateBucket
 from gromit.adapters.lock_owners import ProcessOwnerWatch, own_task_arn
 from gromit.bootstrap.machine import domain, operator, require_setting
@@ -50,6 +51,11 @@ def session() -> boto3.Session:
 def image_registry(settings: Settings) -> EcrImages:
     """Container registries of the account `registryid`."""
     return EcrImages(session().client("ecr", config=aws.CLIENT), settings.registryid)
+
+
+def managed_secrets() -> ManagedSecrets:
+    """Secrets of environments in Secrets Manager."""
+    return ManagedSecrets(session().client("secretsmanager", config=aws.CLIENT))
 
 
 def service_states() -> EcsServices:

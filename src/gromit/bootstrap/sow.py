@@ -5,6 +5,7 @@ import time
 from gromit.adapters.terraform.stack_files import stack_hash
 from gromit.bootstrap.backends import (
     image_registry,
+    managed_secrets,
     platform_source,
     resource_clearer,
     service_states,
@@ -31,6 +32,7 @@ def sower(settings: Settings, parts: WorkerParts) -> Sower:
         fingerprint=stack_hash(),
         platform=platform_source(settings),
         images=image_registry(settings),
+        secrets=managed_secrets(),
         root=parts.tree,
         terraform=parts.terraform,
         services=service_states(),

@@ -11,7 +11,12 @@ from gromit.adapters.config_tree.root import ConfigTree
 from gromit.adapters.terraform.provider_mirror import user_cache
 from gromit.adapters.terraform.runner import Terraform
 from gromit.adapters.terraform.session import SessionDeps, TerraformConfig
-from gromit.bootstrap.backends import image_registry, platform_source, session
+from gromit.bootstrap.backends import (
+    image_registry,
+    managed_secrets,
+    platform_source,
+    session,
+)
 from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.config.schema import Settings, TerraformSettings
 from gromit.core.stack.terraform import Backend
@@ -58,6 +63,7 @@ def build_inspector(settings: Settings, tree: ConfigTree, warn: Progress) -> Sta
         catalogue=configured_catalogue(settings),
         platform=platform_source(settings),
         images=image_registry(settings),
+        secrets=managed_secrets(),
         root=tree,
         warn=warn,
     )

@@ -17,7 +17,9 @@ from gromit.core.stack.contract import StackInput
 from gromit.core.stack.made import MadeComponent, kept_images
 from gromit.errors import ConfigRootUnusable
 from gromit.ports import ConfigHashes, ImageRegistry, PlatformSource, Progress
+from gromit.ports.secrets import SecretDirectory
 from gromit.services.stack_images import StackImages
+from gromit.services.stack_secrets import StackSecrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,7 @@ class StackInspector:
     catalogue: Catalogue
     platform: PlatformSource
     images: ImageRegistry
+    secrets: SecretDirectory
     root: ConfigHashes
     warn: Progress
     """Called with each missing input, and what that means for the plan."""
@@ -53,6 +56,7 @@ class StackInspector:
             platform=platform,
             config_hashes=self._hashes(name),
             redeploys=redeploys,
+            secrets=StackSecrets(self.secrets, self.catalogue).known(self.warn),
         )
         return StackInput(name=name, platform=platform, components=component_inputs(sources))
 

@@ -21,6 +21,7 @@ from gromit.core.stack.component_inputs import (
 from gromit.core.stack.config_files import TemplateVariables, internal_names, render_files
 from gromit.core.stack.contract import Platform, ServiceState, StackInput
 from gromit.core.stack.made import MadeStack, kept_images
+from gromit.core.stack.secrets import SecretState
 from gromit.errors import RolloutFailed, Suspended
 from gromit.ports import (
     ConfigRoot,
@@ -30,9 +31,11 @@ from gromit.ports import (
     ServiceStates,
     TerraformRunner,
 )
+from gromit.ports.secrets import SecretDirectory
 from gromit.services.adopting import Adopter
 from gromit.services.hooks import HookRunner
 from gromit.services.stack_images import StackImages
+from gromit.services.stack_secrets import StackSecrets
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +61,7 @@ class Sower:
     """Hash of the stack's own files, so that a new release of the stack counts as a change."""
     platform: PlatformSource
     images: ImageRegistry
+    secrets: SecretDirectory
     root: ConfigRoot
     terraform: TerraformRunner
     services: ServiceStates
@@ -96,8 +100,8 @@ class Sower:
     def stack(self, claim: Claim) -> tuple[ResolvedInputs, StackInput]:
         """Return all inputs of an environment's stack, and write its config files to disk.
 
-        Raises `InvalidInput` for a missing image, before anything is written. A parked environment
-        needs none.
+        Raises `InvalidInput` for a missing image or secret, before anything is written. A parked
+        environment needs none.
         """
         platform = self.platform.read()
         sources = ResolvedInputs(
@@ -108,6 +112,7 @@ class Sower:
             platform=platform,
             config_hashes={},
             redeploys=claim.redeploys,
+            secrets=self._secrets(claim),
         )
         component_inputs(sources)  # raises for a missing image, before config files are written
         files = self._files(claim.name, claim.versions, platform)
@@ -122,6 +127,10 @@ class Sower:
         images = self._images(claim)
         unknown = dict.fromkeys(images.required, "") if claim.parked else {}
         return {**unknown, **images.digests()}
+
+    def _secrets(self, claim: Claim) -> Mapping[str, SecretState]:
+        secrets = StackSecrets(self.secrets, self.catalogue)
+        return secrets.known(_ignore) if claim.parked else secrets.usable()
 
     def _made(self, claim: Claim, sources: ResolvedInputs, desired: str) -> MadeStack:
         known = {image: digest for image, digest in sources.digests.items() if digest}
@@ -213,6 +222,10 @@ class Sower:
                 )
             if self.policy.pause(self.policy.poll_s):
                 raise Suspended("this worker was asked to stop while services were settling")
+
+
+def _ignore(_line: str) -> None:
+    """Ignore a warning."""
 
 
 def _is_settled(state: ServiceState | None, task_definition: str) -> bool:

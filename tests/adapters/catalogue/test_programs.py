@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from gromit.adapters.catalogue import file as catalogue_file
-from gromit.adapters.catalogue.programs import load_program, program_names, program_uses
+from gromit.adapters.catalogue.programs import load_program, program_names
+from gromit.core.stack.programs import missing_secrets, unequal_secrets
 from gromit.errors import ConfigError
 
 
@@ -30,9 +31,12 @@ def test_secrets_of_one_group_are_made_in_the_same_way() -> None:
 
 def test_every_shipped_component_names_its_program_and_every_group_its_secret() -> None:
     catalogue = catalogue_file.load_catalogue()
-    uses = program_uses(catalogue.components.values())
+    uses = catalogue.program_uses
     assert {use.component for use in uses} == catalogue.components.keys()
     assert {use.program.name for use in uses} == set(program_names())
+    assert missing_secrets(uses) == ()
+    assert unequal_secrets(uses) == ()
+    assert catalogue.used_secrets == dict(sorted(catalogue.secrets.items()))
     groups = {s.group: s.made for use in uses for s in use.program.secrets}
     assert {name: secret.made for name, secret in catalogue.secrets.items()} == groups
 

@@ -46,6 +46,7 @@ ARNS = ResourceArns(
     execution_role="execution",
     serve_role="serve-role",
     ca_key="ca-key",
+    secret="environments-secret",
 )
 ROLES = {part: default_role_name(part) for part in ControlPlanePart}
 
@@ -209,6 +210,10 @@ def test_arns_are_in_the_account_and_region_of_the_installation() -> None:
         execution_role=PLATFORM.execution_role_arn,
         serve_role="arn:aws:iam::123456789012:role/gromit-serve",
         ca_key="arn:aws:secretsmanager:eu-central-1:123456789012:secret:gromit/ca-key-000000",
+        secret=(
+            "arn:aws:secretsmanager:eu-central-1:123456789012:secret:"
+            "gromit/environments/example-000000"
+        ),
     )
 
 

@@ -244,6 +244,7 @@ _ABOUT: Mapping[str, Callable[[Call, Json], list[str]]] = {
     "iam": _iam,
     "ssm": _named("ssm", "parameter", "Name"),
     "ecr": _named("ecr", "repository/", "repositoryName", "repositoryNames"),
+    "secretsmanager": _named("secretsmanager", "secret:", "SecretId"),
     "logs": _named("logs", "log-group:", "resourceArn", "logGroupName"),
 }
 

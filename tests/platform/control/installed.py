@@ -45,6 +45,12 @@ class Installed:
             "zone": f"arn:aws:route53:::hostedzone/{ground['zone_id']}",
             "other zone": "arn:aws:route53:::hostedzone/Z0000000000000000000",
             "secret": ground["ca_key_secret_arn"],
+            "environments' secret": (
+                f"arn:aws:secretsmanager:{HERE}:secret:gromit/environments/gateway-api-0a1b2c"
+            ),
+            "other secret of environments": (
+                f"arn:aws:secretsmanager:{HERE}:secret:gromit-env/own-0a1b2c"
+            ),
             "platform": f"arn:aws:ssm:{HERE}:parameter/gromit/platform",
             "base": f"arn:aws:ssm:{HERE}:parameter/gromit/base",
             "own image": f"arn:aws:ecr:{HERE}:repository/gromit",

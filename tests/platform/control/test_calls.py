@@ -27,6 +27,7 @@ from gromit.adapters.aws.image_expiries import EcrExpiries
 from gromit.adapters.aws.platform_parameter import PlatformParameter
 from gromit.adapters.aws.resource_listing import AwsResourceListing
 from gromit.adapters.aws.route53 import Route53Zone, Timing
+from gromit.adapters.aws.secrets import ManagedSecrets
 from gromit.adapters.catalogue import file as catalogue_file
 from gromit.adapters.doctor import platform as aws_platform
 from gromit.adapters.doctor.account import get_bucket, get_zone, has_registry
@@ -129,6 +130,7 @@ def _sow_and_reap(world: World, recorder: Recorder, env: str) -> None:
     cloud, recorder.who = world.cloud, "sow"
     platform = PlatformParameter(cloud.client("ssm"), "/gromit/platform").read()
     EcrImages(cloud.client("ecr")).digests([("tyk", "master")])
+    _describe_secrets(cloud)
     hook = HookInput(image="mongo:7", command=("true",))
     redis = component(
         config_path="/conf", public=False, hooks={kind.value: hook for kind in HookKind}
@@ -166,6 +168,12 @@ def _sow_and_reap(world: World, recorder: Recorder, env: str) -> None:
         bucket.head(env)
         bucket.delete(env)
         bucket.unlock(lock)
+
+
+def _describe_secrets(cloud: Cloud) -> None:
+    """Look at the secrets of the catalogue, of which none exists here."""
+    secrets = catalogue_file.load_catalogue().secrets.values()
+    ManagedSecrets(cloud.client("secretsmanager")).states([secret.path for secret in secrets])
 
 
 def _run_hook(world: World, env: str, platform: Platform, kind: HookKind) -> None:
@@ -238,6 +246,7 @@ def _look(installed: Installed, cloud: Cloud) -> None:
     get_bucket(client("s3"), ground["state_bucket"])
     has_registry(client("ecr"), "tyk", None)
     EcrImages(client("ecr")).digests([("tyk", "master")])
+    _describe_secrets(cloud)
     TableSetup(client("dynamodb"), ground["table_name"], lambda _s: None).missing()
     get_zone(client("route53"), ground["zone_id"])
     for problems, service in (

@@ -98,6 +98,11 @@ ALLOWED: tuple[Row, ...] = (
     ("gromit-chitragupta", "ec2:DescribeNetworkInterfaces", "*", {}),
     ("gromit-chitragupta", "ecs:DescribeTasks", "task", {}),
     ("gromit-pki-execution", "secretsmanager:GetSecretValue", "secret", {}),
+    *(
+        (f"gromit-{part}", "secretsmanager:DescribeSecret", secret, {})
+        for part in ("sow", "doctor")
+        for secret in ("environments' secret", "other secret of environments")
+    ),
     ("gromit-serve-execution", "logs:PutLogEvents", "our log's stream", {}),
     *((f"gromit-{p}-execution", f"ecr:{a}", "own image", {}) for p in PROGRAMS for a in PULL),
     *((f"gromit-{p}-execution", "ecr:GetAuthorizationToken", "*", {}) for p in PROGRAMS),
@@ -134,7 +139,16 @@ REFUSED: tuple[Row, ...] = (
         "environments' role",
         {"iam:PassedToService": "ec2.amazonaws.com"},
     ),
-    *((f"gromit-{p}", "secretsmanager:GetSecretValue", "secret", {}) for p in PROGRAMS),
+    *(
+        (f"gromit-{p}", "secretsmanager:GetSecretValue", s, {})
+        for p in PROGRAMS
+        for s in ("secret", "environments' secret")
+    ),
+    *((f"gromit-{p}", "secretsmanager:DescribeSecret", "secret", {}) for p in ("sow", "doctor")),
+    *(
+        (f"gromit-{p}-execution", "secretsmanager:GetSecretValue", "environments' secret", {})
+        for p in PROGRAMS
+    ),
     *(
         (f"gromit-{p}-execution", "secretsmanager:GetSecretValue", "secret", {})
         for p in PROGRAMS
@@ -370,6 +384,7 @@ def places(installed: Installed) -> ResourceArns:
         execution_role=arn("environments' role"),
         serve_role=arn("role of serve"),
         ca_key=arn("secret"),
+        secret=arn("environments' secret"),
     )
 
 

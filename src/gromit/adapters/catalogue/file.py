@@ -11,6 +11,7 @@ from gromit.adapters.catalogue.entry import (
     parse_secret,
     to_component,
 )
+from gromit.adapters.catalogue.programs import load_program
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.config_files import FILE_NAME, check_syntax
 from gromit.core.stack.secrets import NamedSecret, check_secret_names
@@ -62,7 +63,9 @@ def _read(path: Path) -> Catalogue:
     _check_default_tags(path, components)
     for component in components.values():
         _check_secrets(path, component, secrets)
-    return Catalogue(components, secrets=secrets)
+    named = {c.program for c in components.values() if c.program is not None}
+    programs = {name: load_program(name) for name in sorted(named)}
+    return Catalogue(components, secrets=secrets, programs=programs)
 
 
 def _secrets(path: Path, raw: object) -> Mapping[str, NamedSecret]:

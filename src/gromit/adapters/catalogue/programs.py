@@ -1,14 +1,12 @@
 """Programs as YAML files of the package, one for each."""
 
-from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from gromit.core.stack.catalogue import Component
-from gromit.core.stack.programs import KeyNeed, PeerNeed, Program, ProgramSecret, ProgramUse
+from gromit.core.stack.programs import KeyNeed, PeerNeed, Program, ProgramSecret
 from gromit.core.stack.secrets import SecretOrigin
 from gromit.documents import InvalidYaml, first_invalid_field, parse_yaml
 from gromit.errors import ConfigError
@@ -87,15 +85,6 @@ def load_program(name: str) -> Program:
         needs=tuple(PeerNeed(**need.model_dump()) for need in entry.needs),
         requires=tuple(KeyNeed(**need.model_dump()) for need in entry.requires),
         retired=entry.retired,
-    )
-
-
-def program_uses(components: Iterable[Component]) -> tuple[ProgramUse, ...]:
-    """Return the program of each component that names one, with the sources of its secrets."""
-    return tuple(
-        ProgramUse(component=c.name, program=load_program(c.program), secrets=c.secrets)
-        for c in components
-        if c.program is not None
     )
 
 

@@ -4,17 +4,18 @@ part          must be allowed to                             must not be allowed
 serve         read and write the table; list images          access states or records;
                                                              pass the environments' role
 sow           do what terraform needs; list images; read     write the table;
-              the platform; pass the environments' role      pass serve's role
+              the platform; describe environments' secrets;  pass serve's role
+              pass the environments' role
 reap          do what terraform needs; read the platform     write the table; pass serve's role
 chitragupta   list interfaces; read and change the           write the table; access states;
               zone's records                                 pass roles
 gateway       nothing                                        write the table; access states
                                                              or records
-environments  pull images; write logs                        access the table, states or records
+environments  pull images; write logs; read their secrets    access the table, states or records
 
-None of them may read the key of the CA. Terraform needs far more than is simulated here. The
-simulated part is what a plausible policy gets wrong: states, the name that `init` looks up, and
-Cloud Map, whose tag actions know no resources.
+None of them may read the key of the CA, and only environments may read their secrets. Terraform
+needs far more than is simulated here. The simulated part is what a plausible policy gets wrong:
+states, the name that `init` looks up, and Cloud Map, whose tag actions know no resources.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,6 +27,7 @@ from gromit.core.doctor.installation import AwsIdentity, ExpectedInstallation
 from gromit.core.names import LIFE_INDEX, WORK_INDEX
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.contract import Platform
+from gromit.core.stack.secrets import PREFIX
 from gromit.core.stack.terraform import STATE_KEY, state_key
 from gromit.errors import ConfigError
 
@@ -66,6 +68,8 @@ class ResourceArns:
     serve_role: str
     ca_key: str
     """Secret with the name of the CA's key and another suffix: only a wildcard allows it."""
+    secret: str
+    """Secret of environments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,7 @@ _WRITE = ("dynamodb:UpdateItem", "dynamodb:PutItem", "dynamodb:DeleteItem")
 _OBJECTS = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject")
 _CHANGE = ("route53:ChangeResourceRecordSets",)
 _PASS = ("iam:PassRole",)
+_READ_SECRET = ("secretsmanager:GetSecretValue",)
 _TAG_SERVICES = tuple(
     f"servicediscovery:{action}"
     for action in ("ListTagsForResource", "TagResource", "UntagResource")
@@ -102,7 +107,9 @@ _TAG_SERVICES = tuple(
 def expected_permissions(part: ControlPlanePart, arns: ResourceArns) -> tuple[Permission, ...]:
     """All permissions to simulate for a part, by the table above."""
     allowed, denied = _TABLE[part](arns)
-    denied = [*denied, (("secretsmanager:GetSecretValue",), arns.ca_key)]
+    denied = [*denied, (_READ_SECRET, arns.ca_key)]
+    if part is not ControlPlanePart.ENVIRONMENTS:
+        denied = [*denied, (_READ_SECRET, arns.secret)]
     return (
         *(Permission(actions, resource, allowed=True) for actions, resource in allowed),
         *(Permission(actions, resource, allowed=False) for actions, resource in denied),
@@ -140,6 +147,7 @@ def resource_arns(
         logs=f"{here % 'logs'}:log-group:/gromit/example:log-stream:example",
         execution_role=platform.execution_role_arn,
         ca_key=f"{here % 'secretsmanager'}:secret:gromit/ca-key-000000",
+        secret=f"{here % 'secretsmanager'}:secret:{PREFIX}example-000000",
         serve_role=serve_role,
     )
 
@@ -239,6 +247,7 @@ def _sow(arns: ResourceArns) -> tuple[_Pairs, _Pairs]:
         *_terraform(arns),
         (("ssm:GetParameter",), arns.parameter),
         (_PASS, arns.execution_role),
+        (("secretsmanager:DescribeSecret",), arns.secret),
     ]
     allowed += [(("ecr:BatchGetImage",), r) for r in arns.registries]
     return allowed, [(_WRITE, arns.table), (_PASS, arns.serve_role)]
@@ -278,6 +287,7 @@ def _environments(arns: ResourceArns) -> tuple[_Pairs, _Pairs]:
     allowed: _Pairs = [
         (("ecr:GetAuthorizationToken",), "*"),
         (("logs:CreateLogStream", "logs:PutLogEvents"), arns.logs),
+        (_READ_SECRET, arns.secret),
     ]
     allowed += [(("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"), r) for r in arns.registries]
     return allowed, [

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gromit.core.stack.contract import ContainerSettings
 from gromit.core.stack.health import HealthCheck
 from gromit.core.stack.hooks import Hook, HookKind
+from gromit.core.stack.programs import Program, ProgramUse
 from gromit.core.stack.secrets import NamedSecret
 from gromit.errors import ConfigError, InvalidInput
 
@@ -69,6 +70,8 @@ class Catalogue:
     """Repositories in `GROMIT_REPOS` without a component: their builds are stored, not deployed."""
     secrets: Mapping[str, NamedSecret] = field(default_factory=dict)
     """Secrets that components name, by name."""
+    programs: Mapping[str, Program] = field(default_factory=dict)
+    """Programs that components name, by name."""
 
     def __post_init__(self) -> None:
         for repository in sorted(self.known_only):
@@ -78,6 +81,15 @@ class Catalogue:
     def repositories(self) -> frozenset[str]:
         """All repositories that may report a build."""
         return self.known_only | {c.repository for c in self.components.values() if c.repository}
+
+    @property
+    def program_uses(self) -> tuple[ProgramUse, ...]:
+        """Each component that names a program, with the sources of its secrets."""
+        return tuple(
+            ProgramUse(component=c.name, program=self.programs[c.program], secrets=c.secrets)
+            for c in self.components.values()
+            if c.program is not None and c.program in self.programs
+        )
 
     @property
     def used_secrets(self) -> Mapping[str, NamedSecret]:
@@ -112,7 +124,7 @@ class Catalogue:
             if component.repository is None or component.repository in selected
         }
         deployed = {c.repository for c in kept.values() if c.repository}
-        return Catalogue(kept, selected - deployed, self.secrets)
+        return replace(self, components=kept, known_only=selected - deployed)
 
 
 def check_repository(name: str) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from gromit.core.stack.catalogue import Catalogue, Component
@@ -15,6 +15,8 @@ from gromit.core.stack.contract import (
     container_settings,
 )
 from gromit.core.stack.made import BuiltImage, MadeComponent
+from gromit.core.stack.secret_sources import secret_arns, secrets_label
+from gromit.core.stack.secrets import SecretState
 from gromit.errors import InvalidInput
 
 Image = tuple[str, str]
@@ -36,6 +38,8 @@ class ResolvedInputs:
     """Component to the hash of its config folder; without a folder it is missing."""
     redeploys: Mapping[str, str]
     """Component to the redeploy mark of its last `gromit env redeploy`."""
+    secrets: Mapping[str, SecretState] = field(default_factory=dict)
+    """State of each secret, by the name or ARN that components use."""
 
 
 def required_images(catalogue: Catalogue, versions: Mapping[str, str]) -> frozenset[Image]:
@@ -141,7 +145,10 @@ def _input(component: Component, sources: ResolvedInputs) -> ComponentInput:
         **built,
         "gromit.config": sources.config_hashes.get(component.name),
         "gromit.redeploy": sources.redeploys.get(component.name),
+        "gromit.secrets": secrets_label(component, sources.secrets),
     }
+    settings = container_settings(component)
+    settings["secrets"] = secret_arns(component, sources.secrets)
     return ComponentInput(
         image=image,
         labels={key: value for key, value in labels.items() if value},
@@ -149,7 +156,7 @@ def _input(component: Component, sources: ResolvedInputs) -> ComponentInput:
             kind.value: HookInput(image=hook.image or image, command=hook.command)
             for kind, hook in sorted(component.hooks.items())
         },
-        **container_settings(component),
+        **settings,
     )
 
 

@@ -53,6 +53,11 @@ class NamedSecret:
         """Name in Secrets Manager."""
         return PREFIX + self.name
 
+    @property
+    def id(self) -> str:
+        """ARN if it has one, else its name in Secrets Manager."""
+        return self.arn or self.path
+
 
 def is_secret_arn(text: str) -> bool:
     """Whether a text is the ARN of a Secrets Manager secret or SSM parameter."""
@@ -74,3 +79,37 @@ def check_secret_names(
                 " secret or SSM parameter, or a name in `secrets` of the catalogue, not a value",
                 hint=f"names in `secrets` of the catalogue are: {names}",
             )
+
+
+class SecretStatus(StrEnum):
+    """Status of a secret in Secrets Manager."""
+
+    SET = "set"
+    MISSING = "missing"
+    EMPTY = "empty"
+    """It exists and has no value."""
+    DELETED = "deleted"
+    """It is scheduled for deletion, so that its value cannot be read."""
+    UNKNOWN = "unknown"
+    """gromit may not look at it, or it is a parameter of SSM."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretState:
+    """A secret as Secrets Manager describes it, without its value."""
+
+    status: SecretStatus
+    arn: str = ""
+    """ARN for ECS; empty if there is none."""
+    version: str = ""
+    """Id of its current value; empty if unknown."""
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether ECS can read it; an unknown one counts as usable."""
+        return self.status in {SecretStatus.SET, SecretStatus.UNKNOWN}
+
+
+MISSING_SECRET = SecretState(SecretStatus.MISSING)
+LEFT_OUT = SecretState(SecretStatus.UNKNOWN)
+"""State of a secret that a stack does without: its variables are left out."""

@@ -20,6 +20,7 @@ from gromit.adapters.aws.ecr import REVISION
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.contract import Platform
 from gromit.local.cloud.network import Ranges
+from gromit.local.cloud.secrets import make_secrets
 
 NAMESPACE = "internal"
 BUCKET = "terraform-state-dev"
@@ -69,7 +70,7 @@ def make_platform(
     """Make the platform, and return its ids.
 
     It consists of VPC, subnets, namespace, file system, role, registries with default images,
-    bucket, zone, and the parameter that names them.
+    secrets, bucket, zone, and the parameter that names them.
     """
     with aws_errors("make the platform in the local cloud"):
         account_id = account.client("sts").get_caller_identity()["Account"]
@@ -90,6 +91,7 @@ def make_platform(
         repositories = {c.repository for c in catalogue.components.values() if c.repository}
         for repository in sorted(repositories):
             _push_default(account, repository, catalogue.default_tag(repository))
+        make_secrets(account.client("secretsmanager"), catalogue)
         _bucket(account)
         text = json.dumps(asdict(platform))
         account.client("ssm").put_parameter(
