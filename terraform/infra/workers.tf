@@ -73,6 +73,7 @@ module "worker" {
   secrets        = each.key == "doctor" ? local.doctor_secrets : {}
   volumes        = each.value.volumes
   policies       = each.value.policies
+  asks_programs  = each.key == "chitragupta"
   size           = each.value.size
   place          = local.place
   retention_days = var.alarms.retention_days

@@ -121,12 +121,14 @@ resource "aws_security_group_rule" "ingress" {
   cidr_blocks       = [var.place.vpc_cidr]
 }
 
-# AWS and the registries over HTTPS, and serve and the volumes inside the VPC.
+# AWS and the registries over HTTPS, and serve and the volumes inside the VPC. The catalogue decides on which ports programs listen.
 resource "aws_security_group_rule" "egress" {
-  for_each = {
+  for_each = merge({
     https = { ports = [443, 443], cidr = "0.0.0.0/0" }
     vpc   = { ports = [1024, 65535], cidr = var.place.vpc_cidr }
-  }
+    }, var.asks_programs ? {
+    programs = { ports = [80, 65535], cidr = "0.0.0.0/0" }
+  } : {})
 
   security_group_id = aws_security_group.this.id
   description       = "gromit ${var.name} to ${each.key}"

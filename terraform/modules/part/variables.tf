@@ -120,6 +120,13 @@ variable "ports" {
   }
 }
 
+variable "asks_programs" {
+  description = "Whether the part asks programs of environments at their public addresses, on any port, for example `true`."
+  type        = bool
+  nullable    = false
+  default     = false
+}
+
 variable "policies" {
   description = "Policies (JSON) of the task role, besides those for its volumes, for example `[data.aws_iam_policy_document.serve.json]`."
   type        = list(string)

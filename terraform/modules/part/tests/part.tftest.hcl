@@ -77,6 +77,27 @@ run "closed_and_encrypted" {
   }
 }
 
+run "asks_no_programs" {
+  command = plan
+
+  assert {
+    condition     = { for name, rule in aws_security_group_rule.egress : name => [rule.from_port, rule.to_port, one(rule.cidr_blocks)] } == { https = [443, 443, "0.0.0.0/0"], vpc = [1024, 65535, "10.91.0.0/16"] }
+    error_message = "It reaches more than AWS and the VPC, or less."
+  }
+}
+
+run "asks_programs" {
+  command = plan
+  variables {
+    asks_programs = true
+  }
+
+  assert {
+    condition     = [aws_security_group_rule.egress["programs"].from_port, aws_security_group_rule.egress["programs"].to_port, one(aws_security_group_rule.egress["programs"].cidr_blocks)] == [80, 65535, "0.0.0.0/0"]
+    error_message = "It does not reach the public addresses of programs."
+  }
+}
+
 run "no_ports_no_health_check" {
   command = plan
   variables {
