@@ -14,6 +14,7 @@ from gromit.cli.render import print_json, print_rows
 from gromit.core.names import environment_name, parse_repository
 from gromit.core.time import iso
 from gromit.errors import ConfigError, Conflict
+from gromit.local.aws.failures import CRASH_S, SLOW_S, write_failure
 from gromit.local.aws.programs import parse_programs
 from gromit.local.cloud import control
 from gromit.local.cloud.layout import CloudState, require_state
@@ -217,15 +218,38 @@ def urls(run: CliContext, environment: str | None, folder: Path) -> None:
 @click.argument("ref")
 @click.option("--sha", help="Version of the build, an image tag; by default a random one.")
 @click.option("--no-report", is_flag=True, help="Push the image, but do not report the build.")
+@click.option(
+    "--crash", is_flag=True, help=f"Its containers start, and end by a signal after {CRASH_S} s."
+)
+@click.option("--slow", is_flag=True, help=f"Its containers listen only after {SLOW_S} s.")
+@click.option(
+    "--exit",
+    "exit_code",
+    type=click.IntRange(0, 255),
+    help="Its containers end at once with this exit code.",
+)
 @_folder
 @pass_cli
 def push(
-    run: CliContext, repo: str, ref: str, *, sha: str | None, no_report: bool, folder: Path
+    run: CliContext,
+    repo: str,
+    ref: str,
+    *,
+    sha: str | None,
+    no_report: bool,
+    crash: bool,
+    slow: bool,
+    exit_code: int | None,
+    folder: Path,
 ) -> None:
     """Push an image and report its build through the gateway.
 
-    A release workflow of REPO does the same for the branch REF.
+    A release workflow of REPO does the same for the branch REF. --crash, --slow and --exit push an
+    image that fails, to rehearse how an environment shows it.
     """
+    if crash + slow + (exit_code is not None) > 1:
+        raise click.UsageError("give only one of --crash, --slow and --exit")
+    failure = write_failure(crash=crash, slow=slow, exit_code=exit_code)
     # boto3 is slow to import, and most commands of the cloud do not need it.
     from gromit.local.cloud import parts  # noqa: PLC0415
     from gromit.local.demo import release  # noqa: PLC0415
@@ -233,7 +257,7 @@ def push(
     place, facts = control.folder(folder), _running_cloud(folder)
     if not no_report:
         parts.cloud_catalogue(facts).require(parse_repository(repo))
-    build = release.push(facts, repo, ref, sha)
+    build = release.push(facts, repo, ref, sha, failure)
     answer = None if no_report else release.report(facts, place.token.read_text().strip(), build)
     row = {**build, "reported": answer is not None, "answer": answer}
     if run.output == "json":

@@ -15,6 +15,7 @@ import pytest
 from gromit.adapters.aws.ecs_services import EcsServices
 from gromit.adapters.config_tree.folder import config_hash
 from gromit.local.aws.emulator import ACCOUNT, Emulator
+from gromit.local.aws.failures import FAILURE
 from gromit.local.aws.fargate import Fargate
 from gromit.local.aws.placement import Host
 from tests.local.conftest import REGION, client, eventually, get
@@ -72,17 +73,21 @@ class World:
         self.namespace = self.discovery.list_namespaces()["Namespaces"][0]["Id"]
         ecr = client(self.emulator.url, "ecr")
         ecr.create_repository(repositoryName="tyk")
+        self.ecr = ecr
         for tag in ("master", "sha-one"):
-            layers = [{"digest": f"sha256:{tag}"}]
-            manifest = {
-                "schemaVersion": 2,
-                "mediaType": "application/vnd.oci.image.manifest.v1+json",
-                "layers": layers,
-            }
-            ecr.put_image(repositoryName="tyk", imageManifest=json.dumps(manifest), imageTag=tag)
+            self.push(tag)
         self.efs = client(self.emulator.url, "efs")
         self.file_system = self.efs.create_file_system(CreationToken="config")["FileSystemId"]
         self.ecs.create_cluster(clusterName="app-test")
+
+    def push(self, tag: str, **annotations: str) -> None:
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "layers": [{"digest": f"sha256:{tag}"}],
+            "annotations": annotations,
+        }
+        self.ecr.put_image(repositoryName="tyk", imageManifest=json.dumps(manifest), imageTag=tag)
 
     def definition(
         self,
@@ -386,6 +391,39 @@ def test_output_of_a_container_is_in_its_log_stream_and_a_group_that_is_missing_
     )["events"]
     assert events[0]["message"].startswith("Traceback ")
     assert "port must be 0-65535" in events[-1]["message"]
+
+
+def test_an_image_that_exits_fails_the_deployment_with_its_code(world: World) -> None:
+    world.push("bad", **{FAILURE: "exit 7"})
+    world.serve(world.definition(f"{REGISTRY}/tyk:bad"))
+    eventually(lambda: world.rollout() == "FAILED")
+    (container,) = world.tasks("STOPPED")[0]["containers"]
+    assert container["exitCode"] == 7
+    assert "--exit 7" in container["reason"]
+
+
+def test_an_image_that_crashes_runs_and_ends_by_a_signal_again_and_again(world: World) -> None:
+    world.push("bad", **{FAILURE: "crash 0"})
+    world.serve(world.definition(f"{REGISTRY}/tyk:bad"))
+    eventually(lambda: len(world.tasks("STOPPED")) > 1)
+    assert {t["containers"][0]["exitCode"] for t in world.tasks("STOPPED")} == {139}
+    # A task ran, so the circuit breaker does not end the deployment.
+    assert world.rollout() != "FAILED"
+
+
+def test_an_image_that_is_slow_runs_before_it_listens(world: World) -> None:
+    world.push("bad", **{FAILURE: "slow 1"})
+    world.serve(world.definition(f"{REGISTRY}/tyk:bad"))
+    eventually(lambda: world.service()["runningCount"] == 1)
+    assert refuses(world.addresses()[1])
+    eventually(lambda: not refuses(world.addresses()[1]))
+
+
+@pytest.mark.parametrize("text", ["exit", "exit x", "explode 3", ""])
+def test_another_annotation_is_a_good_image(world: World, text: str) -> None:
+    world.push("good", **{FAILURE: text})
+    world.serve(world.definition(f"{REGISTRY}/tyk:good"))
+    eventually(world.settled)
 
 
 def test_a_container_that_cannot_listen_exits_and_says_why(world: World) -> None:

@@ -194,6 +194,22 @@ def test_a_build_pushed_without_a_report_changes_nothing_and_a_reported_one_is_w
     gromit("env", "wait", "app-test", "--for", "gone", variables=exports)
 
 
+def test_an_image_that_fails_is_pushed_with_one_kind_of_failure(up: CloudPaths) -> None:
+    for option, number in (("--exit", ["3"]), ("--crash", []), ("--slow", [])):
+        build = local(up, "push", "tyk", "bad", "--no-report", option, *number)
+        images = (
+            emulated_account(require_state(up))
+            .client("ecr")
+            .batch_get_image(repositoryName="tyk", imageIds=[{"imageTag": build["sha"]}])["images"]
+        )
+        failure = json.loads(images[0]["imageManifest"])["annotations"]["dev.gromit.failure"]
+        assert failure.partition(" ")[0] == option.removeprefix("--")
+    lines = complaint(
+        "local", "push", "tyk", "bad", "--crash", "--slow", "--dir", str(up.root), code=2
+    )
+    assert "only one of --crash, --slow and --exit" in lines[0]
+
+
 def test_a_plan_of_the_shipped_catalogues_environment_is_empty_once_it_is_made(
     up: CloudPaths,
 ) -> None:

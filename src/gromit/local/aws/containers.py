@@ -73,6 +73,8 @@ class ContainerSpec:
     """Seconds between two tries of the program to reach a peer."""
     patience_s: float = 10.0
     """Seconds for which the program waits for a peer that it needs."""
+    failure: tuple[str, int] | None = None
+    """Failure that its image rehearses; see `failures.ImageFailure`."""
     once: tuple[float, int] | None = None
     """Seconds after which it ends by itself, and its exit code; None if it runs for ever."""
     program: ProgramProcess | None = None

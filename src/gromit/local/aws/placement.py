@@ -4,25 +4,21 @@ If a task cannot start, the reason is AWS's text.
 """
 
 import ipaddress
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from moto.ec2.models import ec2_backends
-from moto.ecr.models import ecr_backends
 from moto.ecs.models import Task, TaskDefinition
 from moto.efs.models import efs_backends
 
 from gromit.local.aws.container_variables import SecretUnavailable, container_variables
 from gromit.local.aws.containers import ContainerSpec, ProgramProcess
+from gromit.local.aws.failures import ImageFailure
+from gromit.local.aws.images import ImageNotFound, image_failure
 from gromit.local.aws.moto_patches.tasks import interfaces, next_address
 from gromit.local.aws.programs import ProgramFolder, RealProgram
-
-_ECR = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com/(?P<name>[^:@]+)(?P<rest>[:@].*)?"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +55,7 @@ def plan_container(task: Task, definition: TaskDefinition, host: Host) -> Contai
     Raises `TaskCannotStart` if the image, a secret or the config folder is missing.
     """
     container = definition.container_definitions[0]
-    _check_image(container["image"])
+    failure = _failure(container)
     interface = next(iter(interfaces(task)), None)
     private = interface.private_ip_address if interface else None
     public = interface.public_ip if interface else None
@@ -86,6 +82,7 @@ def plan_container(task: Task, definition: TaskDefinition, host: Host) -> Contai
         simulated=None if _is_hook(container) else host.simulated.get(container["name"]),
         retry_s=host.retry_s,
         patience_s=host.patience_s,
+        failure=failure,
         once=_end(container),
     )
     return _with_program(spec, container["name"], host)
@@ -108,6 +105,15 @@ def _with_program(spec: ContainerSpec, component: str, host: Host) -> ContainerS
     )
     variables = {**spec.variables, **program.variables_at(address)}
     return replace(spec, variables=variables, program=process)
+
+
+def _failure(container: dict[str, Any]) -> ImageFailure | None:
+    """Return the failure that a container's image rehearses; hooks have none."""
+    try:
+        failure = image_failure(container["image"])
+    except ImageNotFound as error:
+        raise TaskCannotStart(str(error)) from error
+    return None if _is_hook(container) else failure
 
 
 def _variables(container: dict[str, Any], host: Host) -> dict[str, str]:
@@ -156,27 +162,6 @@ def give_public_address(task: Task, host: Host) -> None:
             vpc.last_public = interface.public_ip = next_address(
                 host.public, taken, getattr(vpc, "last_public", None)
             )
-
-
-def _check_image(image: str) -> None:
-    """Raise `TaskCannotStart` if the emulated registry lacks an image.
-
-    Images of other registries count as existing.
-    """
-    match = _ECR.fullmatch(image)
-    if match is None:
-        return
-    repository = ecr_backends[match["account"]][match["region"]].repositories.get(match["name"])
-    rest = match["rest"] or ":latest"
-    images = repository.images if repository else []
-    if rest.startswith("@"):
-        exists = any(i.get_image_digest() == rest[1:] for i in images)
-    else:
-        exists = any(rest[1:] in i.image_tags for i in images)
-    if not exists:
-        retried = "pull image manifest has been retried 1 time(s)"
-        problem = f"failed to resolve ref {image}: {image}: not found"
-        raise TaskCannotStart(f"CannotPullContainerError: {retried}: {problem}")
 
 
 def _version(container: Mapping[str, Any]) -> str:

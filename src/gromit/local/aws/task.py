@@ -14,6 +14,7 @@ import ctypes
 import hashlib
 import json
 import os
+import resource
 import signal
 import socket
 import sys
@@ -134,10 +135,38 @@ def _start_program(
     return RunningProgram(spec, description)
 
 
+def _fail_early(spec: "Mapping[str, Any]") -> None:
+    """Fail as the image of a container says: exit at once, or run and listen late."""
+    kind, number = spec.get("failure") or ("", 0)
+    if kind == "exit":
+        sys.stdout.write(f"its image was pushed with --exit {number}\n")
+        sys.exit(number)
+    if kind == "slow":
+        _say_ready()
+        time.sleep(number)
+
+
+def _fail_late(spec: "Mapping[str, Any]") -> None:
+    """End by a signal, as a program that crashes, if the image of a container says so."""
+    kind, number = spec.get("failure") or ("", 0)
+    if kind == "crash":
+        time.sleep(number)
+        sys.stdout.write("its image was pushed with --crash\n")
+        sys.stdout.flush()
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def _say_ready() -> None:
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     """Run as the container that the first argument describes, until killed."""
     spec = json.loads(sys.argv[1])
     die_with_parent(spec["parent"])
+    _fail_early(spec)
     try:
         config = config_hash(spec["config"]) if spec["config"] else None
         addresses = spec["addresses"] if spec["port"] else []
@@ -150,10 +179,11 @@ def main() -> None:
     program = _start_program(spec, description)
     for listener in listeners:
         _thread.start_new_thread(_accept, (listener, body, program))
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
+    if (spec.get("failure") or ("",))[0] != "slow":
+        _say_ready()
     if program:
         program.begin()
+    _fail_late(spec)
     if spec.get("once"):
         seconds, code = spec["once"]
         time.sleep(seconds)

@@ -19,6 +19,7 @@ from gromit.adapters.aws.client import aws_errors, error_code
 from gromit.adapters.aws.ecr import REVISION
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.contract import Platform
+from gromit.local.aws.failures import FAILURE
 from gromit.local.cloud.network import Ranges
 from gromit.local.cloud.secrets import make_secrets
 
@@ -102,16 +103,19 @@ def make_platform(
         return PlatformIds(platform, zone_id, account_id)
 
 
-def push_image(account: EmulatedAccount, repository: str, tags: Sequence[str]) -> str:
+def push_image(
+    account: EmulatedAccount, repository: str, tags: Sequence[str], failure: str | None = None
+) -> str:
     """Push a new image with some tags, as a build would, and return its digest.
 
-    Create the repository if it does not exist. An existing tag moves to the new image.
+    Create the repository if it does not exist. An existing tag moves to the new image. `failure` is
+    a failure that the image rehearses, as in its annotation.
     """
     ecr = account.client("ecr")
     with aws_errors(f"push {repository}:{tags[0]}"):
         if not _exists(ecr.describe_repositories, "repositories", repositoryNames=[repository]):
             ecr.create_repository(repositoryName=repository)
-        manifest = _manifest(tags[0])
+        manifest = _manifest(tags[0], failure)
         for tag in tags:
             ecr.put_image(repositoryName=repository, imageManifest=manifest, imageTag=tag)
         return "sha256:" + hashlib.sha256(manifest.encode()).hexdigest()
@@ -125,8 +129,9 @@ def _push_default(account: EmulatedAccount, repository: str, tag: str) -> None:
         push_image(account, repository, [tag])
 
 
-def _manifest(revision: str) -> str:
+def _manifest(revision: str, failure: str | None) -> str:
     """Return the manifest of an image of a commit, with one layer of random content."""
+    annotations = {REVISION: revision, **({FAILURE: failure} if failure else {})}
     content = secrets.token_hex(16)
     digest = "sha256:" + hashlib.sha256(content.encode()).hexdigest()
     part = {
@@ -141,7 +146,7 @@ def _manifest(revision: str) -> str:
             "mediaType": _MEDIA_TYPE,
             "config": config,
             "layers": [part],
-            "annotations": {REVISION: revision},
+            "annotations": annotations,
         }
     )
 

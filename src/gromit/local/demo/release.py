@@ -40,17 +40,23 @@ class ResolvedName:
         return f"curl --resolve {self.name}:{self.port}:{self.address} {self.url}"
 
 
-def push(facts: CloudState, repository: str, ref: str, sha: str | None = None) -> dict[str, str]:
+def push(
+    facts: CloudState,
+    repository: str,
+    ref: str,
+    sha: str | None = None,
+    failure: str | None = None,
+) -> dict[str, str]:
     """Push the image of a build, tagged with its sha and the ref's last element; return the build.
 
-    A ref whose last element is no valid tag gets no such tag.
+    A ref whose last element is no valid tag gets no such tag. The image rehearses `failure`.
     """
     name, branch = parse_repository(repository), parse_ref(ref)
     version = parse_version(sha) if sha else secrets.token_hex(20)
     tags = [version]
     if is_tag(branch.leaf):
         tags.append(branch.leaf)
-    digest = push_image(emulated_account(facts), name, tags)
+    digest = push_image(emulated_account(facts), name, tags, failure)
     return {
         "repo": name,
         "ref": ref,
