@@ -19,9 +19,12 @@ module "mongo" {
 }
 
 locals {
-  # The host that environments use, if there is one.
-  mongo_host = one([for name, host in var.mongo : name if host.environments || length(var.mongo) == 1])
+  # The host that environments use, if it is one of these.
+  mongo_host = var.mongo_server == "" ? one([for name, host in var.mongo : name if host.environments || length(var.mongo) == 1]) : null
   mongo_name = "mongo.${var.domain}"
+
+  # Host and port for environments, or an empty text.
+  mongo_server = local.mongo_host == null ? var.mongo_server : "${local.mongo_name}:27017"
 }
 
 # The name that config templates and hooks use. It stays when environments move to another host.

@@ -136,6 +136,18 @@ variable "mongo" {
   }
 }
 
+variable "mongo_server" {
+  description = "Host and port of an existing Mongo server that environments use instead of a host of `mongo`, for example `mongo.dev.example.com:27017`, without user and password."
+  type        = string
+  nullable    = false
+  default     = ""
+
+  validation {
+    condition     = var.mongo_server == "" || can(regex("^[a-z0-9]([a-z0-9.-]*[a-z0-9])?:[1-9][0-9]{0,4}$", var.mongo_server))
+    error_message = "The server must be a host and a port, for example `mongo.dev.example.com:27017`."
+  }
+}
+
 variable "tags" {
   description = "Tags of all resources besides `managed`, for example `{ cost-centre = \"platform\" }`."
   type        = map(string)

@@ -283,6 +283,18 @@ def test_without_a_mongo_host_there_is_no_name_and_the_platform_says_so(ground: 
     assert json.loads(changed["aws_ssm_parameter.platform"]["after"]["value"])["mongo"] == ""
 
 
+def test_environments_can_use_a_server_that_exists_already_under_any_name(ground: Ground) -> None:
+    server = f"mongo.{DOMAIN}:27018"
+    plan = ground.root.plan(
+        infra.VALUES, *infra.GROUND, f"-var=mongo_server={server}", "-refresh=false"
+    )
+    changed = {r["address"]: r["change"] for r in plan.document["resource_changes"]}
+    assert changed['aws_route53_record.mongo["mongo-0"]']["actions"] == ["delete"]
+    assert json.loads(changed["aws_ssm_parameter.platform"]["after"]["value"])["mongo"] == server
+    with pytest.raises(TerraformError, match="must be a host and a port"):
+        ground.root.plan(infra.VALUES, "-var=mongo_server=mongodb://mongo", "-refresh=false")
+
+
 WRONG_HOSTS = {
     "none of two is marked": f'{{"mongo-0":{{"zone":"a"}},{SECOND}}}}}',
     "both are marked": (
