@@ -27,7 +27,12 @@ from tests.fakes.platform import PLATFORM
 CATALOGUE = Catalogue(
     {
         "gateway": Component(name="gateway", repository="tyk", port=80, public=True),
-        "worker": Component(name="worker", repository="tyk"),
+        "worker": Component(
+            name="worker",
+            repository="tyk",
+            config_path="/conf",
+            templates={"worker.conf": "mongodb://{{ platform.mongo }}/x"},
+        ),
         "redis": Component(name="redis", image="redis:7"),
     }
 )
@@ -145,6 +150,7 @@ WRONG: list[tuple[Check, dict[str, Any]]] = [
     ),
     (Check.TABLE, {"table_lacks": ("index",)}),
     (Check.PLATFORM, {"platform": replace(PLATFORM, region="us-east-1")}),
+    (Check.PLATFORM, {"platform": replace(PLATFORM, mongo="")}),
     *((check, {fact: {"id-1": "does not exist"}}) for check, fact in PLATFORM_PARTS.items()),
     (Check.ZONE, {"zone": replace(HEALTHY["zone"], private=True)}),
     (Check.ZONE, {"domain": "elsewhere.example"}),

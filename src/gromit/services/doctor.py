@@ -44,6 +44,7 @@ from gromit.core.doctor.rights import (
     resource_arns,
 )
 from gromit.core.stack.catalogue import Catalogue
+from gromit.core.stack.config_files import mongo_users
 from gromit.core.stack.contract import Platform
 from gromit.errors import BackendError, GromitError
 from gromit.ports import Progress
@@ -225,7 +226,8 @@ class InstallationChecks:
 
     def _platform(self) -> list[Finding]:
         facts = self._facts
-        return [judge_platform(facts.platform(), self._expected.platform, facts.region())]
+        name, users = self._expected.platform, mongo_users(self._catalogue)
+        return [judge_platform(facts.platform(), name, facts.region(), users)]
 
     def _platform_checks(self) -> Iterator[DoctorCheck]:
         facts = self._facts

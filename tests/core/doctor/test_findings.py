@@ -194,6 +194,15 @@ def test_a_platform_of_another_region_is_wrong() -> None:
     )
 
 
+def test_a_platform_without_mongo_is_wrong_if_config_templates_need_one() -> None:
+    bare = replace(PLATFORM, mongo="")
+    assert is_ok(judge_platform(bare, "/p", PLATFORM.region))
+    assert is_ok(judge_platform(PLATFORM, "/p", PLATFORM.region, ["tyk-pump"]))
+    found = judge_platform(bare, "/p", PLATFORM.region, ["tyk-pump", "tyk-analytics"])
+    assert "names no Mongo server, which tyk-analytics, tyk-pump cannot do without" in str(found)
+    assert "`mongo_server`" in str(found.remedy)
+
+
 @pytest.mark.parametrize(
     ("zone", "domain", "observed"),
     [

@@ -108,6 +108,13 @@ def test_a_template_that_needs_mongo_fails_with_the_remedy_where_the_platform_ha
         rendered("\nmongodb://{{ platform.mongo }}/x")
 
 
+def test_components_whose_templates_name_mongo_are_known() -> None:
+    assert config_files.mongo_users(_catalogue("{{ platform.mongo }}")) == {"tyk"}
+    assert config_files.mongo_users(_catalogue("{{ platform.region }}")) == frozenset()
+    users = {"tyk-analytics", "tyk-pump", "tyk-sink"}
+    assert config_files.mongo_users(catalogue_file.load_catalogue()) == users
+
+
 def test_shipped_configs_are_json_for_every_selection_of_repositories_and_without_domain() -> None:
     whole = catalogue_file.load_catalogue()
     repositories = sorted(whole.repositories)

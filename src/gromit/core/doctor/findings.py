@@ -248,11 +248,22 @@ def judge_ids(check: Check, ids: Collection[str], problems: Mapping[str, str]) -
     return ok(check, observed)
 
 
-def judge_platform(platform: Platform, name: str, region: str) -> Finding:
-    """Whether the platform parameter names the region that it is stored in."""
+def judge_platform(
+    platform: Platform, name: str, region: str, mongo_users: Collection[str] = ()
+) -> Finding:
+    """Whether the platform parameter names the region that it is stored in, and Mongo if needed.
+
+    `mongo_users` has the components whose config templates name the platform's Mongo server.
+    """
     if platform.region != region:
         observed = f"names {platform.region}, but is stored in {region}"
         return wrong(Check.PLATFORM, observed, f"{_INFRA} in the right region", name)
+    if mongo_users and not platform.mongo:
+        observed = (
+            f"names no Mongo server, which {', '.join(sorted(mongo_users))} cannot do without"
+        )
+        remedy = f"{_INFRA} with a host in its variable `mongo`, or with `mongo_server`"
+        return wrong(Check.PLATFORM, observed, remedy, name)
     return ok(Check.PLATFORM, f"readable and complete, for {platform.region}", name)
 
 

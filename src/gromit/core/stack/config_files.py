@@ -96,6 +96,15 @@ def check_syntax(component: str, file: str, text: str) -> None:
         raise _broken(component, file, error.lineno, error.message or "syntax error") from error
 
 
+def mongo_users(catalogue: Catalogue) -> frozenset[str]:
+    """Return the components whose templates name the platform's Mongo server."""
+    return frozenset(
+        name
+        for name, component in catalogue.components.items()
+        if any("platform.mongo" in text for text in component.templates.values())
+    )
+
+
 def sample_variables(catalogue: Catalogue) -> TemplateVariables:
     """Sample variables of the right types, with which `catalogue check` tries all templates."""
     platform = Platform(
