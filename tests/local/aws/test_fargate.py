@@ -372,20 +372,18 @@ def test_output_of_a_container_is_in_its_log_stream_and_a_group_that_is_missing_
     logging = {"logDriver": "awslogs", "options": options}
     # Only Python's own error is sure to be on standard error.
     world.serve(world.definition(port=70000, logConfiguration=logging))
-    eventually(lambda: world.rollout() == "FAILED")
+    eventually(lambda: world.rollout() == "FAILED", within=60)
     reason = world.tasks("STOPPED")[0]["stoppedReason"]
     assert reason.startswith("ResourceInitializationError: failed to validate logger args")
     assert "/gromit/app-test" in reason
     logs = client(world.emulator.url, "logs")
     logs.create_log_group(logGroupName="/gromit/app-test")
     world.ecs.update_service(cluster="app-test", service="tyk", forceNewDeployment=True)
-    eventually(
-        lambda: (
-            world.rollout() == "FAILED"
-            and world.tasks("STOPPED")[-1]["stopCode"] == "EssentialContainerExited"
-        )
+    exited = eventually(
+        lambda: [t for t in world.tasks("STOPPED") if t["stopCode"] == "EssentialContainerExited"],
+        within=60,
     )
-    task = world.tasks("STOPPED")[-1]["taskArn"].rpartition("/")[2]
+    task = exited[0]["taskArn"].rpartition("/")[2]
     events = logs.get_log_events(
         logGroupName="/gromit/app-test", logStreamName=f"tyk/tyk/{task}", startFromHead=True
     )["events"]

@@ -14,6 +14,14 @@ from typing import Any
 import pytest
 
 from gromit.errors import ConfigError, GromitError, InvalidInput
+from gromit.local.aws.containers import (
+    ContainerEvent,
+    ContainerExited,
+    ContainerOutput,
+    Containers,
+    ContainerSpec,
+    ProgramProcess,
+)
 from gromit.local.aws.dns_server import EmulatedRecords, ZoneRecord
 from gromit.local.aws.emulator import ACCOUNT
 from gromit.local.aws.fargate import Fargate
@@ -280,6 +288,30 @@ def test_a_file_that_is_no_program_is_a_task_that_stops_with_the_reason(
     eventually(lambda: world.rollout() == "FAILED", within=30)
     container = world.tasks("STOPPED")[0]["containers"][0]
     assert container["reason"] == f"cannot run {program}: Exec format error"
+
+
+def test_a_flood_of_output_is_slowed_down_and_no_line_is_lost(tmp_path: Path) -> None:
+    _skip_without_namespaces(tmp_path)
+    folder = ProgramFolder(tmp_path / "programs")
+    folder.make()
+    process = ProgramProcess(
+        path="/bin/sh",
+        arguments=("-c", "seq 1 20000 && exit 3"),
+        folder=None,
+        hosts=str(folder.hosts),
+        root=str(folder.root),
+    )
+    containers, events, rounds = Containers(), list[ContainerEvent](), 0
+    spec = ContainerSpec(answer={}, addresses=(), port=None, config=None, program=process)
+    containers.start("flood", spec)
+    while not any(isinstance(event, ContainerExited) for event in events):
+        events += containers.wait(5)
+        rounds += 1
+    containers.close()
+    lines = [line for event in events if isinstance(event, ContainerOutput) for line in event.lines]
+    assert lines == [str(number) for number in range(1, 20001)]
+    assert events[-1] == ContainerExited("flood", 3, "")
+    assert rounds > 2, "a pipe holds half of it"
 
 
 def test_nothing_outlives_the_process_that_started_a_program(program: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -32,6 +33,12 @@ _LONGEST = 400
 
 _LOG_PART = 65536
 """Bytes of a container's log that are read at once, and the longest line."""
+
+_BURST, _LINES_PER_S = 100, 5000
+"""Lines at once, and a second, that a container may log: requests wait while they are kept.
+
+A program that writes more is slowed down by a full pipe.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +136,7 @@ class Containers:
 
     def __init__(self) -> None:
         self._running: dict[str, _Running] = {}
+        self._read_again: dict[str, float] = {}
         self._selector = selectors.DefaultSelector()
         self._waker, self._awake = os.pipe()
         os.set_blocking(self._waker, False)
@@ -187,7 +195,7 @@ class Containers:
     def wait(self, seconds: float | None) -> list[ContainerEvent]:
         """Wait for events and return them; return none after `seconds` or after `wake`."""
         events: list[ContainerEvent] = []
-        for key, _ in self._selector.select(seconds):
+        for key, _ in self._selector.select(self._resume_logs(seconds)):
             if key.data is None:
                 os.read(self._waker, 4096)
             else:
@@ -241,16 +249,30 @@ class Containers:
         *whole, container.rest = (container.rest + part).split(b"\n")
         if len(container.rest) > _LOG_PART:
             whole, container.rest = [*whole, container.rest], b""
+        if len(whole) > _BURST:
+            self._selector.unregister(stream)
+            self._read_again[name] = time.monotonic() + len(whole) / _LINES_PER_S
         return [_log_of(name, whole)] if whole else []
+
+    def _resume_logs(self, seconds: float | None) -> float | None:
+        """Read the logs again whose pause is over; return `seconds`, or less if a pause is left."""
+        now = time.monotonic()
+        for name in [name for name, due in self._read_again.items() if due <= now]:
+            del self._read_again[name]
+            stream = _stderr(self._running[name].process)
+            self._selector.register(stream, selectors.EVENT_READ, (name, self._read_log))
+        pauses = [due - now for due in self._read_again.values()]
+        return min([*pauses, *([] if seconds is None else [seconds])], default=None)
 
     def _last_log(self, name: str) -> list[ContainerEvent]:
         """Forget an ended container; return what is left of its log."""
         container = self._running.pop(name)
+        self._read_again.pop(name, None)
         stream, parts = _stderr(container.process), [container.rest]
         with suppress(BlockingIOError):
             while part := os.read(stream.fileno(), _LOG_PART):
                 parts.append(part)
-        # It is not registered any more if it was closed before.
+        # It is not registered if it was closed before, or has a pause.
         with suppress(KeyError):
             self._selector.unregister(stream)
         stream.close()

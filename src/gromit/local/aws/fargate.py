@@ -28,7 +28,7 @@ from gromit.local.aws.moto_patches.tasks import mark_stopped
 from gromit.local.aws.placement import Host, TaskCannotStart, give_public_address, plan_container
 from gromit.local.aws.registration import deregister, register
 from gromit.local.aws.rollout import Deployment, RolloutActions, TaskStage, TaskView, next_actions
-from gromit.local.aws.task_log import open_log, write_log
+from gromit.local.aws.task_log import forget_log, open_log, write_log
 
 _STAGES = {"RUNNING": TaskStage.RUNNING, "STOPPING": TaskStage.STOPPING}
 _KEPT = 3600
@@ -284,6 +284,7 @@ class Fargate:
             for arn, task in list(tasks.items()):
                 if task.last_status == "STOPPED":
                     if (now - task.stopped_at).total_seconds() > _KEPT:
+                        forget_log(task, self._container_of(task))
                         del tasks[arn]
                 elif task.id not in self._containers and task.desired_status == "RUNNING":
                     self._start_container(task)

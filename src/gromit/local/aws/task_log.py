@@ -49,6 +49,17 @@ def write_log(task: Task, container: dict[str, Any], lines: Sequence[str]) -> No
         del backend.groups[group].streams[stream].events[:-_KEPT]
 
 
+def forget_log(task: Task, container: dict[str, Any]) -> None:
+    """Delete the log stream of a task: one that always fails would otherwise fill the memory."""
+    place = _place(task, container)
+    if place is None:
+        return
+    group, stream = place
+    groups = _backend(task, container).groups
+    if group in groups:
+        groups[group].streams.pop(stream, None)
+
+
 def _place(task: Task, container: dict[str, Any]) -> tuple[str, str] | None:
     """Return log group and log stream; None if the container writes no log."""
     configuration = container.get("logConfiguration") or {}
