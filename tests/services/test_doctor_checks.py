@@ -27,12 +27,7 @@ from tests.fakes.platform import PLATFORM
 CATALOGUE = Catalogue(
     {
         "gateway": Component(name="gateway", repository="tyk", port=80, public=True),
-        "worker": Component(
-            name="worker",
-            repository="tyk",
-            config_path="/conf",
-            templates={"worker.conf": "mongodb://{{ platform.mongo }}/x"},
-        ),
+        "worker": Component(name="worker", repository="tyk"),
         "redis": Component(name="redis", image="redis:7"),
     }
 )
@@ -70,10 +65,12 @@ FACTS: Mapping[Check, str] = {
 
 
 def found(
-    facts: InstallationFacts, expected: ExpectedInstallation = EXPECTED
+    facts: InstallationFacts,
+    expected: ExpectedInstallation = EXPECTED,
+    catalogue: Catalogue = CATALOGUE,
 ) -> dict[Check, list[Finding]]:
     """All findings of each check."""
-    checks = InstallationChecks(facts, expected, CATALOGUE, lambda: NOW + timedelta(days=1))
+    checks = InstallationChecks(facts, expected, catalogue, lambda: NOW + timedelta(days=1))
     findings: dict[Check, list[Finding]] = {}
     for finding in Doctor(checks.checks(), lambda _: None).run_checks():
         findings.setdefault(finding.check, []).append(finding)
@@ -150,7 +147,6 @@ WRONG: list[tuple[Check, dict[str, Any]]] = [
     ),
     (Check.TABLE, {"table_lacks": ("index",)}),
     (Check.PLATFORM, {"platform": replace(PLATFORM, region="us-east-1")}),
-    (Check.PLATFORM, {"platform": replace(PLATFORM, mongo="")}),
     *((check, {fact: {"id-1": "does not exist"}}) for check, fact in PLATFORM_PARTS.items()),
     (Check.ZONE, {"zone": replace(HEALTHY["zone"], private=True)}),
     (Check.ZONE, {"domain": "elsewhere.example"}),
@@ -287,6 +283,20 @@ def test_without_an_identity_aws_is_asked_for_nothing_else() -> None:
         "has_config_root",
         "suspension",
     }
+
+
+def test_a_platform_without_mongo_is_wrong_only_for_templates_that_need_one() -> None:
+    pump = Component(
+        name="pump",
+        image="pump:1",
+        config_path="/conf",
+        templates={"pump.conf": "mongodb://{{ platform.mongo }}/x"},
+    )
+    bare = FakeInstallation(platform=replace(PLATFORM, mongo=""))
+    assert found(bare)[Check.PLATFORM][0].state is FindingStatus.OK
+    (finding,) = found(bare, catalogue=Catalogue({"pump": pump}))[Check.PLATFORM]
+    assert (finding.state, finding.subject) == (FindingStatus.WRONG, "/gromit/platform")
+    assert "which pump cannot do without" in finding.observed
 
 
 def test_a_region_of_the_platform_is_compared_with_the_one_in_use() -> None:
