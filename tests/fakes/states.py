@@ -1,7 +1,9 @@
 """Terraform states and their locks in memory."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner
 from gromit.core.stack.contract import StateHead
@@ -18,6 +20,10 @@ class FakeStates:
     def __init__(self) -> None:
         self.locks: dict[str, FoundLock] = {}
         self.heads: dict[str, StateHead] = {}
+        self.bodies: dict[str, Mapping[str, Any]] = {}
+        """Whole states, for those that are rewritten."""
+        self.kept: list[Mapping[str, Any]] = []
+        """Copies of states before they were rewritten."""
         self.damaged: set[str] = set()
         """Environments whose state objects are no Terraform states."""
         self.aside: list[tuple[str, StateHead | None]] = []
@@ -74,6 +80,21 @@ class FakeStates:
         if head is not None and head.resources:
             raise Conflict(f"the state of {environment} still has {head.resources} resources")
         self.heads.pop(environment, None)
+
+    def rewrite(
+        self, lock: Lock, change: Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
+    ) -> str:
+        """Change a whole state that a test has set; its head is what the test says of it then."""
+        self._called("rewrite")
+        name = lock.environment
+        assert self.locks[name].etag == lock.etag, "only under the lock"
+        after = change(self.bodies[name]) if name in self.bodies else None
+        if after is None:
+            return ""
+        self.kept.append(self.bodies[name])
+        self.bodies[name] = after
+        self.heads[name] = replace(self.heads[name], is_v1=False)
+        return f"kept-{len(self.kept)}"
 
     def names(self) -> StateNames:
         """Return the environments with a state or a lock."""

@@ -122,6 +122,30 @@ def environment_name(leaf: str) -> EnvironmentName:
     return EnvironmentName(f"{stem}-{digest}")
 
 
+def mapped_name(text: str) -> EnvironmentName | None:
+    """Return the environment of a name that gromit v1 used; None if no name can be made of it.
+
+    gromit v1 took the last path element of a branch as it was, with capitals and underscores.
+    """
+    if is_environment_name(text):
+        return EnvironmentName(text)
+    try:
+        return environment_name(text)
+    except InvalidInput:
+        return None
+
+
+def reaping_name(text: str) -> EnvironmentName:
+    """Return a name that no branch maps to, to destroy what gromit v1 made under any name."""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return EnvironmentName(f"v1-{digest[:12]}")
+
+
+def is_name_of(text: str, environment: str) -> bool:
+    """Whether an environment may have had this name in gromit v1, or has it now."""
+    return environment in {text, mapped_name(text), reaping_name(text)}
+
+
 def is_environment_name(text: str) -> bool:
     """Whether `environment_name` can return this text, which makes it safe in paths and keys."""
     return (

@@ -7,7 +7,7 @@ its own (module `installation`).
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from gromit.core.dns.plan import RecordSet, TaskListing, ZoneChanges
 from gromit.core.environments.claims import Claim, ClaimStatus, NoWork
@@ -166,6 +166,15 @@ class StateBucket(Protocol):
 
     def delete(self, environment: str) -> None:
         """Delete the state object. Raises `Conflict` if it contains a resource."""
+
+    def rewrite(
+        self, lock: Lock, change: Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
+    ) -> str:
+        """Change the locked state, and keep a copy of it; return the address of the copy.
+
+        An empty text if there is no state, or `change` returns None. Raises `Conflict` if the state
+        changed meanwhile.
+        """
 
 
 class OwnerWatch(Protocol):

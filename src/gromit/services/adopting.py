@@ -10,10 +10,12 @@ from dataclasses import dataclass
 import structlog
 
 from gromit.core.environments.claims import Claim
+from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.adoption import Adoption, needs_look, plan_adoption
 from gromit.core.stack.contract import StackInput
 from gromit.ports import Progress, StateBucket
 from gromit.services.clearing import Clearer
+from gromit.services.v1_states import take_over_state
 
 log = structlog.get_logger(__name__)
 
@@ -25,13 +27,17 @@ class Adopter:
     states: StateBucket
     clear: Clearer
 
-    def __call__(self, claim: Claim, stack: StackInput, progress: Progress) -> Mapping[str, str]:
+    def __call__(
+        self, claim: Claim, stack: StackInput, lock: Lock, progress: Progress
+    ) -> Mapping[str, str]:
         """Return what the apply has to import, and remove what would be in its way.
 
-        AWS is asked only if the last run did not end well, or the state has nothing. Raises
-        `BackendError` if something cannot be removed.
+        A state of gromit v1 is taken over first. AWS is asked only if the last run did not end
+        well, or the state has nothing. Raises `BackendError` if something cannot be removed, and
+        `UnsafeState` for a state that cannot be taken over.
         """
         head = self.states.head(stack.name)
+        head = take_over_state(self.states, head, lock, stack.components.keys(), progress)
         if not needs_look(claim.spec_hash, head):
             return {}
         held = head.held if head is not None else {}

@@ -12,7 +12,7 @@ from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.phases import Want
 from gromit.core.environments.precedence import is_protected_name
 from gromit.core.environments.row_writes import Row, WriteAccepted
-from gromit.core.environments.v1_rows import is_v1_row, mapped_name, v1_name
+from gromit.core.environments.v1_rows import is_v1_row, v1_name
 from gromit.core.migration.orphans import ConfigTexts, Orphan, find_orphans
 from gromit.core.migration.records import RecordMigration, plan_records
 from gromit.core.migration.rows import (
@@ -27,6 +27,7 @@ from gromit.core.migration.rows import (
     undecided_line,
 )
 from gromit.core.migration.steps import SkippedItem
+from gromit.core.names import mapped_name
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.clusters import ClusterState
 from gromit.errors import Conflict, InvalidInput

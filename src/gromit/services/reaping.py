@@ -13,6 +13,7 @@ from gromit.errors import ConfigError, Conflict, TerraformFailed
 from gromit.ports import ConfigRoot, PlatformSource, Progress, StateBucket, TerraformRunner
 from gromit.services.clearing import Clearer
 from gromit.services.hooks import HookRunner
+from gromit.services.v1_states import take_over_state
 
 _IN_USE = ("ResourceInUse", "DependencyViolation", "ClusterContains")
 """Parts of the errors of AWS for what something else still uses."""
@@ -48,6 +49,7 @@ class Reaper:
         head = self.states.head(claim.name)
         # A state without resources was destroyed by an earlier attempt, or was never written.
         if head is not None and head.resources:
+            head = take_over_state(self.states, head, lock, (), progress) or head
             self._stop_outside(claim.name, platform, head, progress)
             self._destroy(claim.name, platform, lock, progress)
         self._clear(claim.name, platform, progress)

@@ -168,7 +168,7 @@ class Repairer:
             raise
         except BackendError:
             return True
-        return head is not None and bool(head.owners - {name})
+        return head is not None and bool(head.strangers(name))
 
     def _set_config_aside(self, name: str) -> None:
         if self.folders is None:
@@ -194,7 +194,7 @@ class Repairer:
     def _strays(self, name: str, subject: str) -> Sequence[Resource]:
         """Return what a stray consists of, if the state still does not contain it."""
         head = self.states.head(name)
-        if head is None or not head.resources or head.owners - {name}:
+        if head is None or not head.resources or head.strangers(name):
             raise Conflict(f"the state of {name} has changed meanwhile")
         held = set(head.held.values())
         found = self.clear.resources.find(name, self.platform.read())

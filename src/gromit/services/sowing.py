@@ -81,7 +81,7 @@ class Sower:
             return self._made(claim, sources, desired)
         # Before the apply: only a failure that the apply leaves as it is needs a restart.
         failed_before = self._failed(claim.name)
-        imports = self.adopt(claim, stack, progress)
+        imports = self.adopt(claim, stack, lock, progress)
         output = self.terraform.apply(stack, lock, progress, imports)
         if claim.parked:
             progress("waiting until no task runs")

@@ -320,6 +320,66 @@ def test_a_state_that_is_gone_before_it_is_deleted_is_deleted(
     assert bucket.head("app-test") is None
 
 
+V1 = STATE | {
+    "resources": [
+        {"mode": "managed", "type": "aws_ecs_cluster", "name": "env", "instances": [{}]},
+        {"mode": "data", "type": "template_file", "name": "cd", "instances": [{}]},
+    ]
+}
+
+
+def test_a_state_of_gromit_v1_is_recognized(s3: "S3Client", bucket: S3StateBucket) -> None:
+    for state, is_v1 in ((STATE, False), (V1, True)):
+        put(s3, state_key("app-test"), state)
+        head = bucket.head("app-test")
+        assert head is not None
+        assert head.is_v1 is is_v1
+
+
+def test_a_state_is_rewritten_and_a_copy_of_it_stays(s3: "S3Client", bucket: S3StateBucket) -> None:
+    put(s3, state_key("app-test"), V1)
+    lock = bucket.lock("app-test", OWNER, "apply")
+    assert isinstance(lock, Lock)
+    kept = bucket.rewrite(lock, lambda state: {**state, "serial": 13, "resources": []})
+    assert kept == "s3://terraform-state-dev/env:/app-test/devenv.v1-20260131T081500.123456Z"
+    copy = s3.get_object(Bucket=BUCKET, Key=kept.removeprefix(f"s3://{BUCKET}/"))["Body"].read()
+    assert json.loads(copy) == V1
+    head = bucket.head("app-test")
+    assert head is not None
+    assert (head.resources, head.mark) == (0, StateMark("3f0c", 13))
+    assert bucket.names().states == {"app-test"}, "the copy is no state of an environment"
+
+
+def test_nothing_is_rewritten_without_a_state_or_a_change(
+    s3: "S3Client", bucket: S3StateBucket
+) -> None:
+    lock = bucket.lock("app-test", OWNER, "apply")
+    assert isinstance(lock, Lock)
+    assert not bucket.rewrite(lock, lambda state: state)
+    put(s3, state_key("app-test"), V1)
+    assert not bucket.rewrite(lock, lambda _state: None)
+    keys = [o["Key"] for o in s3.list_objects_v2(Bucket=BUCKET, Prefix="env:/")["Contents"]]
+    assert [key for key in keys if ".v1-" in key] == []
+
+
+def test_a_state_that_changes_before_it_is_rewritten_stays(
+    s3: "S3Client", bucket: S3StateBucket
+) -> None:
+    put(s3, state_key("app-test"), V1)
+    lock = bucket.lock("app-test", OWNER, "apply")
+    assert isinstance(lock, Lock)
+
+    def change(state: Any) -> Any:
+        put(s3, state_key("app-test"), STATE)
+        return state
+
+    with pytest.raises(Conflict, match="has changed meanwhile"):
+        bucket.rewrite(lock, change)
+    head = bucket.head("app-test")
+    assert head is not None
+    assert head.resources == 3
+
+
 def test_an_unsaved_state_is_put_beside_the_real_one(s3: "S3Client", bucket: S3StateBucket) -> None:
     where = bucket.keep_errored("app-test", b'{"serial": 13}')
     assert where == "s3://terraform-state-dev/env:/app-test/devenv.errored-20260131T081500.123456Z"

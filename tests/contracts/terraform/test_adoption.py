@@ -40,7 +40,7 @@ def test_the_next_run_adopts_what_exists_and_one_apply_goes_on(
     assert engine.resources().find(stack.name, platform)
     lock = _take_over(engine, stack.name)
     clear = _clearer(engine)
-    imports = Adopter(engine.bucket(), clear)(a_claim(stack.name), stack, _silent)
+    imports = Adopter(engine.bucket(), clear)(a_claim(stack.name), stack, lock, _silent)
     assert imports
     with engine.runner() as runner:
         output = runner.apply(stack, lock, _silent, imports)
@@ -52,7 +52,7 @@ def test_the_next_run_adopts_what_exists_and_one_apply_goes_on(
         orphans = plan_adoption(stack, found, head.held)
         assert (orphans.imports, orphans.strays) == ({}, ())
         _taint(engine, stack.name, "aws_cloudwatch_log_group")
-        imports = Adopter(engine.bucket(), clear)(a_claim(stack.name), stack, _silent)
+        imports = Adopter(engine.bucket(), clear)(a_claim(stack.name), stack, lock, _silent)
         assert imports == {}
         runner.apply(stack, lock, _silent, imports)
         engine.bucket().unlock(lock)

@@ -4,6 +4,7 @@ from itertools import product
 
 import pytest
 
+from gromit.core.names import environment_name, reaping_name
 from gromit.core.stack.contract import StateHead, StateMark
 from gromit.core.stack.states import StateVerdict, judge_state, require_safe_state
 from gromit.errors import UnsafeState
@@ -52,6 +53,27 @@ def test_one_resource_of_others_makes_a_state_foreign(owners: frozenset[str]) ->
     for mark, recorded in product((NEWER, SAME, OLDER, OTHER), (None, RECORDED)):
         verdict = judge_state("sw", StateHead(3, mark, owners), recorded)
         assert verdict is StateVerdict.FOREIGN
+
+
+@pytest.mark.parametrize(
+    ("environment", "owner", "is_ours"),
+    [
+        (environment_name("TT-1234_fix"), "TT-1234_fix", True),
+        (reaping_name("TT-1234_fix"), "TT-1234_fix", True),
+        ("app-test", "App-Test", True),
+        ("app-test", "app.test", False),
+        ("app-test", "app_test", False),
+        (environment_name("TT-1234_fix"), "TT-1234_fiX2", False),
+        ("sw", "", False),
+    ],
+)
+def test_what_gromit_v1_tagged_with_the_name_of_the_branch_is_of_its_environment(
+    environment: str, owner: str, *, is_ours: bool
+) -> None:
+    head = StateHead(3, NEWER, frozenset({owner}))
+    expected = StateVerdict.USABLE if is_ours else StateVerdict.FOREIGN
+    assert judge_state(environment, head, None) is expected
+    assert head.strangers(environment) == (frozenset() if is_ours else {owner})
 
 
 def test_no_state_is_a_loss_only_if_there_was_one() -> None:

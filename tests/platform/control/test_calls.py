@@ -151,7 +151,7 @@ def _sow_and_reap(world: World, recorder: Recorder, env: str) -> None:
         recorder.who = "accident"
         cloud.s3.delete_object(Bucket=BUCKET, Key=state_key(env))
         recorder.who = "sow"
-        imports = Adopter(bucket, _clearer(world))(a_claim(env), first, _silent)
+        imports = Adopter(bucket, _clearer(world))(a_claim(env), first, lock, _silent)
         runner.apply(first, lock, _silent, imports)
         bucket.unlock(lock)
         recorder.who = "reap"

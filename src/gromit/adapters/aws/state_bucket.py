@@ -22,6 +22,7 @@ from gromit.core.names import is_environment_name
 from gromit.core.stack.contract import LINEAGE_MAX, SERIAL_MAX, StateHead, StateMark
 from gromit.core.stack.resources import held_resources, tainted_resources
 from gromit.core.stack.terraform import state_key
+from gromit.core.stack.v1_states import is_v1_state
 from gromit.errors import BackendError, Conflict, Temporary
 from gromit.ports.inventory import StateNames
 
@@ -148,6 +149,27 @@ class S3StateBucket:
             frozenset(name for name in valid if lock_key(name) in keys),
         )
 
+    def rewrite(
+        self, lock: Lock, change: Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
+    ) -> str:
+        """Keep a copy before the change: a crash in between leaves both."""
+        key, environment = state_key(lock.environment), lock.environment
+        found = self._get(key, f"read the state of {environment}")
+        after = change(_parse_object(found[0])) if found else None
+        if found is None or after is None:
+            return ""
+        kept = f"{key}.v1-{self.now():%Y%m%dT%H%M%S.%fZ}"
+        with aws_errors(f"change the state of {environment}"):
+            try:
+                self._put_state(kept, found[0])
+                self._put_state(key, json.dumps(after).encode(), IfMatch=found[1])
+            except ClientError as error:
+                if error_code(error) in _LOST | _ABSENT:
+                    raise Conflict(f"the state of {environment} has changed meanwhile") from error
+                raise
+        _log.warning("state.taken_over", env=environment, key=kept)
+        return f"s3://{self.bucket}/{kept}"
+
     def set_aside(self, lock: Lock) -> str:
         """Copy the state, then delete it: a crash in between leaves both."""
         key, environment = state_key(lock.environment), lock.environment
@@ -157,9 +179,7 @@ class S3StateBucket:
         aside = f"{key}.aside-{self.now():%Y%m%dT%H%M%S.%fZ}"
         with aws_errors(f"set the state of {environment} aside"):
             try:
-                self.client.put_object(
-                    Bucket=self.bucket, Key=aside, Body=found[0], ContentType="application/json"
-                )
+                self._put_state(aside, found[0])
                 self.client.delete_object(Bucket=self.bucket, Key=key, IfMatch=found[1])
             except ClientError as error:
                 if error_code(error) in _LOST | _ABSENT:
@@ -175,9 +195,7 @@ class S3StateBucket:
         """
         key = f"{state_key(environment)}.errored-{self.now():%Y%m%dT%H%M%S.%fZ}"
         with aws_errors(f"keep the unsaved state of {environment}"):
-            self.client.put_object(
-                Bucket=self.bucket, Key=key, Body=state, ContentType="application/json"
-            )
+            self._put_state(key, state)
         _log.error("state.rescued", env=environment, key=key)
         return f"s3://{self.bucket}/{key}"
 
@@ -230,6 +248,11 @@ class S3StateBucket:
             return None
         body, etag = found
         return (_head(environment, _parse_object(body)) if body else None), etag
+
+    def _put_state(self, key: str, body: bytes, **condition: Any) -> None:
+        self.client.put_object(
+            Bucket=self.bucket, Key=key, Body=body, ContentType="application/json", **condition
+        )
 
     def _get(self, key: str, doing: str) -> tuple[bytes, str] | None:
         with aws_errors(doing):
@@ -293,6 +316,7 @@ def _head(environment: str, state: Mapping[str, Any]) -> StateHead:
         frozenset(_owners(instances)),
         held_resources(state),
         tainted_resources(state),
+        is_v1_state(state),
     )
 
 

@@ -73,7 +73,7 @@ def strays(inventory: InstallationInventory) -> Iterator[Discrepancy]:
         if row is None or not row.is_settled or state is None or not resource.is_ours:
             continue
         head = state.head
-        if head is None or not head.resources or head.owners - {name} or _holds(head, resource):
+        if head is None or not head.resources or head.strangers(name) or _holds(head, resource):
             continue
         may_remove = not row.protected and listed.is_here is not False
         yield Discrepancy(
@@ -91,7 +91,7 @@ def accounted_resources(states: Mapping[str, StateFacts]) -> frozenset[Accounted
     return frozenset(
         (name, *key)
         for name, state in states.items()
-        if state.head is not None and not state.head.owners - {name}
+        if state.head is not None and not state.head.strangers(name)
         for key in map(_listed_key, state.head.held.values())
     )
 

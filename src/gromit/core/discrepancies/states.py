@@ -81,7 +81,7 @@ def locks(inventory: InstallationInventory) -> Iterator[Discrepancy]:
 def _fault(name: str, state: StateFacts) -> str:
     if state.problem:
         return state.problem
-    if state.head is None or not (strangers := state.head.owners - {name}):
+    if state.head is None or not (strangers := state.head.strangers(name)):
         return ""
     named = sorted(strangers - {""}) or ["no environment"]
     return f"its Terraform state has resources of {', '.join(named)}"

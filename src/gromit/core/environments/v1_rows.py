@@ -8,8 +8,8 @@ from typing import Any
 
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.row_writes import Row
-from gromit.core.names import environment_name, is_environment_name, is_tag
-from gromit.errors import Conflict, InvalidInput
+from gromit.core.names import is_tag, mapped_name
+from gromit.errors import Conflict
 
 STATE = "state"
 """Attribute of gromit v1 with the state of an environment."""
@@ -36,16 +36,6 @@ def v1_versions(row: Row) -> Mapping[str, Any]:
 def is_no_version(value: object) -> bool:
     """Whether gromit v1 stored that a repository has no version: NULL, or an empty text."""
     return value is None or value == ""
-
-
-def mapped_name(name: str) -> str | None:
-    """Return the name that gromit gives the branch of a row; None if no name can be made of it."""
-    if is_environment_name(name):
-        return name
-    try:
-        return environment_name(name)
-    except InvalidInput:
-        return None
 
 
 def v1_fault(row: Row) -> str | None:

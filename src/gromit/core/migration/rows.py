@@ -4,7 +4,6 @@ gromit v1 destroyed what was deleted, but its row stayed for ever. So a deleted 
 the branch was deleted once.
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,14 +25,13 @@ from gromit.core.environments.v1_rows import (
     PROCESSED,
     STATE,
     is_v1_row,
-    mapped_name,
     v1_fault,
     v1_name,
     v1_versions,
 )
 from gromit.core.environments.work import schedule_work
 from gromit.core.migration.steps import SkippedItem
-from gromit.core.names import environment_name, is_tag
+from gromit.core.names import environment_name, is_tag, mapped_name, reaping_name
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.clusters import ClusterState
 
@@ -130,7 +128,7 @@ def plan_row(row: Row, facts: MigrationFacts, defaults: MigrationDefaults) -> Ro
     name, target = v1_name(row), mapped_name(v1_name(row))
     is_reaped = facts.decision is Decision.REAP
     if is_reaped and (target is None or facts.is_taken):
-        target = _name_for_reaping(name)
+        target = reaping_name(name)
     elif refusal := _refusal(row, facts, target):
         return SkippedItem(name, refusal)
     if target is None or (not is_reaped and _is_undecided(row, facts, defaults.catalogue, target)):
@@ -206,11 +204,6 @@ def _running(facts: MigrationFacts) -> str:
 
 def _plural(word: str, count: int) -> str:
     return word if count == 1 else f"{word}s"
-
-
-def _name_for_reaping(name: str) -> str:
-    """Return a name that no branch maps to, for an environment that is only destroyed."""
-    return f"v1-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
 
 
 def _sets(

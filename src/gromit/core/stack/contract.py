@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from gromit.core.names import is_name_of
 from gromit.core.stack.resources import ResourceKey
 
 
@@ -136,6 +137,16 @@ class StateHead:
     """Address of each resource to its kind and identity."""
     tainted: frozenset[ResourceKey] = frozenset()
     """Resources that were only half created, so that Terraform replaces them."""
+    is_v1: bool = False
+    """Whether gromit v1 left it, so that it must be taken over before a run."""
+
+    def strangers(self, environment: str) -> frozenset[str]:
+        """Return the owners of resources that are not of this environment.
+
+        gromit v1 tagged with the name that it took from the branch: `TT-1234_fix` is the owner in
+        the state of the environment that gromit makes of this branch.
+        """
+        return frozenset(o for o in self.owners if not o or not is_name_of(o, environment))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,7 @@ def judge_state(
     """
     if head is None:
         return StateVerdict.LOST if recorded else StateVerdict.USABLE
-    if head.owners - {environment}:
+    if head.strangers(environment):
         return StateVerdict.FOREIGN
     if recorded is None:
         return StateVerdict.USABLE
@@ -61,7 +61,7 @@ def require_safe_state(
     verdict = judge_state(environment, head, recorded)
     if head is not None and verdict is StateVerdict.FOREIGN:
         raise UnsafeState(
-            f"the state of {environment} {_whose(head.owners - {environment})}",
+            f"the state of {environment} {_whose(head.strangers(environment))}",
             hint=f"nothing was touched; restore its own state from {_where(environment)}",
         )
     if head is not None and recorded is not None and verdict in _OUTDATED:
