@@ -26,7 +26,7 @@ _MARKS = frozenset(
 )
 """Types of gromit v1 that our stack lacks, or has only at an address of ours."""
 
-Resource = Mapping[str, Any]
+_Entry = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,9 @@ def take_state(
             f" the state: gromit terraform {environment} -- state rm {_address(strangers[0])}",
         )
     moved: dict[str, str] = {}
-    resources: list[Resource] = []
+    resources: list[_Entry] = []
     for resource in managed:
-        taken: Resource = {**resource, "provider": _AWS_ADDRESS}
+        taken: _Entry = {**resource, "provider": _AWS_ADDRESS}
         place = _place(environment, resource, components)
         if place is not None and _text(*place) not in moved.values():
             moved[_address(resource)] = _text(*place)
@@ -83,23 +83,23 @@ def take_state(
     return TakenState(after, moved, dropped)
 
 
-def _entries(state: Mapping[str, Any]) -> Iterator[Resource]:
+def _entries(state: Mapping[str, Any]) -> Iterator[_Entry]:
     found = state.get("resources")
     yield from (r for r in (found if isinstance(found, list) else []) if isinstance(r, dict))
 
 
-def _is_ours(resource: Resource) -> bool:
+def _is_ours(resource: _Entry) -> bool:
     module = str(resource.get("module") or "")
     return module.startswith(_OUR_MODULE) or _address(resource) in _OURS_AT_ROOT
 
 
-def _address(resource: Resource) -> str:
+def _address(resource: _Entry) -> str:
     data = "data" if resource.get("mode") != "managed" else None
     parts = (resource.get("module"), data, resource.get("type"), resource.get("name"))
     return ".".join(str(part) for part in parts if part)
 
 
-def _source(resource: Resource) -> str:
+def _source(resource: _Entry) -> str:
     """Return a provider without its registry, as in `hashicorp/aws`.
 
     Terraform before 0.13 wrote `provider.aws`, and 0.13 wrote `-/aws` for what they had left.
@@ -115,7 +115,7 @@ Place = tuple[str | None, str, str]
 """Module, type and name of an address."""
 
 
-def _place(environment: str, resource: Resource, components: Collection[str]) -> Place | None:
+def _place(environment: str, resource: _Entry, components: Collection[str]) -> Place | None:
     """Return the place in our stack of what both stacks have; None if ours has no such thing."""
     attributes = _attributes(resource)
     name = attributes.get("name")
@@ -128,7 +128,7 @@ def _place(environment: str, resource: Resource, components: Collection[str]) ->
     return None
 
 
-def _attributes(resource: Resource) -> Mapping[str, Any]:
+def _attributes(resource: _Entry) -> Mapping[str, Any]:
     """Return the attributes of the only instance; nothing if there are more, or none."""
     instances: Sequence[Any] = resource.get("instances") or ()
     if len(instances) != 1 or "index_key" in instances[0]:
@@ -137,7 +137,7 @@ def _attributes(resource: Resource) -> Mapping[str, Any]:
     return attributes if isinstance(attributes, dict) else {}
 
 
-def _at(place: Place, resource: Resource) -> Resource:
+def _at(place: Place, resource: _Entry) -> _Entry:
     module, _, name = place
     moved = {k: v for k, v in resource.items() if k != "module"}
     if module is not None:
