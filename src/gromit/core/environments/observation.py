@@ -132,7 +132,7 @@ def recover(before: Environment, seen: Observation, stamp: ChangeContext) -> Row
         write,
         conditions=(*write.conditions, ROOM),
         sets={**write.sets, Attribute.CHANGED: stamp.now_ms},
-        appends={Attribute.EVENTS: (stamp.event("recovered", "all of it runs again"),)},
+        appends={Attribute.EVENTS: (stamp.event("recovered", "all of it runs and works again"),)},
         removes=frozenset({Attribute.PROBLEMS}) | WORK_ATTRIBUTES | FAILURE_ATTRIBUTES,
     )
 
