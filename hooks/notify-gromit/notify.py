@@ -210,7 +210,9 @@ def request_for(
         "%", "%25"
     )  # refs on the wire may be URL-encoded, so a percent sign must be
     if isinstance(report, Gone):
-        return Request(f"{url}/gromit/env/{quote(ref, safe='')}", method="DELETE")
+        # Some gateways answer 411 to a request without a length, and urllib sends none by itself.
+        no_body = {"Content-Length": "0"}
+        return Request(f"{url}/gromit/env/{quote(ref, safe='')}", headers=no_body, method="DELETE")
     build: dict[str, str | int] = {"repo": repository, "ref": ref, "sha": report.sha}
     if sequence is not None:
         build["sequence"] = sequence

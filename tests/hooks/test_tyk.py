@@ -124,7 +124,6 @@ def test_it_is_our_gateways_front() -> None:
         "use_cookie": False,
         "use_certificate": False,
     }
-    assert VERSION["global_size_limit"] == ClientLimits().body_bytes
     assert (POLICY["rate"], POLICY["per"], DEFINITION["disable_rate_limit"]) == (
         GatewaySettings().rate,
         60,
@@ -133,6 +132,18 @@ def test_it_is_our_gateways_front() -> None:
     assert (
         DEFINITION["enable_detailed_recording"] is False
     )  # it would keep headers, and tokens in them
+
+
+def test_only_a_build_has_a_limit_of_size_because_it_demands_a_length() -> None:
+    """Tyk 5.3.0 answers 411 to a DELETE of curl if one limit counts for all requests."""
+    assert "global_size_limit" not in VERSION
+    assert PATHS["size_limits"] == [
+        {
+            "path": "^(/gromit)?/newbuild$",
+            "method": "POST",
+            "size_limit": ClientLimits().body_bytes,
+        }
+    ]
 
 
 def test_serve_is_reached_in_mutual_tls_with_a_certificate_that_is_only_named() -> None:
