@@ -97,6 +97,10 @@ MEANINGS: Mapping[str, str] = {
     ),
     "doctor.repaired": "an operator's `--fix` has repaired a discrepancy",
     "doctor.untold": "AWS did not report a quota or its usage, with AWS's own message",
+    "fallbacks.defaults": (
+        "registries cannot be asked for the fallbacks of a new environment, so it gets the"
+        " default branch until the next lookup"
+    ),
     "fallbacks.kept": (
         "registries cannot be asked for the fallbacks of a branch, so the previous ones stay"
     ),

@@ -11,7 +11,15 @@ from gromit.core.environments.history import HISTORY_MAX, TOMBSTONE_MS
 from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.names import environment_name
 from gromit.core.stack.made import MadeStack
-from gromit.errors import Conflict, InvalidInput, NotFound, Temporary, TrustError
+from gromit.errors import (
+    BackendError,
+    Conflict,
+    Denied,
+    InvalidInput,
+    NotFound,
+    Temporary,
+    TrustError,
+)
 from gromit.services.environments import BuildResult
 from gromit.services.leases import NoWorkAvailable
 from tests.services.registry import GRACE_MS, Registry
@@ -179,6 +187,38 @@ def test_a_registry_that_does_not_answer_does_not_hold_up_a_newer_build(registry
         assert registry.report(version="sha-2")[0] is BuildResult.ACCEPTED
     assert registry.versions()["tyk-pump"] == "app-test"
     assert [line["reason"] for line in lines if line["event"] == "fallbacks.kept"] == ["throttled"]
+
+
+@pytest.mark.parametrize("problem", [Temporary("throttled"), Denied("may not describe images")])
+def test_a_registry_that_does_not_answer_does_not_hold_up_a_new_environment(
+    registry: Registry, problem: BackendError
+) -> None:
+    registry.images.push("tyk-pump", "app-test")
+    registry.images.problem = problem
+    with capture_logs() as lines:
+        assert registry.report()[0] is BuildResult.ACCEPTED
+    (line,) = (line for line in lines if line["event"] == "fallbacks.defaults")
+    assert (line["env"], line["reason"]) == ("app-test", problem.message)
+    assert registry.versions()["tyk-pump"] == "main"
+    registry.images.problem = None
+    registry.report(version="sha-2")
+    assert registry.versions()["tyk-pump"] == "app-test", "the next build finds the image"
+
+
+def test_a_deletion_that_is_repeated_changes_nothing(registry: Registry) -> None:
+    """A workflow that runs again must not end red: gromit v1 answered 202 each time."""
+    registry.report("tyk-pump", "p-1")
+    registry.report("tyk", "sha-1")
+    registry.environments.retire("app-test", "tyk-pump", registry.stamp())
+    before = registry.store.read("app-test")
+    for ref in ("app-test", "refs/heads/app-test"):
+        registry.environments.retire(ref, "tyk-pump", registry.stamp())
+    assert registry.store.read("app-test") == before
+    with pytest.raises(TrustError, match="tyk-analytics has no reported version"):
+        registry.environments.retire("app-test", "tyk-analytics", registry.stamp())
+    registry.report("tyk-pump", "p-2")
+    registry.environments.retire("app-test", "tyk-pump", registry.stamp())
+    assert registry.versions()["tyk-pump"] == "main"
 
 
 def test_what_is_retired_does_not_come_back_with_a_newer_build_of_another(

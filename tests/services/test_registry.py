@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from gromit.core.environments.claims import Claimant, Fence
 from gromit.core.environments.environment import Environment, Failure
+from gromit.core.environments.fallbacks import follows_branch
 from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.stack.made import MadeStack
 from gromit.errors import Conflict, GromitError, NotFound, TrustError
@@ -176,16 +177,18 @@ class Life(RuleBasedStateMachine):
         refusal: type[GromitError] | None = None
         if wanted.state in {"none", "gone"}:
             refusal = NotFound
-        elif wanted.state == "up" and repository not in wanted.reported:
-            refusal = TrustError
-        elif wanted.state == "up" and wanted.protected:
+        elif wanted.state == "up" and repository in wanted.reported and wanted.protected:
             refusal = Conflict
+        elif wanted.state == "up" and repository not in wanted.reported:
+            row = self.registry.store.read(name)
+            assert row is not None
+            refusal = TrustError if follows_branch(row, repository) else None
         if refusal:
             with pytest.raises(refusal):
                 self.registry.environments.retire(name, repository, self.registry.stamp())
             return
         self.registry.environments.retire(name, repository, self.registry.stamp())
-        if wanted.state == "up":
+        if wanted.state == "up" and repository in wanted.reported:
             del wanted.reported[repository]
             wanted.refs.pop(repository, None)
             wanted.state = "up" if wanted.reported else "deleted"

@@ -14,7 +14,7 @@ from gromit.core.environments.row_writes import Row, WriteAccepted, WriteRefused
 from gromit.core.environments.v1_rows import is_v1_row
 from gromit.core.names import EnvironmentName, last_element, parse_ref
 from gromit.core.stack.catalogue import Catalogue
-from gromit.errors import InvalidInput, TrustError, UnreadableRow
+from gromit.errors import InvalidInput, UnreadableRow
 from gromit.ports import ImageRegistry
 from gromit.services.creation_limits import CreationLimits
 from gromit.services.fallbacks import FallbackLookup
@@ -179,7 +179,7 @@ class Environments:
         name = build.ref.environment
         others = self.catalogue.repositories - {build.repository}
         before = tombstone.row if tombstone else None
-        fallbacks = self._fallbacks.find(others, build.ref.leaf, name, before)
+        fallbacks = self._fallbacks.find_or_default(others, build.ref.leaf, name, before)
         new = NewIncarnation(self.new_id(), self._starts_protected(name), fallbacks)
         text = f"{build.repository} reported {build.version} of {build.ref.full}"
         write = desired_state.create_incarnation(
@@ -250,24 +250,22 @@ class Environments:
     def retire(self, name_or_ref: str, repository: str, stamp: ChangeContext) -> None:
         """Record that a repository's branch was deleted. The last one deletes the environment.
 
-        `name_or_ref` is the environment's name, or the ref of the branch. Raises `TrustError` if
-        the repository has no reported version here, or one of another branch with the same name,
-        and `Conflict` if the environment is protected.
+        `name_or_ref` is the environment's name, or the ref of the branch. A repeated call changes
+        nothing. Raises `TrustError` if the repository never reported a version here, or has one of
+        another branch with the same name, and `Conflict` if the environment is protected.
         """
         name, tag = self.ledger.resolve(name_or_ref), self.catalogue.default_tag(repository)
         for attempt in range(ATTEMPTS):
             environment = self._require(name_or_ref, self.ledger.find(name))
             refusals.check_ref(environment, repository, name_or_ref)
             is_reported = repository in environment.reported
-            # A deleted environment stays as it is. After the first attempt the version may be
-            # missing because our own write succeeded and its answer was lost.
-            if environment.want is Want.GONE or (attempt and not is_reported):
+            # After the first attempt the version may be missing because our own write succeeded
+            # and its answer was lost.
+            is_done = refusals.is_retired(environment, repository) or (attempt and not is_reported)
+            if environment.want is Want.GONE or is_done:
                 return
             if not is_reported:
-                raise TrustError(
-                    f"{repository} has no reported version in {name}",
-                    hint="it never reported a build for this environment, or it is retired",
-                )
+                raise refusals.never_reported(repository, name)
             if environment.protected:
                 raise refusals.is_protected(name)
             write = desired_state.retire(environment.row, repository, tag, stamp)

@@ -41,9 +41,23 @@ class FallbackLookup:
         chosen = {}
         for repository in sorted(repositories):
             tag = next((t for t in tags if (repository, t) in found), None)
-            default = RepositoryVersion(self.catalogue.default_tag(repository), Source.DEFAULT)
-            chosen[repository] = RepositoryVersion(tag, Source.BRANCH) if tag else default
+            branch = RepositoryVersion(tag, Source.BRANCH) if tag else None
+            chosen[repository] = branch or self._default(repository)
         return chosen
+
+    def find_or_default(
+        self, repositories: frozenset[str], leaf: str, name: str, row: Row | None
+    ) -> dict[str, RepositoryVersion]:
+        """Return the same as `find`, or default tags if the registry cannot be reached.
+
+        A new environment does not wait for the registry of another repository. The next lookup
+        finds the images of the branch.
+        """
+        try:
+            return self.find(repositories, leaf, name, row)
+        except BackendError as error:
+            log.warning("fallbacks.defaults", env=name, reason=error.message)
+            return {r: self._default(r) for r in sorted(repositories)}
 
     def update(
         self, environment: Environment, leaf: str, build: Build | None = None
@@ -66,6 +80,9 @@ class FallbackLookup:
         known = environment.versions
         changed = {r: v for r, v in found.items() if r in known and known[r] != v}
         return FallbackUpdate(changed, environment.revision)
+
+    def _default(self, repository: str) -> RepositoryVersion:
+        return RepositoryVersion(self.catalogue.default_tag(repository), Source.DEFAULT)
 
 
 def _is_desired(environment: Environment, build: Build) -> bool:

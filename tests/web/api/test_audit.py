@@ -117,7 +117,7 @@ def test_each_refusal_names_the_certificate(serve: Serve, log: _Log) -> None:
     assert serve.send("DELETE", "/env/master", who=looking).status_code == 403
     assert serve.send("PUT", "/loglevel/error", who=looking).status_code == 403
     assert serve.send("DELETE", "/env/master", who=acting).status_code == 409
-    assert serve.send("PUT", "/env/%2F", {}, who=acting).status_code == 400
+    assert serve.send("PUT", "/env/%20", {}, who=acting).status_code == 400
     assert serve.send("PUT", "/env/x", b"x" * 70_000, who=acting).status_code == 413
     assert serve.send("GET", "/env/nowhere", who=acting).status_code == 404
     nameless = serve.certificates.without_role()
@@ -127,7 +127,7 @@ def test_each_refusal_names_the_certificate(serve: Serve, log: _Log) -> None:
         ("DELETE", "/env/master", 403, viewer, HERE),
         ("PUT", "/loglevel/error", 403, viewer, HERE),
         ("DELETE", "/env/master", 409, operator, HERE),
-        ("PUT", "/env/%2F", 400, operator, HERE),
+        ("PUT", "/env/%20", 400, operator, HERE),
         ("PUT", "/env/x", 413, operator, HERE),
         ("GET", "/env/master", 403, certificate_serial(nameless.cert), HERE),
     ]

@@ -1,9 +1,11 @@
 """The wire contract (`docs/reference/wire.md`), row by row, against a running serve."""
 
+import http.client
 import json
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -326,25 +328,67 @@ def test_a_branch_that_looks_like_a_hashed_name_does_not_meet_the_one_it_looks_l
     assert serve.get(f"/env/{name}")["tyk-pump"] == "master"
 
 
-def test_odd_paths_name_the_environment_of_their_last_element(serve: Serve) -> None:
-    serve.build("tyk", "app-test", "sha")
-    for path in (
-        "/env/app-test/",
-        "/env//app-test",
-        "/env/x/%2e%2e/app-test",
+@pytest.mark.parametrize(
+    "path",
+    [
         "/env/refs/heads/app-test",
         "/env/app-test%20",
-    ):
-        assert serve.get(path)["name"] == "app-test", path
+        "//env/app-test",
+        "///env/app-test",
+        "//env/refs%2Fheads%2Fapp-test",
+    ],
+)
+def test_odd_paths_name_the_environment_of_their_last_element(serve: Serve, path: str) -> None:
+    serve.build("tyk", "app-test", "sha")
+    status, body = _raw(serve, "GET", path)
+    assert (status, json.loads(body)["name"]) == (200, "app-test")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/env/app-test/",
+        "/env//app-test",
+        "/env/x/../app-test",
+        "/env/x/%2e%2e/app-test",
+        "/env/./app-test",
+        "/env/%2Fapp-test",
+        "/env/app-test%2F",
+        "/env/app-test%2F.",
+        "/env/",
+        "/env/%2F",
+        "/env/%2E%2E",
+        "/env//",
+        "//env/app-test/",
+    ],
+)
+def test_a_path_with_an_element_that_is_no_name_is_the_path_of_no_environment(
+    serve: Serve, path: str
+) -> None:
+    serve.build("tyk", "app-test", "sha")
+    before = serve.rows
+    for method in ("GET", "PUT", "PATCH", "DELETE"):
+        status, body = _raw(serve, method, path)
+        assert (status, set(json.loads(body))) == (404, {"error"}), method
+    assert serve.rows == before
+
+
+def _raw(serve: Serve, method: str, path: str) -> tuple[int, bytes]:
+    """Send a request whose path no client library has made simpler."""
+    host, _, port = serve.url.removeprefix("https://").partition(":")
+    client = http.client.HTTPSConnection(
+        host, int(port), context=serve.context(Role.OPERATOR), timeout=10
+    )
+    with closing(client):
+        client.request(method, path, body=b'{"tyk":"x"}')
+        answer = client.getresponse()
+        return answer.status, answer.read()
 
 
 def test_paths_that_name_nothing_are_refused(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha")
     before = serve.rows
     for path in (
-        "/env/",
-        "/env/%2F",
-        "/env/%2E%2E",
         "/env/%00",
         "/env/%FF",
         "/env/%C2%85",

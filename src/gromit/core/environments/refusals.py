@@ -4,6 +4,7 @@ from urllib.parse import unquote
 
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.environment import Environment
+from gromit.core.environments.fallbacks import follows_branch
 from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.names import parse_ref
 from gromit.errors import Conflict, NotFound, TrustError
@@ -29,6 +30,23 @@ def check_ref(environment: Environment, repository: str, name_or_ref: str) -> No
             f" its version there is of {held!r}",
             hint="nothing was changed, because another branch of that name is in use there",
         )
+
+
+def is_retired(environment: Environment, repository: str) -> bool:
+    """Whether the branch of a repository was already deleted here, and not reported since.
+
+    A workflow that runs again then has nothing left to do.
+    """
+    was_retired = not follows_branch(environment.row, repository)
+    return was_retired and repository not in environment.reported
+
+
+def never_reported(repository: str, name: str) -> TrustError:
+    """Refuse the deletion of a branch of which no build was ever reported."""
+    return TrustError(
+        f"{repository} has no reported version in {name}",
+        hint="it never reported a build for this environment",
+    )
 
 
 def deleted(environment: Environment) -> Conflict:

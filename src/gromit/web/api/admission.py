@@ -22,6 +22,9 @@ from gromit.web.api.origin import RequestOrigin, request_origin
 from gromit.web.api.views import EnvironmentViews
 from gromit.web.server.gate import peer_certificate
 
+_SHOWN = 200
+"""Characters of a path that a refusal shows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -97,7 +100,8 @@ def authorize(request: Request) -> Caller:
     if not is_allowed(caller.role, request.method, route):
         may = " or ".join(role for role in Role if is_allowed(role, request.method, route))
         hint = f"use a certificate of the role {may}" if may else "no role may do this"
-        raise TrustError(f"role {caller.role} may not {request.method} {route}", hint=hint)
+        path = request.scope["path"][:_SHOWN]
+        raise TrustError(f"role {caller.role} may not {request.method} {path}", hint=hint)
     return caller
 
 

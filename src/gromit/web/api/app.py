@@ -21,6 +21,7 @@ from gromit.errors import (
 )
 from gromit.web.api import claims, legacy_routes, observations, suspensions, v1
 from gromit.web.api.admission import ApiDeps
+from gromit.web.api.paths import SingleLeadingSlash
 from gromit.web.api.refusals import EVERYWHERE
 from gromit.web.bodies import validation_error
 from gromit.web.errors import http_error, unexpected_error
@@ -54,6 +55,7 @@ def build_app(deps: ApiDeps) -> FastAPI:
         redirect_slashes=False,  # a redirect would go to any host that the request names
     )
     app.state.deps = deps
+    app.add_middleware(SingleLeadingSlash)
     app.add_exception_handler(GromitError, _gromit_error)
     app.add_exception_handler(RequestValidationError, _wrong_parameters)
     app.add_exception_handler(HTTPException, http_error)

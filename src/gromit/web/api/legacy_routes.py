@@ -14,6 +14,7 @@ from gromit.core.stack.catalogue import WIRE_KEYS
 from gromit.errors import InvalidInput, TrustError
 from gromit.log import AUDIT
 from gromit.web.api.admission import Caller, CurrentCaller, Deps
+from gromit.web.api.paths import PathName
 from gromit.web.api.refusals import error_responses
 from gromit.web.bodies import body_schema, json_body, parse_object
 
@@ -148,7 +149,7 @@ def newbuild(
 
 
 @router.get("/env/{name:path}", responses=error_responses(404, 409))
-def get_env(_caller: CurrentCaller, deps: Deps, name: str) -> dict[str, str]:
+def get_env(_caller: CurrentCaller, deps: Deps, name: PathName) -> dict[str, str]:
     """Get one environment."""
     return deps.views.flat(deps.environments.get(name), deps.now_ms())
 
@@ -156,13 +157,13 @@ def get_env(_caller: CurrentCaller, deps: Deps, name: str) -> dict[str, str]:
 @router.put(
     "/env/{name:path}", status_code=201, openapi_extra=_FLAT, responses=error_responses(409)
 )
-def put_env(caller: CurrentCaller, deps: Deps, name: str, versions: Flat) -> dict[str, str]:
+def put_env(caller: CurrentCaller, deps: Deps, name: PathName, versions: Flat) -> dict[str, str]:
     """Create an environment, or replace its versions."""
     return deps.views.flat(deps.environments.put(name, versions, deps.stamp(caller)), deps.now_ms())
 
 
 @router.patch("/env/{name:path}", openapi_extra=_FLAT, responses=error_responses(404, 409))
-def patch_env(caller: CurrentCaller, deps: Deps, name: str, versions: Flat) -> dict[str, str]:
+def patch_env(caller: CurrentCaller, deps: Deps, name: PathName, versions: Flat) -> dict[str, str]:
     """Merge versions into an environment."""
     return deps.views.flat(
         deps.environments.patch(name, versions, deps.stamp(caller)), deps.now_ms()
@@ -176,7 +177,7 @@ def patch_env(caller: CurrentCaller, deps: Deps, name: str, versions: Flat) -> d
     responses=error_responses(404, 409),
 )
 def delete_env(
-    caller: CurrentCaller, deps: Deps, name: str, repository: Repository = None
+    caller: CurrentCaller, deps: Deps, name: PathName, repository: Repository = None
 ) -> PlainTextResponse:
     """Delete an environment; with a repository's token, retire only that repository's part."""
     token_repository = trusted_repository(caller, repository)
