@@ -13,7 +13,8 @@ from gromit.core.environments.phases import Want
 from gromit.core.environments.precedence import is_protected_name
 from gromit.core.environments.row_writes import Row, WriteAccepted
 from gromit.core.environments.v1_rows import is_v1_row, v1_name
-from gromit.core.migration.orphans import ConfigTexts, Orphan, find_orphans
+from gromit.core.migration.kept_files import find_doubtful_files
+from gromit.core.migration.orphans import ConfigTexts, find_orphans
 from gromit.core.migration.records import RecordMigration, plan_records
 from gromit.core.migration.rows import (
     Decision,
@@ -93,7 +94,7 @@ class Migration:
         """
         rows = self._rows()
         steps = self._steps(rows, stamp)
-        orphans = self._orphans(rows, steps)
+        files = self._config_files(rows, steps, dry_run=dry_run)
         results: list[MigrationResult] = []
         for step in steps:
             if isinstance(step, UndecidedRow):
@@ -101,7 +102,7 @@ class Migration:
             results.append(self._row(step, dry_run=dry_run))
             progress(f"row {results[-1].name}: {results[-1].action}")
         results += _undecided(steps)
-        results += _orphaned(orphans, dry_run=dry_run)
+        results += files
         for sentence in _sentences(steps):
             progress(sentence)
         if self.zone is None:
@@ -166,12 +167,22 @@ class Migration:
             raise _changed(step.name)
         return MigrationResult("row", step.name, "adopted" if is_adopted else "converted", step.why)
 
-    def _orphans(self, rows: Iterable[Row], steps: Iterable[RowStep]) -> Sequence[Orphan]:
+    def _config_files(
+        self, rows: Iterable[Row], steps: Iterable[RowStep], *, dry_run: bool
+    ) -> list[MigrationResult]:
+        """Return what becomes of the config files and databases of the migrated rows."""
         migrations = [step for step in steps if isinstance(step, RowMigration)]
         if not migrations:
-            return ()
+            return []
         others = {str(row[Attribute.NAME]) for row in rows} - {m.name for m in migrations}
-        return find_orphans(migrations, others, self.config_texts(), self.catalogue)
+        tree = self.config_texts()
+        unused = "would be unused" if dry_run else "unused"
+        orphans = find_orphans(migrations, others, tree, self.catalogue)
+        doubtful = find_doubtful_files(migrations, tree, self.catalogue, self.domain)
+        return [
+            *(MigrationResult(o.what, o.name, unused, o.why) for o in orphans),
+            *(MigrationResult("config", d.file, "stays in use", d.why) for d in doubtful),
+        ]
 
     def _records(self, known: Mapping[str, bool]) -> list[RecordMigration | SkippedItem]:
         if self.zone is None or self.domain is None:
@@ -211,11 +222,6 @@ def _undecided(steps: Iterable[RowStep]) -> list[MigrationResult]:
         return []
     listed, why = undecided_line(names)
     return [MigrationResult("row", listed, "left alone", why)]
-
-
-def _orphaned(orphans: Iterable[Orphan], *, dry_run: bool) -> list[MigrationResult]:
-    action = "would be unused" if dry_run else "unused"
-    return [MigrationResult(found.what, found.name, action, found.why) for found in orphans]
 
 
 def _sentences(steps: Sequence[RowStep]) -> list[str]:

@@ -90,7 +90,7 @@ def _unknown_folders(tree: ConfigTexts, known: Collection[str]) -> Iterator[Orph
             "no environment has this name; a new one would use the files in this folder,"
             " so remove it"
         )
-        yield Orphan("config", _list(unknown), why)
+        yield Orphan("config", list_names(unknown), why)
 
 
 def _unread(environment: str, tree: ConfigTexts, catalogue: Catalogue) -> Iterator[_Unread]:
@@ -143,7 +143,7 @@ def _databases(
     )
     if unnamed:
         why = "config files of the environment name another one: copy what you need, and drop it"
-        yield Orphan("database", _list([f"{V1_DATABASE}{name}" for name in unnamed]), why)
+        yield Orphan("database", list_names([f"{V1_DATABASE}{name}" for name in unnamed]), why)
 
 
 def _uses_another(environment: str, tree: ConfigTexts, catalogue: Catalogue) -> bool:
@@ -174,10 +174,10 @@ def _merged(unread: Iterable[_Unread]) -> Iterator[Orphan]:
 
     for (file, why), group in groupby(sorted(unread, key=same), same):
         environments = sorted(found.environment for found in group)
-        yield Orphan("config", file, f"{why} (in {_list(environments)})")
+        yield Orphan("config", file, f"{why} (in {list_names(environments)})")
 
 
-def _list(names: Collection[str]) -> str:
+def list_names(names: Collection[str]) -> str:
     """Name the first few, and count the others."""
     named = sorted(names)[:_NAMED_AT_MOST]
     rest = len(names) - len(named)
