@@ -209,6 +209,7 @@ MEANINGS: Mapping[str, str] = {
     ),
     "run.step": "one step of the protocol and its result",
     "run.swept": "files of a killed run were removed from the work folder",
+    "secret.written": "a secret of environments got a value, which is not logged",
     "service.restarted": "a service with a failed deployment and without changes was started again",
     "server.started": "a server accepts connections at these addresses",
     "server.stopped": "a server has stopped",

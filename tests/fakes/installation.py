@@ -26,6 +26,7 @@ from gromit.core.doctor.rights import Permission
 from gromit.core.security.certificates import Kind, LeafRequest, issue, make_ca
 from gromit.core.security.roles import Role
 from gromit.core.stack.contract import Platform
+from gromit.core.stack.secrets import SecretState, SecretStatus
 from tests.fakes.authority import new_key
 from tests.fakes.platform import PLATFORM
 
@@ -78,6 +79,7 @@ HEALTHY: Mapping[str, Any] = {
     "state_bucket": BucketFacts(name="states", versioned=True, encrypted=True, closed=True),
     "workspace": WorkspaceFacts("base-prod", "local", 7, 12),
     "registry": RegistryFacts("tyk", exists=True, default_tag="master", has_default=True),
+    "secrets": {},
     "table_lacks": (),
     "platform": PLATFORM,
     "vpc_problems": {},
@@ -142,6 +144,11 @@ class FakeInstallation:
             self._fact("registry", repository, default_tag), repository=repository
         )
         return fact
+
+    def secrets(self, ids: Collection[str]) -> Mapping[str, SecretState]:
+        """States of the facts; every other secret has a value."""
+        fact: Mapping[str, SecretState] = self._fact("secrets", *ids)
+        return {**dict.fromkeys(ids, SecretState(SecretStatus.SET, "arn", "1")), **fact}
 
     def table_lacks(self) -> Collection[str]:
         """Missing parts of the table, of the facts."""

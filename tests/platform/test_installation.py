@@ -262,7 +262,14 @@ def reaped(beginner: Beginner) -> None:
 
 
 def emptied(beginner: Beginner) -> None:
-    """Empty the registries, and the bucket: only old versions of states are left in it."""
+    """Empty the registries, and the bucket: only old versions of states are left in it.
+
+    Delete the secrets of environments at once, without the days that AWS keeps them.
+    """
+    secrets = beginner.emulator.client("secretsmanager")
+    for secret in secrets.list_secrets()["SecretList"]:
+        if secret["Name"].startswith("gromit/environments/"):
+            secrets.delete_secret(SecretId=secret["Name"], ForceDeleteWithoutRecovery=True)
     ecr = beginner.emulator.client("ecr")
     for repository in ecr.describe_repositories()["repositories"]:
         ecr.delete_repository(repositoryName=repository["repositoryName"], force=True)

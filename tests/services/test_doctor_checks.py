@@ -18,18 +18,23 @@ from gromit.core.doctor.installation import (
 from gromit.core.doctor.quotas import Quota, QuotaUsage
 from gromit.core.doctor.rights import ControlPlanePart
 from gromit.core.stack.catalogue import Catalogue, Component
+from gromit.core.stack.secrets import MISSING_SECRET, NamedSecret, SecretOrigin
 from gromit.errors import BackendError, ConfigError, ConfigRootUnusable, Denied, Temporary
 from gromit.ports.installation import InstallationFacts
 from gromit.services.doctor import Doctor, InstallationChecks
 from tests.fakes.installation import EXPECTED, HEALTHY, NOW, ROOT, FakeInstallation
 from tests.fakes.platform import PLATFORM
 
+API = NamedSecret(name="api", made=SecretOrigin.RANDOM)
 CATALOGUE = Catalogue(
     {
-        "gateway": Component(name="gateway", repository="tyk", port=80, public=True),
+        "gateway": Component(
+            name="gateway", repository="tyk", port=80, public=True, secrets={"API": "api"}
+        ),
         "worker": Component(name="worker", repository="tyk"),
         "redis": Component(name="redis", image="redis:7"),
-    }
+    },
+    secrets={"api": API},
 )
 
 CA_KEY = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:gromit/ca-key-000000"
@@ -50,6 +55,7 @@ FACTS: Mapping[Check, str] = {
     Check.STATE_BASE: "workspace",
     Check.STATE_INFRA: "workspace",
     Check.REGISTRY: "registry",
+    Check.SECRETS: "secrets",
     Check.TABLE: "table_lacks",
     Check.PLATFORM: "platform",
     **PLATFORM_PARTS,
@@ -145,6 +151,7 @@ WRONG: list[tuple[Check, dict[str, Any]]] = [
         Check.REGISTRY,
         {"registry": RegistryFacts("tyk", exists=True, default_tag="master", has_default=False)},
     ),
+    (Check.SECRETS, {"secrets": {API.path: MISSING_SECRET}}),
     (Check.TABLE, {"table_lacks": ("index",)}),
     (Check.PLATFORM, {"platform": replace(PLATFORM, region="us-east-1")}),
     *((check, {fact: {"id-1": "does not exist"}}) for check, fact in PLATFORM_PARTS.items()),

@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "suspend": ("suspend", "stop all processing"),
     "resume": ("suspend", "resume processing"),
     "catalogue": ("catalogue", "show or check the components of environments"),
+    "secrets": ("secrets", "secrets of environments: list, make, replace"),
     "config": ("config", "show every setting and its origin"),
     "root": ("root_init", "mark a folder as a config root"),
     "pki": ("pki", "certificates: init, issue, renew, revoke, list"),

@@ -14,6 +14,7 @@ from gromit.core.doctor.installation import (
 from gromit.core.doctor.quotas import Quota, QuotaUsage
 from gromit.core.doctor.rights import Permission
 from gromit.core.stack.contract import Platform
+from gromit.core.stack.secrets import SecretState
 
 if TYPE_CHECKING:
     from gromit.core.doctor.certificates import PemBundle
@@ -43,6 +44,9 @@ class InstallationFacts(Protocol):
 
     def registry(self, repository: str, default_tag: str) -> RegistryFacts:
         """Registry of a repository, and whether it has an image with the default tag."""
+
+    def secrets(self, ids: Collection[str]) -> Mapping[str, SecretState]:
+        """State of each secret of environments, by name or ARN. No value is read."""
 
     def table_lacks(self) -> Collection[str]:
         """Missing parts of the table, of `table`, `index`, `expiry` and `recovery`."""

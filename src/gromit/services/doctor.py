@@ -43,9 +43,12 @@ from gromit.core.doctor.rights import (
     parse_roles,
     resource_arns,
 )
+from gromit.core.doctor.secrets import judge_secrets
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.config_files import mongo_users
 from gromit.core.stack.contract import Platform
+from gromit.core.stack.secret_sources import secret_ids
+from gromit.core.stack.secrets import MISSING_SECRET
 from gromit.errors import BackendError, GromitError
 from gromit.ports import Progress
 from gromit.ports.installation import InstallationFacts
@@ -166,6 +169,7 @@ class InstallationChecks:
             self._workspace_check(Check.STATE_BASE, expected.base, "GROMIT_BASE"),
             self._workspace_check(Check.STATE_INFRA, expected.infra, "GROMIT_INFRA"),
             *self._registry_checks(),
+            _on_aws(Check.SECRETS, self._secrets),
             _on_aws(Check.TABLE, self._table, subject=expected.table),
             _on_aws(Check.PLATFORM, self._platform, subject=expected.platform),
             *self._platform_checks(),
@@ -220,6 +224,19 @@ class InstallationChecks:
     def _registry(self, repository: str) -> list[Finding]:
         default_tag = self._catalogue.default_tag(repository)
         return [judge_registry(self._facts.registry(repository, default_tag))]
+
+    def _secrets(self) -> list[Finding]:
+        ids = secret_ids(self._catalogue)
+        found = self._facts.secrets(sorted(set(ids.values()))) if ids else {}
+        states = {source: found.get(known, MISSING_SECRET) for source, known in ids.items()}
+        return judge_secrets(self._catalogue, states, self._environments())
+
+    def _environments(self) -> int | None:
+        """Number of environments; None if serve does not answer, which its own check reports."""
+        try:
+            return self._facts.environments()
+        except GromitError:
+            return None
 
     def _table(self) -> list[Finding]:
         return [judge_table(self._expected.table, self._facts.table_lacks())]
@@ -318,9 +335,8 @@ class InstallationChecks:
 
     def _quotas(self) -> list[Finding]:
         usages = self._facts.quota_usages()
-        try:
-            environments = self._facts.environments()
-        except GromitError:  # the check of serve reports the reason; every cluster counts as one
+        environments = self._environments()
+        if environments is None:  # every cluster counts as one
             environments = int(usages[Quota.CLUSTERS].used or 0)
         headrooms = quota_headrooms(usages, per_environment(self._catalogue), environments)
         return judge_quotas(headrooms, usages, self._expected.quotas)

@@ -10,6 +10,7 @@ from gromit.adapters.aws.client import CLIENT
 from gromit.adapters.aws.dynamodb_table import TableSetup
 from gromit.adapters.aws.ecr import EcrImages
 from gromit.adapters.aws.platform_parameter import PlatformParameter
+from gromit.adapters.aws.secrets import ManagedSecrets
 from gromit.adapters.doctor import account, rights
 from gromit.adapters.doctor import platform as parts
 from gromit.adapters.doctor.quotas import AwsQuotas, CountedResources, QuotaClients
@@ -23,6 +24,7 @@ from gromit.core.doctor.installation import (
 from gromit.core.doctor.quotas import Quota, QuotaUsage
 from gromit.core.doctor.rights import Permission
 from gromit.core.stack.contract import Platform
+from gromit.core.stack.secrets import SecretState
 from gromit.errors import GromitError
 
 if TYPE_CHECKING:
@@ -71,6 +73,10 @@ class AwsFacts:
             default_tag=default_tag,
             has_default=exists and image in EcrImages(ecr, owner).digests([image]),
         )
+
+    def secrets(self, ids: Collection[str]) -> Mapping[str, SecretState]:
+        """States of secrets."""
+        return ManagedSecrets(self._client("secretsmanager")).states(ids)
 
     def table_lacks(self) -> Collection[str]:
         """Parts that the table lacks."""

@@ -37,6 +37,7 @@ class Check(StrEnum):
     STATE_BASE = "state.base"
     STATE_INFRA = "state.infra"
     REGISTRY = "registry"
+    SECRETS = "secrets"
     TABLE = "table"
     PLATFORM = "platform"
     PLATFORM_VPC = "platform.vpc"
