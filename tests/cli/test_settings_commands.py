@@ -94,7 +94,7 @@ def test_catalogue_show_has_every_component(gromit: Gromit) -> None:
         "tyk",
         8181,
         True,
-        ["tyk.conf"],
+        ["policies.json", "tyk.conf"],
         "master",
     )
     redis = next(row for row in rows if row["component"] == "redis")
@@ -115,13 +115,13 @@ def test_catalogue_show_lists_repositories_without_a_component(gromit: Gromit) -
 def test_catalogue_check_takes_the_file_in_force_or_another(gromit: Gromit, tmp_path: Path) -> None:
     assert (
         gromit("catalogue", "check").stdout
-        == "the catalogue is valid: 6 components, 6 config files\n"
+        == "the catalogue is valid: 6 components, 7 config files\n"
     )
     mine = tmp_path / "mine.yaml"
     mine.write_text(
         "extends: tyk\ncomponents: [{name: portal, repository: portal, port: 3001, public: true}]"
     )
-    good = {"ok": True, "components": 7, "files": 6}
+    good = {"ok": True, "components": 7, "files": 7, "findings": []}
     assert json.loads(gromit("catalogue", "check", str(mine), "-o", "json").stdout) == good
     assert (
         json.loads(gromit("catalogue", "check", "-o", "json", GROMIT_CATALOGUE=str(mine)).stdout)
@@ -149,8 +149,61 @@ def test_catalogue_check_renders_the_templates(gromit: Gromit, tmp_path: Path) -
     done = gromit("catalogue", "check", str(mine), code=2)
     assert (
         "template a.conf of component portal, line 1: 'dict object' has no attribute 'missing'"
-        in done.stderr
+        in done.stdout
     )
+
+
+def test_catalogue_check_lists_mistakes_and_warnings(gromit: Gromit, tmp_path: Path) -> None:
+    (tmp_path / "templates" / "own").mkdir(parents=True)
+    template = tmp_path / "templates" / "own" / "gate.conf.j2"
+    template.write_text(
+        '{"listen_prot": 1, "storage": {"host": "redis"}, "enable_analytics": true}'
+    )
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(
+        "secrets: {api: {made: random}}\n"
+        "components: [{name: gate, program: tyk-gateway, repository: gate, config_path: /conf,"
+        " templates: own, secrets: {TYK_GW_SECRET: api}}]"
+    )
+    done = gromit("catalogue", "check", str(mine), code=2)
+    assert done.stdout.splitlines() == [
+        "mistake: component gate: gate.conf: listen_prot: tyk-gateway documents no such key",
+        "  hint: did you mean listen_port?",
+        (
+            "mistake: component gate: gate.conf: storage.host:"
+            " redis is not a full name, and no environment resolves it"
+        ),
+        (
+            "  hint: use the name of a peer, {{ peers.NAME }},"
+            " or of the platform, {{ platform.mongo }}"
+        ),
+        (
+            "warning: component gate: enable_analytics:"
+            " no component runs tyk-pump: its records stay in Redis until they expire"
+        ),
+        "  hint: add a component with `program: tyk-pump`, or switch enable_analytics off",
+        "the catalogue is wrong: 1 component, 1 config file, 2 mistakes, 1 warning",
+    ]
+    template.write_text('{"storage": {"host": "cache.example.org"}}')
+    assert "1 warning" in gromit("catalogue", "check", str(mine)).stdout
+    strict = gromit("catalogue", "check", str(mine), "--strict", "-o", "json", code=2)
+    answer = json.loads(strict.stdout)
+    assert (answer["ok"], [found["kind"] for found in answer["findings"]]) == (False, ["host"])
+
+
+def test_catalogue_check_knows_the_configured_domain(gromit: Gromit, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(
+        "components: [{name: portal, image: 'portal:1', port: 80, public: true,"
+        " environment: {SELF: 'http://portal.sample.own.test/',"
+        " OTHER: 'http://a.sample.own.test/'}}]"
+    )
+    done = gromit("catalogue", "check", str(mine), code=2, GROMIT_CLUSTER_DOMAIN="own.test")
+    assert done.stdout.splitlines()[0] == (
+        "mistake: component portal: OTHER: "
+        "no component of the environment has the name a.sample.own.test"
+    )
+    assert "2 warnings" in gromit("catalogue", "check", str(mine)).stdout
 
 
 def test_a_root_is_made_suspended_and_resumed(gromit: Gromit, tmp_path: Path) -> None:

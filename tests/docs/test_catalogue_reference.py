@@ -15,6 +15,7 @@ from gromit.adapters.catalogue.entry import (
 )
 from gromit.adapters.catalogue.file import FILE_KEYS
 from gromit.adapters.catalogue.programs import load_program, program_names
+from gromit.core.stack.checks.faults import FaultKind
 from gromit.core.stack.config_files import TemplateVariables, folder_hash
 from gromit.services.hooks import TRIES
 
@@ -108,6 +109,10 @@ def test_every_group_of_equal_secrets_is_documented() -> None:
 def test_every_variable_of_templates_is_documented() -> None:
     shared = {field.name for field in dataclasses.fields(TemplateVariables)}
     assert _table("Config templates").keys() == shared | {"config_path"}  # the component's own
+
+
+def test_every_kind_of_mistake_is_documented() -> None:
+    assert _table("The check").keys() == {kind.value for kind in FaultKind}
 
 
 def test_the_example_adds_a_component(tmp_path: Path) -> None:

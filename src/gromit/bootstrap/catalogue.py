@@ -1,8 +1,14 @@
-"""The catalogue of components."""
+"""The catalogue of components, and its check."""
+
+from dataclasses import replace
 
 from gromit.adapters.catalogue import file as catalogue_file
+from gromit.adapters.catalogue.program_keys import load_program_keys
+from gromit.adapters.catalogue.programs import load_program, program_names
 from gromit.config.schema import Settings
 from gromit.core.stack.catalogue import Catalogue
+from gromit.core.stack.checks.check import CatalogueReport, ProgramFacts, check_catalogue
+from gromit.core.stack.config_files import sample_variables
 
 
 def configured_catalogue(settings: Settings) -> Catalogue:
@@ -11,3 +17,16 @@ def configured_catalogue(settings: Settings) -> Catalogue:
     Raises `ConfigError`.
     """
     return catalogue_file.load_catalogue(settings.catalogue, settings.repos)
+
+
+def catalogue_report(settings: Settings, catalogue: Catalogue) -> CatalogueReport:
+    """Check a catalogue with sample values, and with the configured domain if there is one."""
+    sample = sample_variables(catalogue)
+    variables = replace(sample, domain=settings.cluster.domain or sample.domain)
+    shipped = catalogue_file.load_catalogue().components.values()
+    facts = ProgramFacts(
+        programs={name: load_program(name) for name in program_names()},
+        keys=load_program_keys(),
+        builders={c.repository: c.program for c in shipped if c.repository and c.program},
+    )
+    return check_catalogue(catalogue, variables, facts)

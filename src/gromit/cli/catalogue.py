@@ -7,11 +7,13 @@ from typing import Any
 
 import click
 
-from gromit.bootstrap.catalogue import configured_catalogue
-from gromit.cli import CliContext, Group, pass_cli, render
-from gromit.core.stack import config_files
+from gromit.bootstrap.catalogue import catalogue_report, configured_catalogue
+from gromit.cli import EXIT_CODES, CliContext, Group, pass_cli, render
 from gromit.core.stack.catalogue import Catalogue, Component
+from gromit.core.stack.checks.check import CatalogueReport
+from gromit.core.stack.checks.faults import CatalogueFault
 from gromit.core.stack.contract import container_settings
+from gromit.errors import ConfigError
 
 _COLUMNS = (
     "component",
@@ -24,7 +26,6 @@ _COLUMNS = (
     "cpu",
     "memory",
 )
-
 _file = click.argument(
     "file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
@@ -48,21 +49,60 @@ def show(run: CliContext, file: Path | None) -> None:
 
 @catalogue.command()
 @_file
+@click.option("--strict", is_flag=True, help="Count a warning as a mistake.")
 @pass_cli
-def check(run: CliContext, file: Path | None) -> None:
+def check(run: CliContext, file: Path | None, *, strict: bool) -> int:
     """Check FILE, by default the configured catalogue.
 
-    Every key is checked, and every template is rendered with sample values.
+    Every key is checked, and every template is rendered with sample values. Rendered files and
+    variables are checked against what their programs accept; hosts, secrets and peers against what
+    an environment has.
+
+    Exits with 0 if nothing is wrong, and with 2 if something is. A warning is about something that
+    may be right.
     """
     found = _load(run, file)
-    rendered = config_files.render_files(found, config_files.sample_variables(found))
-    files = sum(len(texts) for texts in rendered.values())
+    report = catalogue_report(run.settings, found)
+    is_valid = not (report.faults if strict else report.mistakes)
     if run.output == "json":
-        render.print_json({"ok": True, "components": len(found.components), "files": files})
-    else:
-        click.echo(
-            f"the catalogue is valid: {len(found.components)} components, {files} config files"
+        render.print_json(
+            {
+                "ok": is_valid,
+                "components": len(found.components),
+                "files": report.files,
+                "findings": [_fault_row(fault) for fault in report.faults],
+            }
         )
+    else:
+        _print_report(report, len(found.components), is_valid=is_valid)
+    return 0 if is_valid else EXIT_CODES[ConfigError]
+
+
+def _print_report(report: CatalogueReport, components: int, *, is_valid: bool) -> None:
+    for fault in report.faults:
+        place = f"component {fault.component}: {fault.subject}"
+        render.print_line(f"{_severity(fault)}: {place}: {fault.reason}")
+        render.print_line(f"  hint: {fault.remedy}")
+    found = {"mistake": report.mistakes, "warning": report.warnings}
+    counted = {"component": components, "config file": report.files}
+    counted |= {word: number for word, number in found.items() if number}
+    counts = [f"{number} {word}{'' if number == 1 else 's'}" for word, number in counted.items()]
+    click.echo(f"the catalogue is {'valid' if is_valid else 'wrong'}: {', '.join(counts)}")
+
+
+def _fault_row(fault: CatalogueFault) -> Mapping[str, Any]:
+    return {
+        "severity": _severity(fault),
+        "component": fault.component,
+        "kind": fault.kind,
+        "subject": fault.subject,
+        "reason": fault.reason,
+        "remedy": fault.remedy,
+    }
+
+
+def _severity(fault: CatalogueFault) -> str:
+    return "mistake" if fault.certain else "warning"
 
 
 def _load(run: CliContext, file: Path | None) -> Catalogue:
@@ -76,6 +116,7 @@ def _row(component: Component) -> Mapping[str, Any]:
     return {
         "repository": component.repository,
         "image": component.image,
+        "program": component.program,
         "default_tag": component.default_tag if component.repository else None,
         **container_settings(component),
         "component": component.name,
