@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from gromit.adapters.catalogue import file as catalogue_file
@@ -125,3 +126,23 @@ def test_the_example_adds_a_component(tmp_path: Path) -> None:
 def test_the_documented_hash_of_an_empty_folder_is_right() -> None:
     assert folder_hash(()) == hashlib.sha256().hexdigest()
     assert folder_hash(()) in (REFERENCE / "config-hash.md").read_text(encoding="utf-8")
+
+
+def test_the_files_and_databases_of_the_tyk_stack_are_documented() -> None:
+    found = {
+        name: [
+            ", ".join(f"`{file}`" for file in sorted(component.templates, key=_main_first)),
+            "`tyk_analytics-<environment>`" if _has_database(component.templates) else "",
+        ]
+        for name, component in catalogue_file.load_catalogue().components.items()
+        if component.templates
+    }
+    assert _table("Config files of the Tyk stack") == found
+
+
+def _main_first(file: str) -> tuple[bool, str]:
+    return not file.endswith(".conf"), file
+
+
+def _has_database(templates: Mapping[str, str]) -> bool:
+    return any("/tyk_analytics-{{ env }}" in text for text in templates.values())
