@@ -14,11 +14,11 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
-from gromit.local.aws.programs import PROGRAM_TASK
+from gromit.local.aws.programs import PROGRAM_TASK, ProgramFolder, RealProgram
 
 _TASK = (sys.executable, "-S", "-I", str(Path(__file__).with_name("task.py")))
 _GRACE, _PROGRAM_GRACE = 2.0, 30.0
@@ -93,6 +93,28 @@ class ContainerSpec:
         return _GRACE if self.program is None else _PROGRAM_GRACE
 
 
+def run_program(spec: ContainerSpec, program: RealProgram, folder: ProgramFolder) -> ContainerSpec:
+    """Return a spec with a real program in the place of the image's entry point."""
+    address = spec.addresses[0] if spec.addresses else ""
+    process = ProgramProcess(
+        path=program.path,
+        arguments=(*spec.command, *program.arguments_at(address)),
+        folder=program.folder,
+        hosts=str(folder.hosts),
+        root=str(folder.root),
+    )
+    variables = {**spec.variables, **program.variables_at(address)}
+    return replace(spec, variables=variables, program=process)
+
+
+def container_command(spec: ContainerSpec) -> tuple[str, ...]:
+    """Return the command line of a container that ends with this process."""
+    # A command line is visible to all users, and variables contain secrets.
+    visible = {k: v for k, v in asdict(spec).items() if k != "variables"}
+    text = json.dumps({**visible, "parent": os.getpid()})
+    return (*(_TASK if spec.program is None else PROGRAM_TASK), text)
+
+
 @dataclass(frozen=True, slots=True)
 class ContainerReady:
     """A container listens."""
@@ -154,12 +176,9 @@ class Containers:
 
     def start(self, name: str, spec: ContainerSpec) -> None:
         """Start a container; `ContainerReady` or `ContainerExited` follows."""
-        # A command line is visible to all users, and variables contain secrets.
-        visible = {k: v for k, v in asdict(spec).items() if k != "variables"}
-        text = json.dumps({**visible, "parent": os.getpid()})
         inherited = {k: v for k, v in os.environ.items() if k in _INHERITED}
         process = subprocess.Popen(  # noqa: S603 - our own program
-            [*(_TASK if spec.program is None else PROGRAM_TASK), text],
+            container_command(spec),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

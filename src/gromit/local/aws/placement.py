@@ -5,7 +5,7 @@ If a task cannot start, the reason is AWS's text.
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from moto.ecs.models import Task, TaskDefinition
 from moto.efs.models import efs_backends
 
 from gromit.local.aws.container_variables import SecretUnavailable, container_variables
-from gromit.local.aws.containers import ContainerSpec, ProgramProcess
+from gromit.local.aws.containers import ContainerSpec, run_program
 from gromit.local.aws.failures import ImageFailure
 from gromit.local.aws.images import ImageNotFound, image_failure
 from gromit.local.aws.moto_patches.tasks import interfaces, next_address
@@ -89,22 +89,14 @@ def plan_container(task: Task, definition: TaskDefinition, host: Host) -> Contai
 
 
 def _with_program(spec: ContainerSpec, component: str, host: Host) -> ContainerSpec:
-    """Return a spec with the real program of its component, if there is one. Hooks have none."""
+    """Return a spec with the real program of its component, if there is one.
+
+    Hooks have none, nor have images that rehearse a failure.
+    """
     program, folder = host.programs.get(component), host.program_folder
-    if program is None or folder is None or spec.once is not None:
+    if program is None or folder is None or spec.once is not None or spec.failure is not None:
         return spec
-    address = spec.addresses[0] if spec.addresses else ""
-    # The program takes the place of the image's entry point.
-    arguments = (*spec.command, *program.arguments_at(address))
-    process = ProgramProcess(
-        path=program.path,
-        arguments=arguments,
-        folder=program.folder,
-        hosts=str(folder.hosts),
-        root=str(folder.root),
-    )
-    variables = {**spec.variables, **program.variables_at(address)}
-    return replace(spec, variables=variables, program=process)
+    return run_program(spec, program, folder)
 
 
 def _failure(container: dict[str, Any]) -> ImageFailure | None:

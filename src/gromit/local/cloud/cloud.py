@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 
-from gromit.errors import ConfigError, Conflict
+from gromit.errors import Conflict, InvalidInput
 from gromit.local.aws.programs import ProgramFolder, RealProgram, require_namespaces
 from gromit.local.cloud import layout, network, processes, variables
 from gromit.local.cloud import parts as assembly
@@ -20,7 +20,7 @@ from gromit.local.cloud.control import EchoFn, folder
 from gromit.local.cloud.environment_secrets import make_secrets
 from gromit.local.cloud.layout import CloudPaths, CloudState
 from gromit.local.cloud.parts import CloudParts, emulated_account
-from gromit.local.cloud.platform import make_platform
+from gromit.local.cloud.platform import MONGO, make_platform
 from gromit.local.cloud.supervisor import Supervisor, read_supervisor_state, terminate_on_signals
 from gromit.local.cloud.trust import make_trust
 
@@ -171,15 +171,15 @@ def _with_components(facts: CloudState, environ: Mapping[str, str], echo: EchoFn
 def _check_programs(
     place: CloudPaths, facts: CloudState, programs: Mapping[str, RealProgram]
 ) -> None:
-    """Raise `ConfigError` if a program cannot run, or has no component."""
+    """Raise `InvalidInput` for a program without a component, and `ConfigError` if none can run."""
     if not programs:
         return
-    components = assembly.cloud_catalogue(facts).components
+    components = {*assembly.cloud_catalogue(facts).components, MONGO}
     for name in programs:
         if name not in components:
-            raise ConfigError(
+            raise InvalidInput(
                 f"there is no component {name} for --program",
-                hint=f"The catalogue has {', '.join(sorted(components))}.",
+                hint=f"Programs can run for {', '.join(sorted(components))}.",
             )
     require_namespaces(ProgramFolder(place.programs))
 
@@ -199,6 +199,9 @@ def _assemble(first: CloudParts, parts: Supervisor, echo: EchoFn) -> None:
         catalogue = assembly.cloud_catalogue(replace(facts, repositories=""))
         made = make_platform(account, facts.ranges, facts.domain, catalogue)
         make_secrets(account, catalogue)
+        if mongo := first.mongo():
+            echo("starting mongo")
+            parts.start([mongo], _START_TIMEOUT)
         echo("making certificates and the token")
         trust.result()
     facts = replace(facts, zone_id=made.zone_id, account_id=made.account_id)

@@ -1,5 +1,6 @@
 """The processes of a local cloud, with their command lines, variables and readiness."""
 
+import os
 import socket
 import sys
 from collections.abc import Callable, Mapping
@@ -13,12 +14,13 @@ from gromit.adapters.catalogue import file as catalogue_file
 from gromit.adapters.private_files import write_atomically
 from gromit.config.load import load_settings
 from gromit.core.stack.catalogue import Catalogue
-from gromit.local.aws.programs import RealProgram
+from gromit.local.aws.containers import ContainerSpec, container_command, run_program
+from gromit.local.aws.programs import ProgramFolder, RealProgram
 from gromit.local.aws.spec import EmulatorSpec
 from gromit.local.cloud import variables
 from gromit.local.cloud.layout import CloudPaths, CloudState
 from gromit.local.cloud.overlay import write_overlay
-from gromit.local.cloud.platform import EmulatedAccount
+from gromit.local.cloud.platform import MONGO, MONGO_PORT, EmulatedAccount
 from gromit.local.cloud.supervisor import ManagedProcess
 
 GROMIT = (sys.executable, "-m", "gromit")
@@ -58,7 +60,7 @@ class CloudParts:
             state=str(place.state),
             config_root=str(place.config),
             public=str(facts.ranges.public),
-            mongo=facts.ranges.mongo,
+            mongo=None if self._mongo else facts.ranges.mongo,
             programs=self.programs,
             program_folder=str(place.programs),
         )
@@ -68,6 +70,26 @@ class CloudParts:
             variables=variables.command_variables(self.environ, place),
             ready=lambda: _listens(facts.ports["aws"]),
         )
+
+    def mongo(self) -> ManagedProcess | None:
+        """Return the process of a real Mongo; None if the emulated AWS has one."""
+        if self._mongo is None:
+            return None
+        address = self.facts.ranges.mongo
+        spec = ContainerSpec(answer={}, addresses=(address,), port=MONGO_PORT, config=None)
+        spec = run_program(spec, self._mongo, ProgramFolder(self.place.programs))
+        return ManagedProcess(
+            name=MONGO,
+            command=container_command(spec),
+            variables={"PATH": self.environ.get("PATH", os.defpath), **spec.variables},
+            ready=lambda: _listens(MONGO_PORT, address),
+        )
+
+    @property
+    def _mongo(self) -> RealProgram | None:
+        """Real program of the platform's Mongo; a component may have the same name."""
+        taken = MONGO in cloud_catalogue(self.facts).components
+        return None if taken else self.programs.get(MONGO)
 
     def serve(self) -> ManagedProcess:
         """Return the process of `gromit serve`."""
@@ -117,9 +139,9 @@ def cloud_catalogue(facts: CloudState) -> Catalogue:
     return catalogue_file.load_catalogue(path, repositories)
 
 
-def _listens(port: int) -> bool:
+def _listens(port: int, address: str = "127.0.0.1") -> bool:
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex((address, port)) == 0
 
 
 def _is_ready(facts: CloudState) -> bool:
