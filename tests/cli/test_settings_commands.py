@@ -196,14 +196,14 @@ def test_catalogue_check_knows_the_configured_domain(gromit: Gromit, tmp_path: P
     mine.write_text(
         "components: [{name: portal, image: 'portal:1', port: 80, public: true,"
         " environment: {SELF: 'http://portal.sample.own.test/',"
-        " OTHER: 'http://a.sample.own.test/'}}]"
+        " OTHER: 'http://a.sample.own.test/', MONGO: 'mongodb://mongo.own.test/'}}]"
     )
     done = gromit("catalogue", "check", str(mine), code=2, GROMIT_CLUSTER_DOMAIN="own.test")
     assert done.stdout.splitlines()[0] == (
         "mistake: component portal: OTHER: "
         "no component of the environment has the name a.sample.own.test"
     )
-    assert "2 warnings" in gromit("catalogue", "check", str(mine)).stdout
+    assert "3 warnings" in gromit("catalogue", "check", str(mine)).stdout
 
 
 def test_a_root_is_made_suspended_and_resumed(gromit: Gromit, tmp_path: Path) -> None:

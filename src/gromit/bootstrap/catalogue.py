@@ -21,8 +21,10 @@ def configured_catalogue(settings: Settings) -> Catalogue:
 
 def catalogue_report(settings: Settings, catalogue: Catalogue) -> CatalogueReport:
     """Check a catalogue with sample values, and with the configured domain if there is one."""
-    sample = sample_variables(catalogue)
-    variables = replace(sample, domain=settings.cluster.domain or sample.domain)
+    variables = sample_variables(catalogue)
+    if domain := settings.cluster.domain:
+        platform = replace(variables.platform, mongo=f"mongo.{domain}:27017")
+        variables = replace(variables, domain=domain, platform=platform)
     shipped = catalogue_file.load_catalogue().components.values()
     facts = ProgramFacts(
         programs={name: load_program(name) for name in program_names()},

@@ -13,7 +13,7 @@ from gromit.core.stack.config_files import sample_variables
 from gromit.core.stack.health import HealthCheck
 from gromit.core.stack.hooks import Hook, HookKind
 from gromit.core.stack.programs import KeyNeed, PeerNeed, Program, ProgramSecret
-from gromit.core.stack.secrets import SecretOrigin
+from gromit.core.stack.secrets import NamedSecret, SecretOrigin
 
 
 def _secret(variable: str, key: str | None = None) -> ProgramSecret:
@@ -157,6 +157,17 @@ def test_secrets_that_must_be_equal_name_one_secret(other: str, *, certain: bool
     fault = _only(_gate(), STORE, board)
     assert (fault.component, fault.subject, fault.certain) == ("board", "A_DB_SECRET", certain)
     assert fault.reason == "must have the same value as gate A_GW_SECRET"
+
+
+def test_two_names_of_one_secret_are_equal() -> None:
+    arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:x"
+    board = Component(name="board", program="board", image="b:1", secrets={"A_DB_SECRET": "other"})
+    names = {
+        name: NamedSecret(name=name, made=SecretOrigin.BOUGHT, arn=arn) for name in ("api", "other")
+    }
+    components = {component.name: component for component in (_gate(), STORE, board)}
+    catalogue = Catalogue(components, secrets=names)
+    assert check_catalogue(catalogue, sample_variables(catalogue), FACTS).faults == ()
 
 
 def test_a_secret_in_plain_text_is_found_and_never_repeated() -> None:

@@ -100,7 +100,7 @@ def check_catalogue(
         faults += (*broken, *unreadable, *check_named_files(component))
     faults += (fault for subject in subjects for fault in _key_faults(subject, facts))
     faults += _host_faults(subjects, catalogue, variables)
-    faults += _secret_faults(subjects)
+    faults += _secret_faults(subjects, catalogue)
     faults += _peer_faults(subjects)
     files = sum(len(component.templates) for component in catalogue.components.values())
     return CatalogueReport(files, tuple(sorted(faults, key=lambda fault: not fault.certain)))
@@ -190,9 +190,16 @@ def _hosts(subject: _Subject) -> Iterator[HostUse]:
         yield from find_hosts_in_text(kind, " ".join(hook.command))
 
 
-def _secret_faults(subjects: list[_Subject]) -> Iterator[CatalogueFault]:
+def _secret_faults(subjects: list[_Subject], catalogue: Catalogue) -> Iterator[CatalogueFault]:
+    arns = {secret.name: secret.arn for secret in catalogue.secrets.values() if secret.arn}
     uses = [
-        ProgramUse(component=s.component.name, program=s.program, secrets=s.component.secrets)
+        ProgramUse(
+            component=s.component.name,
+            program=s.program,
+            secrets={
+                name: arns.get(source, source) for name, source in s.component.secrets.items()
+            },
+        )
         for s in subjects
         if s.program is not None
     ]
