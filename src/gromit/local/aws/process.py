@@ -94,6 +94,7 @@ def run_emulator(spec: EmulatorSpec, stop: threading.Event) -> None:
         config_root=Path(spec.config_root),
         public=public,
         dns_port=spec.dns_port,
+        simulated=spec.simulated,
         programs=spec.programs,
         program_folder=ProgramFolder(Path(spec.program_folder)) if spec.programs else None,
     )

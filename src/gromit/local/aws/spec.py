@@ -26,6 +26,8 @@ class EmulatorSpec:
     """Range of public addresses."""
     mongo: str | None = None
     """Address of the Mongo server; None for a cloud without one."""
+    simulated: Mapping[str, str] = field(default_factory=dict)
+    """Component to the name of its program, which is simulated unless a real one runs."""
     programs: Mapping[str, RealProgram] = field(default_factory=dict)
     """Real programs by the names of the components that they run for."""
     program_folder: str = ""

@@ -17,7 +17,6 @@ from gromit.local.aws.programs import ProgramFolder, RealProgram, require_namesp
 from gromit.local.cloud import layout, network, processes, variables
 from gromit.local.cloud import parts as assembly
 from gromit.local.cloud.control import EchoFn, folder
-from gromit.local.cloud.environment_secrets import make_secrets
 from gromit.local.cloud.layout import CloudPaths, CloudState
 from gromit.local.cloud.parts import CloudParts, emulated_account
 from gromit.local.cloud.platform import MONGO, make_platform
@@ -195,10 +194,12 @@ def _assemble(first: CloudParts, parts: Supervisor, echo: EchoFn) -> None:
         echo("starting the emulated AWS")
         parts.start([first.aws()], _START_TIMEOUT)
         echo("making the platform")
-        account = emulated_account(facts)
-        catalogue = assembly.cloud_catalogue(replace(facts, repositories=""))
-        made = make_platform(account, facts.ranges, facts.domain, catalogue)
-        make_secrets(account, catalogue)
+        made = make_platform(
+            emulated_account(facts),
+            facts.ranges,
+            facts.domain,
+            assembly.cloud_catalogue(replace(facts, repositories="")),
+        )
         if mongo := first.mongo():
             echo("starting mongo")
             parts.start([mongo], _START_TIMEOUT)

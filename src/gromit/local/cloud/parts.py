@@ -53,6 +53,7 @@ class CloudParts:
     def aws(self) -> ManagedProcess:
         """Return the process of the emulated AWS."""
         facts, place = self.facts, self.place
+        components = cloud_catalogue(facts).components
         spec = EmulatorSpec(
             region=facts.region,
             port=facts.ports["aws"],
@@ -61,6 +62,7 @@ class CloudParts:
             config_root=str(place.config),
             public=str(facts.ranges.public),
             mongo=None if self._mongo else facts.ranges.mongo,
+            simulated={name: c.program for name, c in components.items() if c.program},
             programs=self.programs,
             program_folder=str(place.programs),
         )
