@@ -87,6 +87,40 @@ def test_config_show_masks_secrets_wherever_they_are(gromit: Gromit) -> None:
     assert found["gateway.key"]["value"] is None
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("tablename: mine\nauthtoken: canary-5b1f\nlicenser: {a: {b: c}}\n", "legacy_keys_ignored"),
+        ("tablename: mine\nservee: {url: x}\n", "wrong: servee from "),
+        ("tablename: mine\nreap: {limit: many}\n", "wrong: reap.limit from "),
+        ("tablename: [\n", "wrong: cannot read "),
+    ],
+)
+def test_config_show_works_whatever_the_file_says(
+    gromit: Gromit, tmp_path: Path, text: str, says: str
+) -> None:
+    (tmp_path / "gromit").mkdir()
+    (tmp_path / "gromit" / "config.yaml").write_text(text)
+    done = gromit("config", "show", "-o", "json", XDG_CONFIG_HOME=str(tmp_path))
+    found = {row["setting"]: row["value"] for row in json.loads(done.stdout)}
+    assert found["tablename"] == ("DeveloperEnvironments" if "[" in text else "mine")
+    assert found["reap.limit"] == 10
+    assert [says in line for line in done.stderr.splitlines()] == [True], done.stderr
+    assert "canary" not in done.stdout + done.stderr
+
+
+def test_a_file_of_v1_stops_no_command_and_is_warned_of_once(
+    gromit: Gromit, tmp_path: Path
+) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("authtoken: canary-5b1f\nlicenser: {a: b}\n")
+    done = gromit("catalogue", "check", "--conf", str(file))
+    (line,) = done.stderr.splitlines()
+    assert json.loads(line)["keys"] == ["authtoken", "licenser"]
+    file.write_text("authtokn: x\n")
+    assert "authtokn" in gromit("catalogue", "check", "--conf", str(file), code=2).stderr
+
+
 def test_catalogue_show_has_every_component(gromit: Gromit) -> None:
     rows = json.loads(gromit("catalogue", "show", "-o", "json").stdout)
     tyk = next(row for row in rows if row["component"] == "tyk")

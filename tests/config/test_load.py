@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gromit.config.load import load_settings
+from gromit.config.load import load_settings, load_usable_settings
 from gromit.core.time import format_duration, parse_duration
 from gromit.errors import ConfigError
 
@@ -113,8 +113,76 @@ def test_rules_of_lifetimes_keep_their_order() -> None:
 def test_a_key_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text("serve: {urll: x}\n")
-    with pytest.raises(ConfigError, match=r"serve\.urll"):
+    with pytest.raises(ConfigError, match=rf"serve\.urll from {file}: "):
         load_settings(NOWHERE, conf=file)
+    file.write_text("servee: {url: x}\n")
+    with pytest.raises(ConfigError, match=f"servee from {file}: "):
+        load_settings(NOWHERE, conf=file)
+
+
+V1_FILE = """\
+TableName: of-v1
+repos: tyk,tyk-analytics,tyk-pump
+registryid: "754489498669"
+authtoken: canary
+licenser:
+  dashboard-trial: {api: https://licenses.example.com, token: canary}
+cluster: {zoneid: Z1, Domain: dev.example.com}
+serve: {cert: serve.pem, key: serve-key.pem}
+client: {cert: client.pem, key: client-key.pem}
+"""
+
+
+def test_a_config_file_of_v1_is_taken_and_its_own_keys_are_passed_over(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(V1_FILE)
+    loaded = load_settings(NOWHERE, conf=file)
+    settings = loaded.settings
+    assert (settings.tablename, settings.cluster.domain) == ("of-v1", "dev.example.com")
+    assert settings.repos == ("tyk", "tyk-analytics", "tyk-pump")
+    assert (loaded.v1_keys, loaded.file) == (("authtoken", "licenser"), str(file))
+    assert "canary" not in repr(loaded)
+
+
+@pytest.mark.parametrize(
+    ("text", "faults", "kept"),
+    [
+        ("", [], True),
+        (V1_FILE, [], True),
+        ("serve: {urll: x}\ntypo: 1\n", ["serve.urll", "typo"], True),
+        ("reap: {limit: many, grace: soon}\n", ["reap.grace", "reap.limit"], True),
+        ("lease: {renew: 80s}\n", ["lease"], True),
+        ("serve: text\n", ["serve"], False),
+        ("serve: [1, 2]\n", ["serve"], False),
+        ("repos: [tyk, Tyk Pump]\n", ["repos"], True),
+        ("a: [\n", ["cannot read"], True),
+        ("just text\n", ["is not a mapping"], True),
+        ("1: x\n", ["1"], True),
+    ],
+)
+def test_what_can_be_used_is_loaded_whatever_the_file_says(
+    tmp_path: Path, text: str, faults: list[str], kept: bool
+) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(text)
+    environ = {**NOWHERE, "GROMIT_SERVE_URL": "https://of-variable", "GROMIT_REAP_LIMIT": "4"}
+    if "many" in text:
+        del environ["GROMIT_REAP_LIMIT"]
+    loaded, found = load_usable_settings(environ, conf=file)
+    messages = sorted(fault.message for fault in found)
+    assert len(messages) == len(faults)
+    assert all(f in m for f, m in zip(faults, messages, strict=True)), messages
+    assert (loaded.settings.serve.url == "https://of-variable") is kept
+    assert loaded.settings.reap.limit == (10 if "many" in text else 4)
+
+
+def test_a_wrong_variable_is_a_fault_beside_the_settings_and_a_wrong_flag_is_refused() -> None:
+    environ = {**NOWHERE, "GROMIT_REAP_LIMIT": "many", "GROMIT_TABLENAME": "mine"}
+    loaded, (fault,) = load_usable_settings(environ)
+    assert (loaded.settings.tablename, loaded.settings.reap.limit) == ("mine", 10)
+    assert fault.message.startswith("reap.limit from GROMIT_REAP_LIMIT: ")
+    with pytest.raises(ConfigError, match=r"reap\.limit from flag"):
+        load_usable_settings(environ, flags={"reap.limit": "few"})
 
 
 def test_secrets_are_never_shown() -> None:

@@ -34,6 +34,9 @@ MEANINGS: Mapping[str, str] = {
     "config.removed": (
         "an unchanged config file was removed, because its template does not exist any more"
     ),
+    "config.legacy_keys_ignored": (
+        "the config file has keys that only gromit v1 knew; they mean nothing now"
+    ),
     "config.written": "a config file was rendered from its template",
     "connection.cut": (
         "a client was too slow, sent too much, did not read or had too many connections, and its "

@@ -87,12 +87,26 @@ class CliContext:
     def loaded(self) -> "LoadedSettings":
         """Settings and their origins. Reading them also configures logging."""
         # pydantic is slow to import, and --help does not need it.
-        from gromit import log  # noqa: PLC0415
         from gromit.config.load import load_settings  # noqa: PLC0415
 
-        loaded = load_settings(os.environ, conf=self.conf, flags=self.flags)
+        return self._logging(load_settings(os.environ, conf=self.conf, flags=self.flags))
+
+    def load_usable(self) -> tuple["LoadedSettings", list[ConfigError]]:
+        """Settings that are right, and what is wrong with the others."""
+        from gromit.config.load import load_usable_settings  # noqa: PLC0415 - see `loaded`
+
+        found, faults = load_usable_settings(os.environ, conf=self.conf, flags=self.flags)
+        return self._logging(found), faults
+
+    def _logging(self, loaded: "LoadedSettings") -> "LoadedSettings":
+        """Configure logging as the settings say."""
+        from gromit import log  # noqa: PLC0415 - see `loaded`
+
         level = loaded.settings.log.level if "log.level" in loaded.origins else self.level
         log.configure_logging("debug" if self.verbose else level, loaded.settings.log.format)
+        if loaded.v1_keys:
+            lines = log.get_logger(__name__)
+            lines.warning("config.legacy_keys_ignored", file=loaded.file, keys=list(loaded.v1_keys))
         return loaded
 
     @property

@@ -23,18 +23,26 @@ def config() -> None:
 @config.command()
 @pass_cli
 def show(run: CliContext) -> None:
-    """Show the value and origin of every setting. Secrets are masked."""
+    """Show the value and origin of every setting. Secrets are masked.
+
+    A wrong value in the config file or in a variable is reported, and shown as if it were unset.
+    """
+    loaded, faults = run.load_usable()
     rows = [
         {
             "setting": doc.path,
-            "value": _masked(reduce(getattr, doc.path.split("."), run.settings), secret=doc.secret),
-            "origin": run.loaded.origins.get(doc.path, "default"),
+            "value": _masked(
+                reduce(getattr, doc.path.split("."), loaded.settings), secret=doc.secret
+            ),
+            "origin": loaded.origins.get(doc.path, "default"),
             "variable": doc.variable,
             "description": doc.field.description,
         }
         for doc in fields()
     ]
     render.print_rows(rows, _COLUMNS, run.output)
+    for fault in faults:
+        render.print_line(f"wrong: {fault.message}", err=True)
 
 
 def _masked(value: Any, *, secret: bool) -> Any:

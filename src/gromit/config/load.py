@@ -11,6 +11,12 @@ from gromit.config.fields import fields
 from gromit.config.schema import Settings
 from gromit.errors import ConfigError
 
+V1_KEYS = frozenset({"authtoken", "env", "licenser", "policy"})
+"""Keys of a config file that only gromit v1 knew. They are passed over."""
+
+Layer = tuple[str, Mapping[str, object]]
+"""Values by path, and where they come from: a file, `environment` or `flag`."""
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedSettings:
@@ -21,6 +27,19 @@ class LoadedSettings:
 
     settings: Settings
     origins: Mapping[str, str]
+    v1_keys: tuple[str, ...] = ()
+    """Keys of the config file that only gromit v1 knew."""
+    file: str | None = None
+    """The config file."""
+
+
+class WrongSetting(ConfigError):
+    """The value of one setting is wrong."""
+
+    def __init__(self, path: str, origin: str, message: str, hint: str) -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
+        self.origin = origin
 
 
 def load_settings(
@@ -35,11 +54,67 @@ def load_settings(
     and the origin of its value.
     """
     found = conf or _find_file(environ)
-    layers: list[tuple[str, Mapping[str, object]]] = [
-        *([(str(found), _read_file(found))] if found else []),
+    read = _read_file(found) if found else {}
+    return _loaded([*_file_layer(found, read), *_other_layers(environ, flags)], found, read)
+
+
+def load_usable_settings(
+    environ: Mapping[str, str],
+    *,
+    conf: Path | None = None,
+    flags: Mapping[str, object] | None = None,
+) -> tuple[LoadedSettings, list[ConfigError]]:
+    """Load the settings that are right, and return what is wrong with the others.
+
+    Raises `ConfigError` only for a wrong flag.
+    """
+    found = conf or _find_file(environ)
+    faults: list[ConfigError] = []
+    read: dict[str, object] = {}
+    try:
+        read = _read_file(found) if found else {}
+    except ConfigError as error:
+        faults.append(error)
+    layers = [*_file_layer(found, read), *_other_layers(environ, flags)]
+    while True:
+        try:
+            return _loaded(layers, found, read), faults
+        except WrongSetting as error:
+            fewer = _without(layers, error.path)
+            if fewer == layers:
+                raise
+            faults.append(error)
+            layers = fewer
+
+
+def _without(layers: list[Layer], path: str) -> list[Layer]:
+    """Return the layers without a setting, or a group, that is no flag."""
+
+    def is_meant(key: str) -> bool:
+        return key == path or key.startswith(f"{path}.") or path.startswith(f"{key}.")
+
+    return [
+        (name, values if name == "flag" else {k: v for k, v in values.items() if not is_meant(k)})
+        for name, values in layers
+    ]
+
+
+def _file_layer(found: Path | None, read: Mapping[str, object]) -> list[Layer]:
+    return [(str(found), {p: v for p, v in read.items() if not _is_v1(p)})] if found else []
+
+
+def _other_layers(environ: Mapping[str, str], flags: Mapping[str, object] | None) -> list[Layer]:
+    return [
         ("environment", {d.path: environ[d.variable] for d in fields() if environ.get(d.variable)}),
         ("flag", {k: v for k, v in (flags or {}).items() if v is not None}),
     ]
+
+
+def _is_v1(path: str) -> bool:
+    return path.partition(".")[0] in V1_KEYS
+
+
+def _loaded(layers: list[Layer], found: Path | None, read: Mapping[str, object]) -> LoadedSettings:
     merged: dict[str, Any] = {}
     origins: dict[str, str] = {}
     variables = {d.path: d.variable for d in fields()}
@@ -47,10 +122,12 @@ def load_settings(
         for path, value in values.items():
             _put(merged, path, value, name)
             origins[path] = variables.get(path, name) if name == "environment" else name
+    v1_keys = sorted({path.partition(".")[0] for path in read if _is_v1(path)})
     try:
-        return LoadedSettings(Settings.model_validate(merged), origins)
+        settings = Settings.model_validate(merged)
     except ValidationError as error:
         raise _explained(error, origins) from None
+    return LoadedSettings(settings, origins, tuple(v1_keys), str(found) if found else None)
 
 
 def _find_file(environ: Mapping[str, str]) -> Path | None:
@@ -85,10 +162,12 @@ def _read_file(path: Path) -> dict[str, object]:
 
 def _flatten(tree: Mapping[str, object], prefix: str) -> Iterator[tuple[str, object]]:
     for key, value in tree.items():
+        # gromit v1 takes keys in any case.
+        path = f"{prefix}{str(key).lower()}"
         if isinstance(value, dict):
-            yield from _flatten(value, f"{prefix}{key}.")
+            yield from _flatten(value, f"{path}.")
         elif value is not None:
-            yield f"{prefix}{key}", value
+            yield path, value
 
 
 def _put(tree: dict[str, Any], path: str, value: object, origin: str) -> None:
@@ -96,19 +175,20 @@ def _put(tree: dict[str, Any], path: str, value: object, origin: str) -> None:
     for group in groups:
         tree = tree.setdefault(group, {})
         if not isinstance(tree, dict):
-            raise ConfigError(
+            raise WrongSetting(
+                group,
+                origin,
                 f"{group} is set to a value, but is a group of settings ({path} from {origin})",
-                hint="nest settings below it",
+                "nest settings below it",
             )
     tree[leaf] = value
 
 
-def _explained(error: ValidationError, origins: Mapping[str, str]) -> ConfigError:
+def _explained(error: ValidationError, origins: Mapping[str, str]) -> WrongSetting:
     from gromit.documents import first_invalid_field  # noqa: PLC0415 - as in `_read_file`
 
     field = first_invalid_field(error)
-    origin = origins.get(field.path, "the settings")
-    return ConfigError(
-        f"{field.path} from {origin}: {field.reason}",
-        hint="`gromit config show` lists all settings",
-    )
+    below = (o for path, o in origins.items() if f"{path}.".startswith(f"{field.path}."))
+    origin = next(below, "the settings")
+    message = f"{field.path} from {origin}: {field.reason}"
+    return WrongSetting(field.path, origin, message, "`gromit config show` lists all settings")
