@@ -90,6 +90,7 @@ HEALTHY: Mapping[str, Any] = {
     "zone": ZoneFacts("Z1", "dev.example.com", _SERVERS, private=False),
     "domain": "dev.example.com",
     "name_servers": _SERVERS,
+    "has_address": True,
     "certificate": {
         "ca": PemBundle("ca", CA_PEM, None, CA_PEM),
         "serve": pem_bundle("serve", "server"),
@@ -193,6 +194,11 @@ class FakeInstallation:
     def domain(self) -> str:
         """Domain of the facts."""
         fact: str = self._fact("domain")
+        return fact
+
+    def has_address(self, name: str) -> bool:
+        """Address of the facts."""
+        fact: bool = self._fact("has_address", name)
         return fact
 
     def name_servers(self, domain: str) -> Collection[str]:

@@ -59,6 +59,7 @@ FACTS: Mapping[Check, str] = {
     Check.TABLE: "table_lacks",
     Check.PLATFORM: "platform",
     **PLATFORM_PARTS,
+    Check.PLATFORM_MONGO: "has_address",
     Check.ZONE: "zone",
     Check.DELEGATION: "name_servers",
     Check.CERTIFICATE: "certificate",
@@ -131,6 +132,7 @@ def test_each_check_runs_only_if_those_that_it_needs_are_ok() -> None:
     aws = set(Check) - outside_aws - {Check.IDENTITY, Check.SUSPENSION}
     further = {
         **{check: {Check.PLATFORM} for check in PLATFORM_PARTS},
+        Check.PLATFORM_MONGO: {Check.PLATFORM},
         Check.DELEGATION: {Check.ZONE},
         Check.RIGHTS: {Check.PLATFORM, Check.ZONE},
     }
@@ -155,6 +157,7 @@ WRONG: list[tuple[Check, dict[str, Any]]] = [
     (Check.TABLE, {"table_lacks": ("index",)}),
     (Check.PLATFORM, {"platform": replace(PLATFORM, region="us-east-1")}),
     *((check, {fact: {"id-1": "does not exist"}}) for check, fact in PLATFORM_PARTS.items()),
+    (Check.PLATFORM_MONGO, {"has_address": False}),
     (Check.ZONE, {"zone": replace(HEALTHY["zone"], private=True)}),
     (Check.ZONE, {"domain": "elsewhere.example"}),
     (Check.ZONE, {"domain": ConfigError("cluster.domain is not set", hint="set it")}),
@@ -300,7 +303,9 @@ def test_a_platform_without_mongo_is_wrong_only_for_templates_that_need_one() ->
         templates={"pump.conf": "mongodb://{{ platform.mongo }}/x"},
     )
     bare = FakeInstallation(platform=replace(PLATFORM, mongo=""))
-    assert found(bare)[Check.PLATFORM][0].state is FindingStatus.OK
+    findings = found(bare)
+    assert findings[Check.PLATFORM][0].state is FindingStatus.OK
+    assert findings[Check.PLATFORM_MONGO][0].state is FindingStatus.SKIPPED
     (finding,) = found(bare, catalogue=Catalogue({"pump": pump}))[Check.PLATFORM]
     assert (finding.state, finding.subject) == (FindingStatus.WRONG, "/gromit/platform")
     assert "which pump cannot do without" in finding.observed

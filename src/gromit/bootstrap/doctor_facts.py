@@ -5,7 +5,7 @@ from collections.abc import Collection
 from contextlib import closing
 from datetime import UTC, datetime
 
-from gromit.adapters.doctor.dns_lookup import get_name_servers
+from gromit.adapters.doctor.dns_lookup import get_name_servers, has_address
 from gromit.adapters.doctor.facts import AwsFacts
 from gromit.bootstrap.backends import session
 from gromit.bootstrap.clients import has_serve, serve_client
@@ -40,6 +40,10 @@ class ComposedFacts(AwsFacts):
     def name_servers(self, domain: str) -> Collection[str]:
         """Name servers, from `doctor.resolver` or this machine's resolver."""
         return get_name_servers(domain, self._settings.doctor.resolver)
+
+    def has_address(self, name: str) -> bool:
+        """Whether a name has an address, from the same resolver."""
+        return has_address(name, self._settings.doctor.resolver)
 
     def certificate(self, subject: str) -> PemBundle | None:
         """PEM texts of the settings, or of the files that they name."""

@@ -78,6 +78,9 @@ class InstallationFacts(Protocol):
     def name_servers(self, domain: str) -> Collection[str]:
         """Name servers that DNS returns for a domain; empty if it is not delegated."""
 
+    def has_address(self, name: str) -> bool:
+        """Whether DNS returns an address for a name. An address is one itself."""
+
     def certificate(self, subject: str) -> "PemBundle | None":
         """PEM texts of the certificate `ca`, `serve` or `client`; None if it is not set."""
 

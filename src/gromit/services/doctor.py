@@ -261,6 +261,15 @@ class InstallationChecks:
         ]
         for check, ids, problems in parts:
             yield _on_aws(check, partial(self._platform_part, check, ids, problems), Check.PLATFORM)
+        yield _on_aws(Check.PLATFORM_MONGO, self._mongo, Check.PLATFORM)
+
+    def _mongo(self) -> list[Finding]:
+        server = self._facts.platform().mongo
+        if not server:
+            return [skipped(Check.PLATFORM_MONGO, "the platform names no Mongo server")]
+        is_known = self._facts.has_address(server.rpartition(":")[0])
+        problems = {} if is_known else {server: "has a name without an address in DNS"}
+        return [judge_ids(Check.PLATFORM_MONGO, [server], problems)]
 
     def _platform_part(self, check: Check, ids: _Ids, problems: _Problems) -> list[Finding]:
         return [judge_ids(check, ids(self._facts.platform()), problems())]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from gromit.adapters.doctor import dns_lookup
-from gromit.adapters.doctor.dns_lookup import get_name_servers
+from gromit.adapters.doctor.dns_lookup import get_name_servers, has_address
 from gromit.errors import Temporary
 from gromit.local.aws.dns_server import DnsServer, ZoneRecord
 
@@ -40,6 +40,20 @@ def test_a_domain_without_name_servers_has_none(resolver: str, domain: str) -> N
     assert get_name_servers(domain, resolver) == frozenset()
 
 
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("bare.example.com", True),
+        ("dev.example.com", False),
+        ("absent.example.com", False),
+        ("192.0.2.1", True),
+        ("2001:db8::1", True),
+    ],
+)
+def test_a_name_has_an_address_or_none(resolver: str, name: str, known: bool) -> None:
+    assert has_address(name, resolver) is known
+
+
 def test_a_resolver_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dns_lookup, "TIMEOUT_S", 0.3)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
@@ -49,6 +63,8 @@ def test_a_resolver_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatc
             Temporary, match=f"{address} returns no name servers of dev.example.com"
         ):
             get_name_servers("dev.example.com", address)
+        with pytest.raises(Temporary, match=f"{address} returns no address of a.example.com"):
+            has_address("a.example.com", address)
 
 
 def test_a_resolver_may_be_named(resolver: str) -> None:

@@ -45,6 +45,7 @@ class Check(StrEnum):
     PLATFORM_NAMESPACE = "platform.namespace"
     PLATFORM_FILES = "platform.file_system"
     PLATFORM_ROLE = "platform.role"
+    PLATFORM_MONGO = "platform.mongo"
     ZONE = "zone"
     DELEGATION = "zone.delegation"
     CERTIFICATE = "certificate"
