@@ -109,10 +109,14 @@ class ProgramWorld(World):
 
     def start(self, *, count: int = 1, **more: Any) -> None:
         """Run the program in a service, and wait until it runs."""
-        self.logs = client(self.emulator.url, "logs")
-        self.logs.create_log_group(logGroupName=GROUP)
+        self.log_output()
         self.serve(self.definition(logConfiguration=LOGGING, **more), count=count)
         eventually(lambda: self.settled(running=count), within=30)
+
+    def log_output(self) -> None:
+        """Create the log group."""
+        self.logs = client(self.emulator.url, "logs")
+        self.logs.create_log_group(logGroupName=GROUP)
 
     def said(self, address: str | None = None) -> dict[str, Any]:
         return get(address or self.addresses()[0], PORT)
@@ -284,10 +288,26 @@ def test_a_file_that_is_no_program_is_a_task_that_stops_with_the_reason(
 ) -> None:
     program.write_text("neither a script nor a program")
     world = make_world(shlex.quote(str(program)))
-    world.serve(world.definition())
+    world.log_output()
+    world.serve(world.definition(logConfiguration=LOGGING))
     eventually(lambda: world.rollout() == "FAILED", within=30)
     container = world.tasks("STOPPED")[0]["containers"][0]
     assert container["reason"] == f"cannot run {program}: Exec format error"
+    assert container["reason"] in world.log()
+
+
+def test_a_program_may_end_in_order_when_the_emulator_ends(
+    make_world: MakeWorld, program: Path, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept"
+    saving = PROGRAM.replace(
+        'print("ends in order", flush=True)', 'open(os.environ["KEPT"], "w").close()'
+    )
+    program.write_text(f"#!{sys.executable} -I\n{saving}")
+    world = make_world(f"KEPT={kept} {shlex.quote(str(program))} {PORT} {{address}}")
+    world.start()
+    world.fargate.stop()
+    assert kept.exists()
 
 
 def test_a_flood_of_output_is_slowed_down_and_no_line_is_lost(tmp_path: Path) -> None:

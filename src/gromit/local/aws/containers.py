@@ -28,6 +28,9 @@ _READY = "ready"
 _INHERITED = {"PATH", "LD_LIBRARY_PATH"}
 """Variables of this machine that Python may need. They win over those of a container."""
 
+_CLOSING = 10.0
+"""Seconds that real programs have to end when the emulator ends."""
+
 _LONGEST = 400
 """Characters that are kept of a container's output."""
 
@@ -223,7 +226,16 @@ class Containers:
         return events
 
     def close(self) -> None:
-        """Kill all containers, and wait until they have exited."""
+        """End all containers, and wait until they have exited.
+
+        Real programs have some seconds to end in order. What they log meanwhile is lost.
+        """
+        programs = {name for name, c in self._running.items() if c.grace_s > _GRACE}
+        for name in programs:
+            self.stop(name)
+        deadline = time.monotonic() + _CLOSING
+        while programs & self._running.keys() and (left := deadline - time.monotonic()) > 0:
+            self.wait(left)
         for container in self._running.values():
             container.process.kill()
         for container in self._running.values():
@@ -253,7 +265,8 @@ class Containers:
         code = container.process.wait()
         output = container.output.removeprefix(_READY).strip()
         exited = ContainerExited(name, 128 - code if code < 0 else code, output)
-        return [*self._last_log(name), exited]
+        last_words = [ContainerOutput(name, tuple(output.splitlines()))] if output else []
+        return [*self._last_log(name), *last_words, exited]
 
     def _read_log(self, name: str) -> list[ContainerEvent]:
         # In the same round of `wait` the container may have exited.
