@@ -1,5 +1,6 @@
 """The check of a catalogue finds mistakes that are planted in a copy of the shipped one."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from gromit.bootstrap.catalogue import catalogue_report, configured_catalogue
 from gromit.config.schema import Settings
 from gromit.core.stack.checks.check import CatalogueReport
 from gromit.core.stack.checks.faults import CatalogueFault, FaultKind
+from gromit.errors import NotFound
 
 REPOSITORIES = ("tyk", "tyk-analytics", "tyk-pump", "tyk-sink", "tyk-identity-broker")
 GATEWAY = "tyk/tyk.conf.j2"
@@ -376,6 +378,26 @@ def test_all_mistakes_are_found_at_once(world: World) -> None:
         plant.plant(world)
     found = {(f.kind, f.component, f.subject) for f in world.check().faults}
     assert {(p.kind, p.component, p.subject) for p in together} <= found
+
+
+def test_the_files_of_an_environment_are_checked_in_place_of_rendered_ones(
+    world: World, tmp_path: Path
+) -> None:
+    settings = Settings(catalogue=world.file, root=tmp_path / "config")
+    catalogue = configured_catalogue(settings)
+    folder = tmp_path / "config" / "app-test" / "tyk"
+    folder.mkdir(parents=True)
+    edited = {
+        "listen_port": 8181,
+        "storage": {"host": "redis.app-test.internal", "port": 6379},
+        "db_app_conf_options": {"connection_string": "http://tyk-analytics.old.internal:3000"},
+    }
+    (folder / "tyk.conf").write_text(json.dumps(edited))
+    (folder / ".gromit.json").write_text("[")
+    (fault,) = catalogue_report(settings, catalogue, "app-test").faults
+    assert fault.subject == "tyk.conf: db_app_conf_options.connection_string"
+    with pytest.raises(NotFound, match="there is no folder app-other"):
+        catalogue_report(settings, catalogue, "app-other")
 
 
 @pytest.mark.parametrize("size", range(1, len(REPOSITORIES) + 1))

@@ -240,6 +240,16 @@ def test_catalogue_check_knows_the_configured_domain(gromit: Gromit, tmp_path: P
     assert "3 warnings" in gromit("catalogue", "check", str(mine)).stdout
 
 
+def test_catalogue_check_takes_the_files_of_an_environment(gromit: Gromit, tmp_path: Path) -> None:
+    folder = tmp_path / "app-test" / "tyk-sink"
+    folder.mkdir(parents=True)
+    (folder / "tyk_sink.conf").write_text('{"listen_port": 9092}')
+    done = gromit("catalogue", "check", "--env", "app-test", code=2, GROMIT_ROOT=str(tmp_path))
+    assert "mistake: component tyk-sink: listen_port: is not the port" in done.stdout
+    missing = gromit("catalogue", "check", "--env", "other", code=1, GROMIT_ROOT=str(tmp_path))
+    assert "there is no folder other in the config root" in missing.stderr
+
+
 def test_a_root_is_made_suspended_and_resumed(gromit: Gromit, tmp_path: Path) -> None:
     root = str(tmp_path / "config")
     assert gromit("root", "init", root).stdout == f"{root} is now a config root\n"

@@ -49,9 +49,14 @@ def show(run: CliContext, file: Path | None) -> None:
 
 @catalogue.command()
 @_file
+@click.option(
+    "--env",
+    "environment",
+    help="Check the files of this environment in the config root, in place of rendered ones.",
+)
 @click.option("--strict", is_flag=True, help="Count a warning as a mistake.")
 @pass_cli
-def check(run: CliContext, file: Path | None, *, strict: bool) -> int:
+def check(run: CliContext, file: Path | None, environment: str | None, *, strict: bool) -> int:
     """Check FILE, by default the configured catalogue.
 
     Every key is checked, and every template is rendered with sample values. Rendered files and
@@ -59,10 +64,10 @@ def check(run: CliContext, file: Path | None, *, strict: bool) -> int:
     an environment has.
 
     Exits with 0 if nothing is wrong, and with 2 if something is. A warning is about something that
-    may be right.
+    may be right. With --env, the config files are those that people may have edited.
     """
     found = _load(run, file)
-    report = catalogue_report(run.settings, found)
+    report = catalogue_report(run.settings, found, environment)
     is_valid = not (report.faults if strict else report.mistakes)
     if run.output == "json":
         render.print_json(

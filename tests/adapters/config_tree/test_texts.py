@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from gromit.adapters.config_tree.texts import read_config_texts
+import pytest
+
+from gromit.adapters.config_tree.texts import read_config_texts, read_environment_texts
+from gromit.errors import Conflict, InvalidInput
 
 
 def _write(root: Path, path: str, content: bytes = b"x") -> None:
@@ -35,3 +38,20 @@ def test_a_root_that_is_not_there_has_no_files(tmp_path: Path) -> None:
     assert read_config_texts(tmp_path / "missing") == {}
     _write(tmp_path, "file")
     assert read_config_texts(tmp_path / "file") == {}
+
+
+def test_files_of_one_environment_are_read_by_component(tmp_path: Path) -> None:
+    _write(tmp_path, "app/tyk/tyk.conf", b"{}")
+    _write(tmp_path, "other/tyk/tyk.conf")
+    assert read_environment_texts(tmp_path, "app") == {"tyk": {"tyk.conf": "{}"}}
+    assert read_environment_texts(tmp_path, "missing") is None
+    assert read_environment_texts(tmp_path / "missing", "app") is None
+
+
+def test_only_a_folder_with_a_plain_name_is_an_environment(tmp_path: Path) -> None:
+    _write(tmp_path, "app/tyk/tyk.conf")
+    (tmp_path / "link").symlink_to(tmp_path / "app")
+    with pytest.raises(Conflict):
+        read_environment_texts(tmp_path, "link")
+    with pytest.raises(InvalidInput):
+        read_environment_texts(tmp_path, "app/tyk")

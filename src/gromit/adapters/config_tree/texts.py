@@ -23,11 +23,29 @@ def read_config_texts(root: Path) -> Mapping[str, Mapping[str, Mapping[str, str]
             return {}
         with opened as folder:
             return {
-                environment.path.name: {
-                    component.path.name: _files(component) for component in _folders(environment)
-                }
-                for environment in _folders(folder)
+                environment.path.name: _components(environment) for environment in _folders(folder)
             }
+
+
+def read_environment_texts(root: Path, environment: str) -> Mapping[str, Mapping[str, str]] | None:
+    """Return the files of one environment below a config root: component to file to its text.
+
+    None if it has no folder. Raises `InvalidInput` for a name with a slash.
+    """
+    with config_tree_errors(root):
+        try:
+            opened = open_folder(root)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        with opened as folder:
+            if folder.mode(environment) is None:
+                return None
+            with folder.child(environment) as home:
+                return _components(home)
+
+
+def _components(environment: SafeFolder) -> Mapping[str, Mapping[str, str]]:
+    return {component.path.name: _files(component) for component in _folders(environment)}
 
 
 def _folders(parent: SafeFolder) -> Iterator[SafeFolder]:

@@ -245,6 +245,15 @@ def test_health_is_asked_where_the_program_answers() -> None:
     assert _faults(_gate(GOOD | {"hello": "hi"}), STORE) == []
 
 
+def test_a_written_file_is_checked_in_place_of_the_rendered_one() -> None:
+    catalogue = Catalogue({"gate": _gate("{{ nothing }}"), "store": STORE})
+    text = json.dumps({"port": 8181, "store": {"host": "store.sample.internal"}})
+    written = {"gate": {"gate.conf": text, "more.json": "["}, "store": {"x": "y"}, "gone": {}}
+    report = check_catalogue(catalogue, sample_variables(catalogue), FACTS, written)
+    assert [(f.kind, f.subject) for f in report.faults] == [(FaultKind.FILE, "more.json")]
+    assert report.files == 2
+
+
 def test_mistakes_come_before_warnings() -> None:
     report = _report(_gate(GOOD | {"record": True, "managde": True}), STORE)
     assert [fault.certain for fault in report.faults] == [True, False]

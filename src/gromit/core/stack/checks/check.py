@@ -27,6 +27,11 @@ from gromit.core.stack.config_files import TemplateVariables, render_files
 from gromit.core.stack.programs import Program, ProgramUse
 from gromit.errors import ConfigError
 
+WrittenFiles = Mapping[str, Mapping[str, str]]
+"""Component to config file to its text."""
+
+NOTHING_WRITTEN: WrittenFiles = {}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramFacts:
@@ -85,16 +90,26 @@ class _Subject:
 
 
 def check_catalogue(
-    catalogue: Catalogue, variables: TemplateVariables, facts: ProgramFacts
+    catalogue: Catalogue,
+    variables: TemplateVariables,
+    facts: ProgramFacts,
+    written: WrittenFiles = NOTHING_WRITTEN,
 ) -> CatalogueReport:
-    """Render all templates of a catalogue, and check the files against what programs accept."""
+    """Render all templates of a catalogue, and check the files against what programs accept.
+
+    A file in `written` is checked as it is, in place of the rendered one.
+    """
     faults: list[CatalogueFault] = []
     subjects: list[_Subject] = []
-    for component in catalogue.components.values():
-        program = facts.programs.get(component.program or "")
-        keys = facts.keys.get(component.program or "")
-        texts, broken = _rendered(component, variables)
-        subject = _Subject(component=component, program=program, keys=keys)
+    for entry in catalogue.components.values():
+        own = written.get(entry.name, {}) if entry.config_path is not None else {}
+        texts, broken = _rendered(entry, variables, own)
+        component = replace(entry, templates={**entry.templates, **own})
+        subject = _Subject(
+            component=component,
+            program=facts.programs.get(component.program or ""),
+            keys=facts.keys.get(component.program or ""),
+        )
         documents, unreadable = _documents(subject, texts)
         subjects.append(replace(subject, documents=documents))
         faults += (*broken, *unreadable, *check_named_files(component))
@@ -102,17 +117,19 @@ def check_catalogue(
     faults += _host_faults(subjects, catalogue, variables)
     faults += _secret_faults(subjects, catalogue)
     faults += _peer_faults(subjects)
-    files = sum(len(component.templates) for component in catalogue.components.values())
+    files = sum(len(subject.component.templates) for subject in subjects)
     return CatalogueReport(files, tuple(sorted(faults, key=lambda fault: not fault.certain)))
 
 
 def _rendered(
-    component: Component, variables: TemplateVariables
+    component: Component, variables: TemplateVariables, written: Mapping[str, str]
 ) -> tuple[Mapping[str, str], list[CatalogueFault]]:
     """Render each template of a component: texts by file, and the faults of the others."""
-    texts: dict[str, str] = {}
+    texts = dict(written)
     faults: list[CatalogueFault] = []
     for file, template in sorted(component.templates.items()):
+        if file in written:
+            continue
         alone = replace(component, templates={file: template})
         try:
             texts |= render_files(Catalogue({component.name: alone}), variables)[component.name]
@@ -134,7 +151,9 @@ def _documents(
             documents[file] = parsed.document
         is_json = file.endswith(".json") or (subject.keys is not None and file == main)
         if parsed.fault is not None and is_json:
-            faults.append(_file_fault(component, file, parsed.fault, "correct the template"))
+            faults.append(
+                _file_fault(component, file, parsed.fault, "correct the file or its template")
+            )
     return documents, faults
 
 

@@ -40,7 +40,7 @@ def check_document(
         elif value.key is not None:
             yield from _known(component, subject, value.key, program)
             if fault := wrong_value(value.key, value.value):
-                yield _wrong(component, subject, fault, "correct the value in the template")
+                yield _wrong(component, subject, fault, "correct the value")
 
 
 def check_variables(

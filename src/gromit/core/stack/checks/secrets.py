@@ -64,7 +64,7 @@ def check_plain_secrets(
             )
         if secret.key is not None and value_at(document, secret.key) not in (None, ""):
             subject = f"{file}: {secret.key}"
-            yield _plain(component, subject, "is a secret, and in plain text in a template")
+            yield _plain(component, subject, "is a secret, and in plain text in a config file")
 
 
 def check_passwords(component: Component, file: str, document: object) -> Iterator[CatalogueFault]:
