@@ -172,8 +172,9 @@ def test_every_night_ci_runs_what_is_long_with_the_terraform_and_provider_of_the
     assert (
         job["if"] == "github.event_name == 'schedule' || github.event_name == 'workflow_dispatch'"
     )
-    take, test = [step["run"] for step in job["steps"] if "run" in step]
+    take, programs, test = [step["run"] for step in job["steps"] if "run" in step]
     assert test == "make test-all PYTHON=python"
+    assert re.search(r"apt-get install .*redis-server.* nginx", programs)
     stage = read().stages["terraform"]
     folders = {words[-1] for run in stage.all("RUN") if "--to" in (words := run.words)}
     assert folders == {"/opt/terraform/bin", "/opt/terraform/mirror"}
