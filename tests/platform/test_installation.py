@@ -20,6 +20,7 @@ from gromit.adapters.config_tree.root import init_root
 from gromit.adapters.private_files import write_atomically
 from gromit.adapters.terraform import guard as terraform_guard
 from gromit.core.stack.terraform import cli_config
+from gromit.local.aws.mongo import MongoServer
 from gromit.local.cloud import cloud, network
 from gromit.local.cloud.layout import CloudPaths, CloudState
 from gromit.local.cloud.parts import CloudParts, emulated_account
@@ -62,6 +63,7 @@ class Beginner:
         self.volume = place.root / "certs"
         self.certs = self.volume / "gromit"  # as the bastion sees it
         self.catalogue = self.checkout / CATALOGUE / "tyk.yaml"
+        self.mongo: dict[str, MongoServer] = {}
         self.parts = LocalTasks(
             emulator=self.emulator,
             volumes={"gromit-certs": self.volume, "gromit-config": place.config},
@@ -114,9 +116,26 @@ class Beginner:
         self._push_images()
         if "gromit-bastion" in infra.instances(self.emulator):
             init_root(self.place.config)  # as the bastion does at its first start
+        self._start_mongo()
         self.parts.start_services()
         self._bring_tokens()
         self._configure_curl()
+
+    def _start_mongo(self) -> None:
+        """Let a Mongo server listen where infra has a host for one, as the host does itself."""
+        hosts = {
+            host["PrivateIpAddress"]
+            for name, host in infra.instances(self.emulator).items()
+            if name.startswith("gromit-mongo-")
+        }
+        for address in hosts - self.mongo.keys():
+            self.mongo[address] = MongoServer(address).start()
+
+    def close(self) -> None:
+        """End everything that the beginner does not stop."""
+        self.parts.close()
+        for server in self.mongo.values():
+            server.stop()
 
     def _bring_tokens(self) -> None:
         """Put the tokens into the gateway's folder, as the page says, once pki has created it."""
@@ -185,7 +204,7 @@ def beginner(tmp_path: Path, embedded: Engine) -> Iterator[Beginner]:
         try:
             yield one
         finally:
-            one.parts.close()
+            one.close()
 
 
 def test_from_nothing_to_the_first_environment_and_back(beginner: Beginner) -> None:

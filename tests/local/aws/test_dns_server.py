@@ -16,6 +16,7 @@ import pytest
 
 from gromit.local.aws.dns_server import DnsServer, EmulatedRecords, ZoneRecord
 from gromit.local.aws.emulator import ACCOUNT, Emulator
+from gromit.local.aws.simulated.names import resolve_name
 from tests.local.conftest import REGION, client
 
 SOA = ZoneRecord(
@@ -42,6 +43,11 @@ def server() -> Iterator[DnsServer]:
     names = FixedNames(
         ZoneRecord(TYK, "A", 10, ("127.45.0.4", "127.45.0.5")),
         ZoneRecord("_gromit.app-test.dev.gromit.test", "TXT", 60, ('"owner=gromit" "two"',)),
+        ZoneRecord("mongo.dev.gromit.test", "CNAME", 60, ("Mongo-0.dev.gromit.test.",)),
+        ZoneRecord("mongo-0.dev.gromit.test", "CNAME", 60, (TYK,)),
+        ZoneRecord("lost.dev.gromit.test", "CNAME", 60, ("nowhere.example.org",)),
+        ZoneRecord("round.dev.gromit.test", "CNAME", 60, ("about.dev.gromit.test",)),
+        ZoneRecord("about.dev.gromit.test", "CNAME", 60, ("round.dev.gromit.test",)),
         ZoneRecord("zone.gromit.test", "NS", 60, ("ns-1.awsdns-01.org",)),
         ZoneRecord("broken.gromit.test", "A", 60, ("nonsense",)),
         ZoneRecord("long.dev.gromit.test", "TXT", 60, tuple(f'"{n:0250}"' for n in range(20))),
@@ -69,6 +75,30 @@ def test_all_values_are_given_with_their_ttl(server: DnsServer, tcp: bool) -> No
 def test_text_records_are_given(server: DnsServer) -> None:
     (found,) = ask(server, "_gromit.app-test.dev.gromit.test", "TXT").answer
     assert [r.strings for r in found] == [(b"owner=gromit", b"two")]
+
+
+def test_an_alias_is_followed_to_its_addresses(server: DnsServer) -> None:
+    *aliases, found = ask(server, "mongo.dev.gromit.test").answer
+    assert [str(alias[0].target) for alias in aliases] == ["Mongo-0.dev.gromit.test.", f"{TYK}."]
+    assert sorted(r.address for r in found) == ["127.45.0.4", "127.45.0.5"]
+    assert resolve_name("mongo.dev.gromit.test", server.port) in {"127.45.0.4", "127.45.0.5"}
+
+
+def test_an_alias_is_an_answer_itself(server: DnsServer) -> None:
+    (found,) = ask(server, "mongo.dev.gromit.test", "CNAME").answer
+    assert str(found[0].target) == "Mongo-0.dev.gromit.test."
+
+
+@pytest.mark.parametrize(
+    "name", ["lost.dev.gromit.test", "round.dev.gromit.test", "x..y", "a" * 70]
+)
+def test_a_name_without_an_address_resolves_to_none(server: DnsServer, name: str) -> None:
+    assert resolve_name(name, server.port) is None
+
+
+def test_without_a_server_only_addresses_resolve() -> None:
+    assert resolve_name("127.45.0.4", None) == "127.45.0.4"
+    assert resolve_name(TYK, None) is None
 
 
 @pytest.mark.parametrize(

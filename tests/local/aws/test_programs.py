@@ -465,6 +465,19 @@ class Names:
         return self.records
 
 
+def test_the_hosts_file_has_the_addresses_of_aliases(tmp_path: Path) -> None:
+    names = Names(
+        ZoneRecord("mongo-0.dev.test", "A", 10, ("127.8.0.4",)),
+        ZoneRecord("mongo.dev.test", "CNAME", 10, ("mongo-0.dev.test.",)),
+        ZoneRecord("lost.dev.test", "CNAME", 10, ("nowhere.test.",)),
+    )
+    hosts = HostsFile(tmp_path / "hosts", names, tmp_path / "none")
+    hosts.update()
+    lines = (tmp_path / "hosts").read_text().splitlines()
+    assert lines[1:] == ["127.8.0.4 mongo-0.dev.test", "127.8.0.4 mongo.dev.test"]
+    hosts.close()
+
+
 def test_the_hosts_file_keeps_its_inode_and_never_gets_shorter(tmp_path: Path) -> None:
     system, path = tmp_path / "system", tmp_path / "hosts"
     system.write_text("127.0.0.1 localhost")

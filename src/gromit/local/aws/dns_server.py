@@ -9,6 +9,7 @@ import selectors
 import socket
 import struct
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -101,7 +102,7 @@ def answer_query(query: Any, names: RecordSource) -> Any:
         return response
     question, records = query.question[0], names.record_sets()
     name, kind = normalize_dns_name(question.name.to_text()), dns.rdatatype.to_text(question.rdtype)
-    response.answer = [_rrset(r) for r in records if r.name == name and kind in {r.type, "ANY"}]
+    response.answer = [_rrset(record) for record in follow_name(records, name, kind)]
     if not response.answer:
         # A name that has only other types, or names below it, exists: the answer is empty.
         exists = any(r.name == name or r.name.endswith(f".{name}") for r in records)
@@ -110,6 +111,23 @@ def answer_query(query: Any, names: RecordSource) -> Any:
             _rrset(r) for r in records if r.type == "SOA" and f".{name}".endswith(f".{r.name}")
         ]
     return response
+
+
+def follow_name(records: Sequence[ZoneRecord], name: str, kind: str) -> list[ZoneRecord]:
+    """Return the record sets that answer a question, aliases on the way (CNAME) included."""
+    found: list[ZoneRecord] = []
+    seen: set[str] = set()
+    while name not in seen:
+        seen.add(name)
+        here = [record for record in records if record.name == name]
+        wanted = [record for record in here if kind in {record.type, "ANY"}]
+        if wanted:
+            return found + wanted
+        for alias in here:
+            if alias.type == "CNAME":
+                found.append(alias)
+                name = normalize_dns_name(alias.values[0])
+    return found
 
 
 class DnsServer:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from gromit.local.aws.dns_server import RecordSource
+from gromit.local.aws.dns_server import RecordSource, follow_name
 
 _SYSTEM = Path("/etc/hosts")
 
@@ -37,10 +37,15 @@ class HostsFile:
 
     def _lines(self) -> str:
         """Lines of all addresses; a hosts file knows no wildcards."""
-        lines = [
-            f"{address} {record.name}\n"
-            for record in self._names.record_sets()
-            if record.type == "A" and record.name[0] not in "*\\"
+        records = self._names.record_sets()
+        found = [(record.name, record) for record in records]
+        for alias in records:
+            if alias.type == "CNAME":
+                found += [(alias.name, r) for r in follow_name(records, alias.name, "A")]
+        lines = {
+            f"{address} {name}\n"
+            for name, record in found
+            if record.type == "A" and name[0] not in "*\\"
             for address in record.values
-        ]
+        }
         return "".join(sorted(lines))
