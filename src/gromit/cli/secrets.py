@@ -75,7 +75,8 @@ def _print(run: CliContext, reports: Sequence[SecretReport], columns: tuple[str,
             "secret": report.id,
             "made": str(report.made),
             "status": str(report.status),
-            "used_by": list(report.users),
+            "used_by": list(dict.fromkeys(user.split()[0] for user in report.users)),
+            "variables": list(report.users),
             "result": report.result,
         }
         for report in reports
