@@ -112,6 +112,12 @@ def test_another_file_may_be_anything_unless_its_name_says_json() -> None:
     assert (fault.kind, fault.subject) == (FaultKind.FILE, "apps.json")
 
 
+def test_an_internal_name_is_found_in_a_file_of_any_form() -> None:
+    templates = {"gate.conf": json.dumps(GOOD), "nginx.conf": "server store.old.internal:6379;"}
+    fault = _only(_gate(templates=templates), STORE)
+    assert (fault.kind, fault.subject) == (FaultKind.HOST, "nginx.conf")
+
+
 def test_hosts_of_files_variables_commands_and_hooks_are_found() -> None:
     hook = Hook(command=("sh", "-c", "curl http://d.internal/"))
     templates = {"gate.conf": json.dumps(GOOD), "more.json": '{"x": "http://b.internal:1"}'}

@@ -4,8 +4,10 @@ import pytest
 
 from gromit.core.stack.checks.hosts import (
     find_hosts,
+    find_hosts_in_command,
     find_hosts_in_text,
     find_hosts_in_variable,
+    find_internal_names,
 )
 from gromit.core.stack.checks.keys import parse_keys
 
@@ -94,3 +96,26 @@ def test_a_command_has_the_hosts_of_its_urls() -> None:
         ("a", 1),
         ("b", 27017),
     ]
+
+
+def test_a_command_has_internal_names_outside_of_urls() -> None:
+    command = ("--redis=redis.a.internal:1", "--url=http://b.a.internal:2/", "$X.c.internal", "x")
+    assert [(use.host, use.port) for use in find_hosts_in_command("command", command)] == [
+        ("b.a.internal", 2),
+        ("redis.a.internal", 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("bind redis.a.internal 6379", [("redis.a.internal", None)]),
+        ("upstream { server tyk.a.internal:8181; }", [("tyk.a.internal", 8181)]),
+        ("to=redis.a.internal.", [("redis.a.internal", None)]),
+        ("an internal thing, not.internal-only, internal.example.org", []),
+    ],
+)
+def test_a_text_of_any_form_has_internal_names(
+    text: str, found: list[tuple[str, int | None]]
+) -> None:
+    assert [(use.host, use.port) for use in find_internal_names("nginx.conf", text)] == found

@@ -34,6 +34,8 @@ def _judge(host: str, port: int | None = None) -> CatalogueFault | None:
         ("pump.sample.internal", None),
         ("tyk.sample.dev.example.com", 8181),
         ("123456789012.dkr.ecr.eu-central-1.amazonaws.com", 443),
+        ("mongo.dev.example.com", 27017),
+        ("serve.internal", 8443),
         ("0.0.0.0", 8181),
         ("::", None),
         ("localhost", 8181),
@@ -57,6 +59,7 @@ def test_a_peer_and_a_host_of_the_platform_are_reached(host: str, port: int | No
             80,
             "component pump has no port in the catalogue, so 80 is closed",
         ),
+        ("mongo.dev.example.com", 27018, "mongo.dev.example.com listens on 27017, not on 27018"),
         ("localhost", 6379, "localhost is its own container, and no peer"),
         ("127.0.0.2", 6379, "127.0.0.2 is its own container, and no peer"),
     ],
@@ -69,7 +72,14 @@ def test_what_cannot_answer_is_a_mistake(host: str, port: int | None, reason: st
 
 
 @pytest.mark.parametrize(
-    "host", ["redis.example.org", "10.0.0.7", "localhost", "serve.example.com"]
+    "host",
+    [
+        "ip-10-0-0-1.eu-central-1.compute.internal",
+        "redis.example.org",
+        "10.0.0.7",
+        "localhost",
+        "serve.example.com",
+    ],
 )
 def test_what_may_answer_is_a_warning(host: str) -> None:
     fault = _judge(host)

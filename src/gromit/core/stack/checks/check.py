@@ -10,8 +10,9 @@ from gromit.core.stack.checks.faults import CatalogueFault, FaultKind
 from gromit.core.stack.checks.hosts import (
     HostUse,
     find_hosts,
-    find_hosts_in_text,
+    find_hosts_in_command,
     find_hosts_in_variable,
+    find_internal_names,
 )
 from gromit.core.stack.checks.key_check import (
     check_document,
@@ -65,12 +66,14 @@ class CatalogueReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Subject:
-    """A component with its rendered files, as documents."""
+    """A component with its rendered files."""
 
     component: Component
     program: Program | None
     keys: ProgramKeys | None
     documents: Mapping[str, object] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """Rendered files that are no JSON."""
 
     @property
     def main(self) -> str | None:
@@ -111,7 +114,8 @@ def check_catalogue(
             keys=facts.keys.get(component.program or ""),
         )
         documents, unreadable = _documents(subject, texts)
-        subjects.append(replace(subject, documents=documents))
+        others = {file: text for file, text in texts.items() if file not in documents}
+        subjects.append(replace(subject, documents=documents, texts=others))
         faults += (*broken, *unreadable, *check_named_files(component))
     faults += (fault for subject in subjects for fault in _key_faults(subject, facts))
     faults += _host_faults(subjects, catalogue, variables)
@@ -204,9 +208,11 @@ def _hosts(subject: _Subject) -> Iterator[HostUse]:
     for name, text in sorted(component.environment.items()):
         key = keys.variables.get(name) if keys is not None else None
         yield from find_hosts_in_variable(name, text, key)
-    yield from find_hosts_in_text("command", " ".join(component.command))
+    for file, text in subject.texts.items():
+        yield from find_internal_names(file, text)
+    yield from find_hosts_in_command("command", component.command)
     for kind, hook in sorted(component.hooks.items()):
-        yield from find_hosts_in_text(kind, " ".join(hook.command))
+        yield from find_hosts_in_command(kind, hook.command)
 
 
 def _secret_faults(subjects: list[_Subject], catalogue: Catalogue) -> Iterator[CatalogueFault]:

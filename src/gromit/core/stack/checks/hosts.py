@@ -16,6 +16,7 @@ from gromit.core.stack.checks.keys import (
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://(?:[^/?#\s\"'@]*@)?([^/?#\s\"'`;|&<>()]+)", re.IGNORECASE)
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_][A-Za-z0-9_.-]*)(?::(\d{1,5}))?")
 _INTERNAL = re.compile(rf"[a-z0-9_.-]+\.{NAMESPACE}(:\d+)?")
+_INTERNAL_NAME = re.compile(rf"(?<![\w.$-])[\w.-]+\.{NAMESPACE}(?::\d+)?(?![\w-])", re.IGNORECASE)
 _HOST_NAME = re.compile(r"(hostname|host|endpoint)$", re.IGNORECASE)
 _PORTS: Mapping[str, int] = {"http": 80, "https": 443, "mongodb": 27017, "redis": 6379}
 """Port of a URL that has none, by scheme."""
@@ -62,6 +63,20 @@ def find_hosts_in_text(subject: str, text: str, port: int | None = None) -> Iter
         default = port or _PORTS.get(found[1].lower())
         for part in found[2].split(","):
             yield from _of_each(subject, (part,), default)
+
+
+def find_internal_names(subject: str, text: str) -> Iterator[HostUse]:
+    """Return the names that end with `.internal` in a text of any form."""
+    yield from _of_each(subject, _INTERNAL_NAME.findall(text))
+
+
+def find_hosts_in_command(subject: str, command: Iterable[str]) -> Iterator[HostUse]:
+    """Return the hosts in the arguments of a command: those of URLs, and internal names."""
+    text = " ".join(command)
+    in_urls = list(find_hosts_in_text(subject, text))
+    known = {use.host for use in in_urls}
+    yield from in_urls
+    yield from (use for use in find_internal_names(subject, text) if use.host not in known)
 
 
 def _of_text(subject: str, text: str, key: ConfigKey | None, port: int | None) -> Iterator[HostUse]:

@@ -13,6 +13,9 @@ from gromit.core.stack.config_files import TemplateVariables
 
 _LIKENESS = 0.7
 _USE_A_NAME = "use the name of a peer, {{ peers.NAME }}, or of the platform, {{ platform.mongo }}"
+_CONTROL_PLANE = (f"serve.{NAMESPACE}", f"gateway.{NAMESPACE}")
+_OF_AWS = (f".compute.{NAMESPACE}", f".ec2.{NAMESPACE}")
+"""Ends of the names that AWS gives to instances."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class KnownHosts:
     components: Mapping[str, Component]
     """Internal or public name to the component."""
     platform: Mapping[str, int | None]
-    """Name of a host of the platform to its port."""
+    """Name of a host of the platform to its port; None for any port."""
     domain: str | None
     """Domain of the environment's public names."""
 
@@ -45,7 +48,8 @@ def judge_host(component: Component, use: HostUse, known: KnownHosts) -> Catalog
     if (peer := known.components.get(use.host)) is not None:
         return _judge_port(component, use, f"component {peer.name}", peer.port)
     if use.host in known.platform:
-        return _judge_port(component, use, "it", known.platform[use.host])
+        port = known.platform[use.host]
+        return _judge_port(component, use, use.host, port) if port is not None else None
     if _is_address(use.host):
         return _judge_address(component, use)
     if use.host == "localhost":
@@ -54,8 +58,9 @@ def judge_host(component: Component, use: HostUse, known: KnownHosts) -> Catalog
 
 
 def _platform(variables: TemplateVariables) -> Mapping[str, int | None]:
-    """Return the registry, and the Mongo server if there is one."""
-    platform: dict[str, int | None] = {variables.platform.registry: 443}
+    """Return gromit's own names, the registry, and the Mongo server if there is one."""
+    platform: dict[str, int | None] = dict.fromkeys(_CONTROL_PLANE)
+    platform[variables.platform.registry] = 443
     host, found, port = variables.platform.mongo.rpartition(":")
     if found:
         platform[host] = int(port)
@@ -103,7 +108,8 @@ def _judge_own(component: Component, use: HostUse) -> CatalogueFault | None:
 
 def _judge_name(component: Component, use: HostUse, known: KnownHosts) -> CatalogueFault:
     certain = True
-    if _is_inside(use.host, NAMESPACE) or _is_inside(use.host, known.domain):
+    is_ours = _is_inside(use.host, NAMESPACE) and not use.host.endswith(_OF_AWS)
+    if is_ours or _is_inside(use.host, known.domain):
         reason = f"no component of the environment has the name {use.host}"
     elif "." not in use.host:
         reason = f"{use.host} is not a full name, and no environment resolves it"
