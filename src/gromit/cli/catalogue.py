@@ -13,6 +13,7 @@ from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.checks.check import CatalogueReport
 from gromit.core.stack.checks.faults import CatalogueFault
 from gromit.core.stack.contract import container_settings
+from gromit.core.stack.health import HealthCheck
 from gromit.errors import ConfigError
 
 _COLUMNS = (
@@ -126,5 +127,13 @@ def _row(component: Component) -> Mapping[str, Any]:
         **container_settings(component),
         "component": component.name,
         "files": sorted(component.templates),
+        "health": _health(component.health) if component.health else None,
         "hooks": {kind.value: asdict(hook) for kind, hook in component.hooks.items()},
     }
+
+
+def _health(check: HealthCheck) -> Mapping[str, Any]:
+    """Return a health check with the keys that it has in a catalogue file."""
+    found = asdict(check)
+    grace = found.pop("grace_s")
+    return {**found, "grace": grace}
