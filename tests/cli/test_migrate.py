@@ -247,3 +247,41 @@ def test_it_lists_what_it_would_leave_unused_and_says_so_once(
     assert sorted(earlier.root.rglob("*")) == sorted([*before, earlier.root / MARKER])
     assert run(["migrate"]) == 0
     assert capsys.readouterr().out == "nothing is left to migrate\n"
+
+
+def test_the_way_back_gives_v1_its_rows_and_the_way_there_goes_again(
+    earlier: Earlier, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = {
+        "app": {"state": "processed", "tyk": "sha-1", "tyk-pump": "master"},
+        "next": {"state": "new", "tyk": "sha-2"},
+        "old": {"state": "deleted", "tyk": "sha-3"},
+    }
+    for name, attributes in rows.items():
+        earlier.put(name, **attributes)
+    before = {name: earlier.row(name) for name in rows}
+    assert run(["migrate", "--apply"]) == 0
+    converted = {name: set(earlier.row(name)) for name in rows}
+    assert run(["migrate", "--back", "-o", "json"]) == 0
+    capsys.readouterr()
+    assert run(["migrate", "--back", "-o", "json"]) == 0
+    shown = capsys.readouterr()
+    assert {line["name"]: (line["action"], line["why"]) for line in json.loads(shown.out)} == {
+        "app": ("would return", "becomes processed"),
+        "next": ("would return", "becomes new"),
+        "old": ("would return", "becomes deleted"),
+    }
+    assert "run `gromit migrate --back --apply` to go back" in shown.err
+    assert {name: set(earlier.row(name)) for name in rows} == converted
+    assert run(["migrate", "--back", "--apply"]) == 0
+    assert {name: earlier.row(name) for name in rows} == before
+    capsys.readouterr()
+    assert run(["migrate", "--back", "--apply"]) == 0
+    assert capsys.readouterr().out == "no row is left to return\n"
+    assert run(["migrate", "--apply"]) == 0
+    assert {name: set(earlier.row(name)) for name in rows} == converted
+
+
+def test_the_way_back_takes_no_decisions(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["migrate", "--back", "--keep", "app"]) == 2
+    assert "--back excludes --keep and --reap" in capsys.readouterr().err

@@ -17,6 +17,7 @@ from gromit.bootstrap.machine import domain_if_set, now_ms, operator, to_ms
 from gromit.config.schema import Settings
 from gromit.core.environments.history import ChangeContext
 from gromit.ports import Progress
+from gromit.services.going_back import GoingBack
 from gromit.services.migration import Decisions, Migration, MigrationResult
 from gromit.services.preparation import prepare_config_root, prepare_table
 
@@ -56,12 +57,22 @@ def _waiting(
     return pause
 
 
-def migration(settings: Settings, root: Path, decisions: Decisions) -> Migration:
-    """Build the migration: of rows if the table exists, of records if a zone is set."""
+def going_back(settings: Settings) -> GoingBack:
+    """Build the way back to gromit v1."""
+    return GoingBack(_store(settings))
+
+
+def _store(settings: Settings) -> DynamoStore | None:
+    """Return the store; None if there is no table yet."""
     has_table = _table(settings, time.sleep).missing() != ["table"]
     client = session().client("dynamodb", config=aws.CLIENT)
+    return DynamoStore(client, settings.tablename) if has_table else None
+
+
+def migration(settings: Settings, root: Path, decisions: Decisions) -> Migration:
+    """Build the migration: of rows if the table exists, of records if a zone is set."""
     return Migration(
-        store=DynamoStore(client, settings.tablename) if has_table else None,
+        store=_store(settings),
         zone=record_store(settings) if settings.cluster.zoneid else None,
         clusters=cluster_source(),
         catalogue=configured_catalogue(settings),

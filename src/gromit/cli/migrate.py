@@ -5,9 +5,10 @@ from pathlib import Path
 
 import click
 
-from gromit.bootstrap.migrate import change_context, migration, prepare
+from gromit.bootstrap.migrate import change_context, going_back, migration, prepare
 from gromit.cli import CliContext, Command, pass_cli
 from gromit.cli.render import print_rows
+from gromit.errors import InvalidInput
 from gromit.services.migration import Decisions
 
 
@@ -33,9 +34,14 @@ from gromit.services.migration import Decisions
     multiple=True,
     help="Destroy the environment of this row after the grace period. NAME may have `*`.",
 )
+@click.option(
+    "--back",
+    is_flag=True,
+    help="Go back to gromit v1: make rows flat again, unless sow or reap has worked on them.",
+)
 @pass_cli
 def migrate(
-    run: CliContext, do: bool, root: Path | None, keep: tuple[str, ...], reap: tuple[str, ...]
+    run: CliContext, /, do: bool, root: Path | None, back: bool, **names: tuple[str, ...]
 ) -> None:
     """Migrate from gromit v1: the table's index and flat rows, the config root's marker, records.
 
@@ -43,20 +49,28 @@ def migrate(
     """
     settings = run.settings
     folder = root or settings.root
-    lines = [
-        *prepare(settings, folder, _report, dry_run=not do),
-        *migration(settings, folder, Decisions(keep, reap)).run(
-            change_context("migrate"), _report, dry_run=not do
-        ),
-    ]
+    decisions = Decisions(names["keep"], names["reap"])
+    if back:
+        if names["keep"] or names["reap"]:
+            raise InvalidInput("--back excludes --keep and --reap", hint="give --back alone")
+        lines = list(going_back(settings).run(dry_run=not do))
+    else:
+        lines = [
+            *prepare(settings, folder, _report, dry_run=not do),
+            *migration(settings, folder, decisions).run(
+                change_context("migrate"), _report, dry_run=not do
+            ),
+        ]
     print_rows(
         [asdict(line) for line in lines],
         ("what", "name", "action", "why"),
         run.output,
-        empty="nothing is left to migrate",
+        empty="no row is left to return" if back else "nothing is left to migrate",
     )
     if lines and not do:
-        click.echo("nothing was changed; run `gromit migrate --apply` to migrate", err=True)
+        again = "gromit migrate --back --apply" if back else "gromit migrate --apply"
+        purpose = "go back" if back else "migrate"
+        click.echo(f"nothing was changed; run `{again}` to {purpose}", err=True)
 
 
 def _report(line: str) -> None:
