@@ -107,6 +107,8 @@ def _unknown(component: str, subject: str, value: ConfigValue, program: str) -> 
     parent = value.parent
     assert parent is not None  # noqa: S101 - an unknown value has a known parent
     name = value.path.rsplit(".", 1)[-1]
+    if parent.sections and not isinstance(value.value, dict):
+        return _wrong(component, subject, "must be an object", "correct the value")
     if parent.sections:
         return CatalogueFault(
             component=component,
@@ -158,6 +160,8 @@ def _nearest(name: str, known: Iterable[str]) -> tuple[str | None, bool]:
     A name that only continues a known one may be a key that the documentation leaves out.
     """
     near = next(iter(get_close_matches(name, known, n=1, cutoff=_LIKENESS)), None)
+    if near is not None and sorted(name) == sorted(near):
+        return near, True
     if near is None or name.startswith(near) or abs(len(name) - len(near)) > _TYPOS:
         return near, False
     return near, SequenceMatcher(a=name, b=near).ratio() >= _SAME
