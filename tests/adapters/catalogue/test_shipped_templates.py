@@ -1,7 +1,9 @@
 """Config files of the shipped catalogue: their names, hosts, databases and paths."""
 
 import json
+import os
 import re
+import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations
@@ -122,6 +124,28 @@ def test_all_programs_use_the_database_of_gromit_v1_and_the_hook_drops_it() -> N
     assert set(hooks) == {"tyk-analytics", "tyk-pump", "tyk-sink"}
     for hook in hooks.values():
         assert '"mongodb://$GROMIT_MONGO/tyk_analytics-$GROMIT_ENVIRONMENT"' in hook.command[-1]
+
+
+@pytest.mark.parametrize(
+    ("mongo", "dropped"),
+    [
+        (MONGO, f"--quiet mongodb://{MONGO}/tyk_analytics-{ENV} --eval db.dropDatabase()\n"),
+        ("", ""),
+    ],
+)
+def test_the_hook_calls_mongo_with_that_database_and_succeeds_without_a_server(
+    tmp_path: Path, mongo: str, dropped: str
+) -> None:
+    program = tmp_path / "mongosh"
+    program.write_text('#!/bin/sh\necho "$@"\n')
+    program.chmod(0o755)
+    hook = WHOLE.hooks(HookKind.ON_REAP)["tyk-analytics"]
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    environ = {"PATH": path, "GROMIT_ENVIRONMENT": ENV, "GROMIT_MONGO": mongo}
+    done = subprocess.run(
+        hook.command, env=environ, capture_output=True, text=True, check=False, timeout=30
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, dropped, "")
 
 
 @pytest.mark.parametrize("chosen", [["tyk"], ["tyk", "tyk-pump"]])
