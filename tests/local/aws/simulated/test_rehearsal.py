@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.local.aws.simulated.world import TykWorld
 from tests.local.conftest import eventually
 
@@ -48,8 +50,9 @@ def test_an_empty_node_secret_is_a_missing_one(tyk: TykWorld) -> None:
     eventually(lambda: "Node secret is not set" in tyk.last_words("tyk"))
 
 
-def test_a_gateway_without_a_secret_obeys_anybody(tyk: TykWorld) -> None:
-    tyk.start("tyk", TYK_GW_NODESECRET=NODE)
+@pytest.mark.parametrize("secrets", [{}, {"TYK_GW_SECRET": ""}])
+def test_a_gateway_without_a_secret_obeys_anybody(tyk: TykWorld, secrets: dict[str, str]) -> None:
+    tyk.start("tyk", TYK_GW_NODESECRET=NODE, **secrets)
     eventually(lambda: tyk.ask("tyk", "/tyk/apis")[0] == 200)
     status, made = tyk.ask("tyk", "/tyk/keys/create", method="POST", json={})
     assert (status, made["status"]) == (200, "ok")
@@ -88,6 +91,35 @@ def _dashboard_problem(tyk: TykWorld, part: str) -> str:
     _, body = tyk.ask("tyk", "/hello")
     said: str = ((body or {}).get("details", {}).get("dashboard", {})).get("output", "")
     return said if part in said else ""
+
+
+def test_unequal_secrets_are_in_the_logs_and_their_values_are_not(tyk: TykWorld) -> None:
+    start_stores(tyk)
+    start_gateway(tyk)
+    start_dashboard(tyk, TYK_DB_TYKAPI_SECRET="unequal-1", TYK_DB_ADMINSECRET=ADMIN)
+    tyk.start(
+        "tyk-identity-broker",
+        TYK_IB_SECRET=BROKER,
+        TYK_IB_TYKAPISETTINGS_GATEWAYCONFIG_ADMINSECRET=GATEWAY,
+        TYK_IB_TYKAPISETTINGS_DASHBOARDCONFIG_ADMINSECRET="unequal-2",
+    )
+    refusal = "tyk.app-test.internal refuses the secret (403)"
+    eventually(lambda: f"tyk_api_config.Host: {refusal}" in tyk.log("tyk-analytics"))
+    said = eventually(lambda: [s for s in tyk.log("tyk-identity-broker") if "refuses" in s])
+    assert [line.partition(":")[0] for line in said] == ["TykAPISettings.DashboardConfig.Endpoint"]
+    logs = [tyk.log(name) for name in ("tyk", "tyk-analytics", "tyk-identity-broker")]
+    shown = "\n".join(line for log in logs for line in log)
+    for secret in (GATEWAY, NODE, ADMIN, BROKER, "unequal-1", "unequal-2"):
+        assert secret not in shown
+
+
+def test_every_host_name_that_does_not_resolve_is_in_the_log(tyk: TykWorld) -> None:
+    start_gateway(tyk)
+    eventually(lambda: len([s for s in tyk.log("tyk") if "no such host" in s]) > 2)
+    said = tyk.log("tyk")
+    assert "storage.host: lookup redis.app-test.internal: no such host" in said
+    for key in ("db_app_conf_options.connection_string", "policies.policy_connection_string"):
+        assert f"{key}: lookup tyk-analytics.app-test.internal: no such host" in said
 
 
 def test_redis_goes_away_from_a_gateway_and_comes_back(tyk: TykWorld) -> None:

@@ -29,6 +29,7 @@ PROGRAMS = {
     "redis": "redis",
 }
 ENV = "app-test"
+_LOGS = f"/gromit/{ENV}"
 _MONGO = re.compile(r"mongodb://([^/:\"]+)")
 
 
@@ -96,6 +97,7 @@ class TykWorld:
         self._volume = efs.create_file_system(CreationToken="config")["FileSystemId"]
         self._points = efs
         self.secrets = client(self.emulator.url, "secretsmanager")
+        client(self.emulator.url, "logs").create_log_group(logGroupName=_LOGS)
         self.ecs.create_cluster(clusterName=ENV)
 
     # ── surroundings ──
@@ -152,6 +154,14 @@ class TykWorld:
                 for name, value in secrets.items()
                 if value
             ],
+            "logConfiguration": {
+                "logDriver": "awslogs",
+                "options": {
+                    "awslogs-group": _LOGS,
+                    "awslogs-region": REGION,
+                    "awslogs-stream-prefix": component,
+                },
+            },
             "environment": [{"name": n, "value": ""} for n, value in secrets.items() if not value],
         }
         volumes = []
@@ -187,6 +197,18 @@ class TykWorld:
         tasks = self.ecs.describe_tasks(cluster=ENV, tasks=arns["taskArns"])["tasks"]
         newest = max(tasks, key=lambda task: task["stoppedAt"])
         return str(newest["containers"][0].get("reason", ""))
+
+    def log(self, component: str) -> list[str]:
+        """Return the lines of the log of a component."""
+        logs = client(self.emulator.url, "logs")
+        streams = logs.describe_log_streams(logGroupName=_LOGS)["logStreams"]
+        names = [s["logStreamName"] for s in streams]
+        return [
+            event["message"]
+            for name in names
+            if name.startswith(f"{component}/")
+            for event in logs.get_log_events(logGroupName=_LOGS, logStreamName=name)["events"]
+        ]
 
     def exit_codes(self, component: str) -> set[int]:
         """Return the exit codes of the stopped tasks of a component."""

@@ -9,6 +9,11 @@ from gromit.local.aws.simulated.program import ProgramContext, SimulatedProgram
 from gromit.local.aws.simulated.settings import SettingKey
 
 _PROFILES = "/api/profiles"
+_PEERS = (
+    ("GatewayConfig", "/tyk/apis", "x-tyk-authorization"),
+    ("DashboardConfig", "/admin/organisations", "admin-auth"),
+)
+"""Sections of its peers, each with what the peer is asked and the header of the secret."""
 
 
 class Broker(SimulatedProgram):
@@ -19,6 +24,8 @@ class Broker(SimulatedProgram):
         ("Secret",): None,
         ("TykAPISettings", "GatewayConfig", "Endpoint"): None,
         ("TykAPISettings", "GatewayConfig", "Port"): None,
+        ("TykAPISettings", "GatewayConfig", "AdminSecret"): None,
+        ("TykAPISettings", "DashboardConfig", "AdminSecret"): None,
         ("TykAPISettings", "DashboardConfig", "Endpoint"): None,
         ("TykAPISettings", "DashboardConfig", "Port"): None,
     }
@@ -38,10 +45,10 @@ class Broker(SimulatedProgram):
             )
 
     def work(self) -> None:
-        """Report the hosts that cannot be reached."""
-        for endpoint in self.settings.endpoints():
-            if problem := self.problem(endpoint):
-                self.context.say(f"{endpoint.key}: {problem}")
+        """Show its secrets to the dashboard and to the gateway."""
+        for peer, path, header in _PEERS:
+            secret = self.settings.text("TykAPISettings", peer, "AdminSecret")
+            self.show_key(f"TykAPISettings.{peer}.Endpoint", path, header, secret)
 
     def answer(self, request: HttpRequest) -> HttpAnswer | None:
         """Answer requests for profiles."""

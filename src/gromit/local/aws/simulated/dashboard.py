@@ -51,12 +51,21 @@ class Dashboard(StoreUser):
         ("license_key",): None,
         ("admin_secret",): None,
         ("shared_node_secret",): "TYK_DB_NODESECRET",
+        ("tyk_api_config", "Host"): "TYK_DB_TYKAPI_HOST",
+        ("tyk_api_config", "Port"): "TYK_DB_TYKAPI_PORT",
+        ("tyk_api_config", "Secret"): "TYK_DB_TYKAPI_SECRET",
         ("mongo_url",): None,
         ("redis_host",): None,
         ("redis_port",): None,
         ("redis_addrs",): None,
         ("health_check_endpoint_name",): None,
     }
+
+    def work(self) -> None:
+        """Connect to Redis and Mongo, then to the gateway."""
+        super().work()
+        secret = self.settings.text("tyk_api_config", "Secret")
+        self.show_key("tyk_api_config.Host", "/tyk/apis", "x-tyk-authorization", secret)
 
     def answer(self, request: HttpRequest) -> HttpAnswer | None:
         """Answer health checks, gateways and administrators."""

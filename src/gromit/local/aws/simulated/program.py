@@ -4,10 +4,11 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import ClassVar, NamedTuple
 
-from gromit.local.aws.simulated.messages import HttpAnswer, HttpRequest
+from gromit.local.aws.simulated.messages import HttpAnswer, HttpRequest, ask
 from gromit.local.aws.simulated.names import resolve_name
 from gromit.local.aws.simulated.settings import Endpoint, ProgramSettings, SettingKey
 
+_REFUSALS = {401, 403}
 _TIMEOUT = 2.0
 
 
@@ -67,6 +68,28 @@ class SimulatedProgram:
         """Return a second port on which the program answers inside the cloud; None without one."""
 
     # ── peers ──
+
+    def look_up_hosts(self) -> None:
+        """Resolve every host name in the settings, and report those that do not resolve."""
+        for endpoint in self.settings.endpoints():
+            if self.resolve(endpoint.host) is None:
+                self.context.say(f"{endpoint.key}: lookup {endpoint.host}: no such host")
+
+    def show_key(self, key: str, path: str, header: str, secret: str) -> None:
+        """Show a secret to the host of a key until it answers; report that it refuses the secret.
+
+        A key without a host has nothing to answer.
+        """
+        for endpoint in (e for e in self.settings.endpoints() if e.key == key):
+            answer = None
+            while answer is None:
+                address = self.resolve(endpoint.host)
+                if address is not None:
+                    answer = ask(address, endpoint.port, path, {header: secret})
+                if answer is None:
+                    self.context.pause(self.context.retry_s)
+            if answer.status in _REFUSALS:
+                self.context.say(f"{key}: {endpoint.host} refuses the secret ({answer.status})")
 
     def problem(self, endpoint: Endpoint) -> str:
         """Return why an endpoint cannot be reached; empty if it can."""

@@ -105,6 +105,7 @@ class RunningProgram:
             _thread.start_new_thread(self._serve, (connection, None))
 
     def _work(self) -> None:
+        self._program.look_up_hosts()
         try:
             self._program.work()
         except ProgramDeath as death:
