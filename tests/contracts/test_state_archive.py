@@ -129,3 +129,12 @@ def test_people_find_what_was_set_aside_beside_its_place(
         assert key == "env:/one/devenv.aside-20260131T081500.000000Z"
         assert world.client.get_object(Bucket=BUCKET, Key=key)["Body"].read() == b"no state"
         assert key != lock_key("one")
+
+
+def test_a_state_of_a_name_of_gromit_v1_is_copied_once(world: World) -> None:
+    world.put("TT-1234_fix")
+    assert world.archive.copy("TT-1234_fix", "tt")
+    assert world.states.head("tt") == world.states.head("TT-1234_fix")
+    assert not world.archive.copy("TT-1234_fix", "tt"), "it has a state"
+    assert not world.archive.copy("missing", "other")
+    assert world.states.head("other") is None

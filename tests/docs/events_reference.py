@@ -110,6 +110,7 @@ MEANINGS: Mapping[str, str] = {
     "state.lost": (
         "the state that the last run left is missing or empty, so this run starts without one"
     ),
+    "state.copied": "the state of a renamed environment of gromit v1 was copied to the new name",
     "state.moved": "a resource of gromit v1 has the address of gromit's stack from now on",
     "state.taken_over": (
         "the state of gromit v1 was changed for gromit's stack; a copy of it stays in the bucket"

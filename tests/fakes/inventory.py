@@ -10,7 +10,7 @@ from gromit.core.stack.clusters import ClusterEvent, ClusterState
 from gromit.core.stack.component_inputs import Image
 from gromit.core.stack.contract import Platform
 from gromit.core.stack.resources import AccountedResource, ListedResource, Resource, ResourceKind
-from gromit.errors import NotFound
+from gromit.errors import NotFound, UnreadableRow
 from gromit.ports.inventory import RowListing
 from gromit.services.environments import Environments
 from gromit.services.leftovers import Leftovers
@@ -112,7 +112,8 @@ class FakeRows:
         """Return all rows."""
         page = self.registry.environments.page(None, 1000)
         rows = tuple(self._facts(environment) for environment in page.environments)
-        return RowListing(rows, frozenset(entry.name for entry in page.unreadable))
+        damaged = (e.name for e in page.unreadable if isinstance(e.fault, UnreadableRow))
+        return RowListing(rows, frozenset(damaged))
 
     def find(self, name: str) -> RowFacts | None:
         """Return one row."""

@@ -112,6 +112,14 @@ class FakeStates:
         self.damaged.discard(name)
         return f"aside-{len(self.aside)}"
 
+    def copy(self, source: str, target: str) -> bool:
+        """Copy a head, unless the target has one."""
+        self._called("copy")
+        if source not in self.heads or target in self.heads:
+            return False
+        self.heads[target] = self.heads[source]
+        return True
+
     def _put(self, environment: str, owner: Owner, operation: str) -> Lock:
         number = next(self._numbers)
         lock = Lock(environment=environment, id=f"lock-{number}", etag=f"etag-{number}")

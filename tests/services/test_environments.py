@@ -912,7 +912,7 @@ def test_a_redeployment_that_is_sent_again_rolls_over_once(registry: Registry) -
     assert (again.generation, set(again.redeploys.values())) == (first.generation + 3, {"m-3"})
 
 
-def test_pages_hold_environments_and_tombstones_but_no_rows_of_gromit_v1(
+def test_pages_hold_environments_and_tombstones_and_name_the_rows_of_gromit_v1(
     registry: Registry,
 ) -> None:
     bring(registry, Phase.GONE)
@@ -923,7 +923,8 @@ def test_pages_hold_environments_and_tombstones_but_no_rows_of_gromit_v1(
     second = registry.environments.page(first.last, 3)
     assert [e.name for e in (*first.environments, *second.environments)] == ["app-test", "b", "d"]
     assert second.last is None
-    assert not first.unreadable
+    (entry,) = (*first.unreadable, *second.unreadable)
+    assert (entry.name, entry.fault.message) == ("c", "the row of c is from gromit v1")
 
 
 def test_a_row_that_was_damaged_is_named_and_hides_no_other(registry: Registry) -> None:
@@ -958,6 +959,42 @@ def test_a_row_of_gromit_v1_says_what_to_do(registry: Registry) -> None:
     for attempt in (registry.report, lambda: registry.environments.get("app-test")):
         with pytest.raises(Conflict, match="from gromit v1"):
             attempt()
+
+
+THEIRS = {"name": "TT-1234_fix", "state": "processed", "tyk": "x"}
+REQUESTS: dict[str, Callable[[Registry], object]] = {
+    "get": lambda r: r.environments.get("TT-1234_fix"),
+    "inspect": lambda r: r.environments.inspect("TT-1234_fix"),
+    "report": lambda r: r.report(ref="feature/TT-1234_fix", version="sha-2"),
+    "put": lambda r: r.environments.put("TT-1234_fix", {"tyk": "sha-2"}, r.stamp()),
+    "patch": lambda r: r.environments.patch("TT-1234_fix", {"tyk": "sha-2"}, r.stamp()),
+    "delete": lambda r: r.environments.delete("TT-1234_fix", r.stamp()),
+    "retire": lambda r: r.environments.retire("TT-1234_fix", "tyk", r.stamp()),
+}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_row_whose_name_gromit_maps_is_found_and_never_doubled(
+    registry: Registry, name: str
+) -> None:
+    registry.store.put(THEIRS)
+    with pytest.raises(Conflict, match="the row of TT-1234_fix is from gromit v1"):
+        REQUESTS[name](registry)
+    assert registry.store.page(None, 10).rows == (THEIRS,)
+
+
+def test_a_branch_with_dots_meets_its_row_of_gromit_v1(registry: Registry) -> None:
+    registry.store.put({"name": "release-3.1.0", "state": "processed", "tyk": "x"})
+    with pytest.raises(Conflict, match=r"the row of release-3\.1\.0 is from gromit v1"):
+        registry.report(ref="release-3.1.0")
+
+
+def test_an_environment_that_exists_costs_no_look_for_rows_of_gromit_v1(
+    registry: Registry,
+) -> None:
+    registry.report(ref="TT-1234_fix", version="sha-1")
+    registry.store.put(THEIRS)
+    assert registry.report(ref="TT-1234_fix", version="sha-2")[0] is BuildResult.ACCEPTED
 
 
 def test_a_full_history_keeps_no_change_from_being_made(registry: Registry) -> None:

@@ -13,12 +13,14 @@ from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.row_writes import Condition, RowWrite, WriteResult
 from gromit.core.names import environment_name
 from gromit.core.stack.catalogue import Catalogue, Component
+from gromit.core.stack.contract import StateHead, StateMark
 from gromit.core.stack.resources import Resource, ResourceKind
 from gromit.errors import BackendError, Conflict, InvalidInput
 from gromit.services.migration import PAGE, Decisions, Migration, MigrationResult
 from tests.fakes.dns import FakeZone
 from tests.fakes.inventory import FakeClusters
 from tests.fakes.resources import FakeEnvironmentResources
+from tests.fakes.states import FakeStates
 from tests.fakes.store import MemoryStore
 
 DOMAIN = "dev.example.com"
@@ -36,6 +38,7 @@ FLAT = (
     {"name": "odd", "state": "sown"},
 )
 UNDECIDED = Decisions()
+HEAD = StateHead(3, StateMark("abc", 7), is_v1=True)
 RECORDS = tuple(
     RecordSet(f"tyk.{e}.{DOMAIN}", "A", 60, frozenset({"9.9.9.9"}))
     for e in ("app", "old", "odd", "unknown")
@@ -70,6 +73,7 @@ class World:
     clusters: FakeClusters = field(
         default_factory=lambda: FakeClusters(FakeEnvironmentResources(), counts={})
     )
+    states: FakeStates = field(default_factory=FakeStates)
     said: list[str] = field(default_factory=list)
 
     def cluster(self, name: str, services: int = 1, running: int = 1) -> None:
@@ -91,6 +95,7 @@ class World:
             store=self.store if table else None,
             zone=self.zone,
             clusters=self.clusters,
+            states=self.states,
             catalogue=CATALOGUE,
             domain=self.domain,
             protected=("master", "release-*"),
@@ -268,6 +273,29 @@ def test_a_name_that_gromit_maps_is_adopted_once_and_its_row_is_moved() -> None:
     rows = dict(world.rows)
     assert set(actions(world.run()).values()) == {"left alone"}
     assert world.rows == rows
+
+
+@pytest.mark.parametrize("reaped", [False, True])
+def test_the_state_of_a_row_that_is_moved_goes_with_it(*, reaped: bool) -> None:
+    world = World(zone=None)
+    world.store.put({"name": "TT-1234_fix", "state": "processed", "tyk": "sha-1"})
+    world.states.heads["TT-1234_fix"] = HEAD
+    world.run(dry_run=True)
+    assert set(world.states.heads) == {"TT-1234_fix"}
+    world.run(decisions=Decisions(reap=("TT-*",)) if reaped else UNDECIDED)
+    target = environment_name("TT-1234_fix")
+    assert world.states.heads == {"TT-1234_fix": HEAD, target: HEAD}, "the old one is the way back"
+    assert parse_environment(world.rows[target]).want == ("gone" if reaped else "up")
+
+
+def test_a_state_that_is_there_already_stays() -> None:
+    world = World(zone=None)
+    world.store.put({"name": "TT-1234_fix", "state": "processed", "tyk": "sha-1"})
+    target = environment_name("TT-1234_fix")
+    newer = StateHead(1, StateMark("other", 3))
+    world.states.heads |= {"TT-1234_fix": HEAD, target: newer}
+    world.run()
+    assert world.states.heads[target] == newer
 
 
 @pytest.mark.parametrize("other", ["app", "APP", "a.pp"])

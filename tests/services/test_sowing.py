@@ -22,6 +22,7 @@ from gromit.errors import (
     RolloutFailed,
     Suspended,
     TerraformFailed,
+    UnsafeState,
 )
 from gromit.services.adopting import Adopter
 from gromit.services.clearing import Clearer, ClearPolicy
@@ -570,6 +571,24 @@ def test_what_a_killed_run_has_left_is_imported(world: World) -> None:
     world.run(tyk="master")
     assert world.terraform.imported == [{TYK_GROUP: "sg-1", "aws_ecs_cluster.this": NAME}]
     assert f"adopting sg-1 as {TYK_GROUP}" in world.lines
+
+
+def test_a_cluster_of_gromit_v1_whose_state_is_elsewhere_is_refused_before_the_apply(
+    world: World,
+) -> None:
+    theirs = Resource(kind=ResourceKind.CLUSTER, id=NAME, is_ours=False)
+    world.resources.existing[NAME] = [GROUP, theirs]
+    with pytest.raises(UnsafeState, match=f"there is a cluster {NAME} that is not in the state"):
+        world.run(tyk="master")
+    assert (world.terraform.applied, world.resources.removed) == ([], [])
+
+
+def test_a_cluster_that_the_state_contains_needs_no_tags(world: World) -> None:
+    theirs = Resource(kind=ResourceKind.CLUSTER, id=NAME, is_ours=False)
+    world.resources.existing[NAME] = [theirs]
+    world.states.heads[NAME] = StateHead(1, MARK, held={"aws_ecs_cluster.this": theirs.key})
+    world.run(tyk="master")
+    assert world.terraform.applied != []
 
 
 def test_what_the_stack_has_no_place_for_is_removed_before_the_apply(world: World) -> None:

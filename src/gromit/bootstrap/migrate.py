@@ -11,7 +11,7 @@ from gromit.adapters.aws.dynamodb import DynamoStore
 from gromit.adapters.aws.dynamodb_table import TableSetup
 from gromit.adapters.config_tree.root import MARKER, init_root
 from gromit.adapters.config_tree.texts import read_config_texts
-from gromit.bootstrap.backends import cluster_source, record_store, session
+from gromit.bootstrap.backends import cluster_source, record_store, session, state_bucket
 from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.machine import domain_if_set, now_ms, operator, to_ms
 from gromit.config.schema import Settings
@@ -75,6 +75,7 @@ def migration(settings: Settings, root: Path, decisions: Decisions) -> Migration
         store=_store(settings),
         zone=record_store(settings) if settings.cluster.zoneid else None,
         clusters=cluster_source(),
+        states=state_bucket(settings),
         catalogue=configured_catalogue(settings),
         domain=domain_if_set(settings),
         protected=settings.environments.protected,

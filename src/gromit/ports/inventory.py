@@ -68,6 +68,12 @@ class StateArchive(Protocol):
         Raises `Conflict` if the state changes meanwhile.
         """
 
+    def copy(self, source: str, target: str) -> bool:
+        """Copy the state of a name of gromit v1 to that of an environment.
+
+        False without such a state, or if the environment has one: that one stays.
+        """
+
 
 class ResourceListing(Protocol):
     """Resources of all environments, but for clusters and what they contain."""

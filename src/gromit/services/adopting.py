@@ -4,15 +4,21 @@ A worker that is killed together with its Terraform leaves such resources, and s
 was lost. Without adoption every later apply would fail because they exist already.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from gromit.core.environments.claims import Claim
 from gromit.core.environments.terraform_locks import Lock
-from gromit.core.stack.adoption import Adoption, needs_look, plan_adoption
+from gromit.core.stack.adoption import (
+    Adoption,
+    needs_look,
+    plan_adoption,
+    require_own_cluster,
+)
 from gromit.core.stack.contract import StackInput
+from gromit.core.stack.resources import Resource
 from gromit.ports import Progress, StateBucket
 from gromit.services.clearing import Clearer
 from gromit.services.v1_states import take_over_state
@@ -34,7 +40,7 @@ class Adopter:
 
         A state of gromit v1 is taken over first. AWS is asked only if the last run did not end
         well, or the state has nothing. Raises `BackendError` if something cannot be removed, and
-        `UnsafeState` for a state that cannot be taken over.
+        `UnsafeState` for a state that cannot be taken over, or if another owns the cluster.
         """
         head = self.states.head(stack.name)
         head = take_over_state(self.states, head, lock, stack.components.keys(), progress)
@@ -43,11 +49,15 @@ class Adopter:
         held = head.held if head is not None else {}
         tainted = head.tainted if head is not None else frozenset()
 
-        def plan() -> Adoption:
-            found = self.clear.resources.find(stack.name, stack.platform)
-            return plan_adoption(stack, found, held, tainted)
+        def look() -> Sequence[Resource]:
+            return self.clear.resources.find(stack.name, stack.platform)
 
-        adoption = plan()
+        def plan() -> Adoption:
+            return plan_adoption(stack, look(), held, tainted)
+
+        found = look()
+        require_own_cluster(stack.name, found, held)
+        adoption = plan_adoption(stack, found, held, tainted)
         if adoption.strays:
             self.clear(stack.name, lambda: plan().strays, progress)
         for address, id_ in sorted(adoption.imports.items()):

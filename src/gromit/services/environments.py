@@ -11,14 +11,15 @@ from gromit.core.environments.environment import Environment, parse_environment
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.phases import Want
 from gromit.core.environments.row_writes import Row, WriteAccepted, WriteRefused, WriteResult
-from gromit.core.environments.v1_rows import is_v1_row
+from gromit.core.environments.v1_rows import is_v1_tombstone
 from gromit.core.names import EnvironmentName, last_element, parse_ref
 from gromit.core.stack.catalogue import Catalogue
-from gromit.errors import InvalidInput, UnreadableRow
+from gromit.errors import Conflict, InvalidInput, UnreadableRow
 from gromit.ports import ImageRegistry
 from gromit.services.creation_limits import CreationLimits
 from gromit.services.fallbacks import FallbackLookup
 from gromit.services.ledger import ATTEMPTS, Ledger, contention_error
+from gromit.services.replacing import Replacement, Replacer
 
 
 class BuildResult(StrEnum):
@@ -44,10 +45,12 @@ class EnvironmentPolicy:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableEntry:
-    """A row that cannot be parsed, for example after a manual edit."""
+    """A row that cannot be parsed, for example after a manual edit, or one of gromit v1."""
 
     name: str
-    fault: UnreadableRow
+    fault: UnreadableRow | Conflict
+    is_tombstone: bool = False
+    """Whether gromit v1 had deleted the environment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +178,9 @@ class Environments:
         self, tombstone: Environment | None, build: Build, stamp: ChangeContext
     ) -> tuple[BuildResult, Environment] | None:
         """Create an incarnation for a build; None if another request was faster."""
-        self.limits.admit(self.ledger.store, build.repository, stamp)
         name = build.ref.environment
+        self.ledger.require_migrated(build.ref)
+        self.limits.admit(self.ledger.store, build.repository, stamp)
         others = self.catalogue.repositories - {build.repository}
         before = tombstone.row if tombstone else None
         fallbacks = self._fallbacks.find_or_default(others, build.ref.leaf, name, before)
@@ -205,24 +209,10 @@ class Environments:
         """
         self._check_versions(versions)
         name = self.ledger.resolve(name_or_ref)
-        reported = desired_state.reported_attributes(versions)
-        others = self.catalogue.repositories - set(versions)
-        leaf = parse_ref(name_or_ref).leaf
-        for _ in range(ATTEMPTS):
-            before = self.ledger.find(name)
-            row = before.row if before else None
-            fallbacks = self._fallbacks.find(others, leaf, name, row)
-            if before is None or before.gone_ms is not None:
-                new = NewIncarnation(self.new_id(), self._starts_protected(name), fallbacks)
-                write = desired_state.create_incarnation(
-                    row, new, reported, stamp, "versions given"
-                )
-            else:
-                write = desired_state.replace_versions(before.row, reported, fallbacks, stamp)
-            outcome = self.ledger.write(name, write, "replaced")
-            if isinstance(outcome, WriteAccepted):
-                return parse_environment(outcome.row)
-        raise contention_error(name)
+        request = Replacement(name, parse_ref(name_or_ref).leaf, versions, stamp)
+        return Replacer(self.ledger, self._fallbacks, self.new_id)(
+            request, protected=self._starts_protected(name)
+        )
 
     def patch(
         self, name_or_ref: str, versions: Mapping[str, str], stamp: ChangeContext
@@ -294,11 +284,12 @@ class Environments:
         """Return environments and tombstones, at most `limit`, behind the name `after`."""
         page = self.ledger.store.page(after, limit)
         found, unreadable = [], []
-        for row in [row for row in page.rows if not is_v1_row(row)]:
+        for row in page.rows:
             try:
                 found.append(parse_environment(row))
-            except UnreadableRow as fault:
-                unreadable.append(UnreadableEntry(str(row[Attribute.NAME]), fault))
+            except (UnreadableRow, Conflict) as fault:
+                name, is_tombstone = str(row[Attribute.NAME]), is_v1_tombstone(row)
+                unreadable.append(UnreadableEntry(name, fault, is_tombstone))
         return EnvironmentPage(found, unreadable, page.last)
 
     def protect(self, name_or_ref: str, *, protected: bool, stamp: ChangeContext) -> Environment:

@@ -18,7 +18,8 @@ from gromit.core.environments.suspensions import (
     ActiveSuspensions,
     parse_suspensions,
 )
-from gromit.core.names import EnvironmentName, is_environment_name, parse_ref
+from gromit.core.environments.v1_rows import is_v1_row, v1_names, v1_refusal
+from gromit.core.names import EnvironmentName, Ref, parse_ref
 from gromit.errors import Temporary
 from gromit.log import AUDIT
 from gromit.ports import Announcer, EnvironmentStore
@@ -43,13 +44,24 @@ class Ledger:
     def resolve(self, name_or_ref: str) -> EnvironmentName:
         """Return `name_or_ref` unchanged if such a row exists, else the name it maps to as a ref.
 
-        The two differ only for invalid names, and for names that end in a hash.
+        The two differ only for names that end in a hash, and for those that no environment can
+        have: such a row is one of gromit v1.
         """
         mapped = parse_ref(name_or_ref).environment
-        could_be_name = mapped != name_or_ref and is_environment_name(name_or_ref)
+        could_be_name = mapped != name_or_ref and "/" not in name_or_ref
         if could_be_name and self.read(name_or_ref) is not None:
             return EnvironmentName(name_or_ref)
         return mapped
+
+    def require_migrated(self, ref: Ref) -> None:
+        """Raise `Conflict` if a row of gromit v1 has another name of this branch.
+
+        Its environment may run, and must not be created a second time.
+        """
+        for name in v1_names(ref):
+            row = self.read(name)
+            if row is not None and is_v1_row(row):
+                raise v1_refusal(row)
 
     def suspensions(self, now_ms: int) -> ActiveSuspensions:
         """Return the suspensions that are in force. One read of the reserved row."""

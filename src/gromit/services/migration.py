@@ -33,6 +33,7 @@ from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.clusters import ClusterState
 from gromit.errors import Conflict, InvalidInput
 from gromit.ports import ClusterSource, EnvironmentStore, Progress, RecordStore
+from gromit.ports.inventory import StateArchive
 
 PAGE = 100
 _CLUSTER_NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
@@ -76,6 +77,7 @@ class Migration:
     zone: RecordStore | None
     """None if no zone is set: records are not migrated."""
     clusters: ClusterSource
+    states: StateArchive
     catalogue: Catalogue
     domain: str | None
     protected: tuple[str, ...]
@@ -160,6 +162,8 @@ class Migration:
             action = "would adopt" if is_adopted else "would convert"
             return MigrationResult("row", step.name, action, step.why)
         if is_adopted:
+            # Before the row: sow acts on the new name as soon as it has one.
+            self.states.copy(step.name, step.target)
             is_done = self.store.move(step.name, step.unchanged, step.target, step.write)
         else:
             is_done = isinstance(self.store.write(step.name, step.write), WriteAccepted)

@@ -9,6 +9,7 @@ from gromit.core.environments.claims import Claimant
 from gromit.core.environments.phases import Work
 from gromit.errors import Conflict, GromitError
 from gromit.ports.inventory import RowDirectory
+from gromit.web.clients.environments import ServeEnvironments
 from gromit.web.clients.row_directory import ServeRows
 from gromit.web.clients.serve import ServeClient
 from tests.fakes.inventory import FakeRows
@@ -107,6 +108,34 @@ def test_all_rows_are_listed_and_each_is_found(world: World) -> None:
     assert world.rows.find("never") is None
     with pytest.raises(GromitError, match="cannot be read"):
         world.rows.find("two")
+
+
+def test_a_row_of_gromit_v1_is_not_taken_for_a_damaged_one(serve: Serve) -> None:
+    serve.put_row(name="app", state="processed", tyk="x")
+    serve.put_row(name="release-3", state="deleted")
+    serve.build("tyk", "two", "sha")
+    serve.damage("two")
+    client = ServeClient(serve.client())
+    assert ServeRows(client).listing().unreadable == {"two"}
+    assert ServeEnvironments(client).environments() == {"two": None}
+
+
+def test_rows_of_gromit_v1_are_lines_of_every_list_but_tombstones_only_of_all(
+    serve: Serve,
+) -> None:
+    serve.put_row(name="TT-1234_fix", state="processed")
+    serve.put_row(name="release-3", state="deleted")
+    assert serve.get("/v1/environments")["unreadable"] == ["TT-1234_fix"]
+    found = serve.get("/v1/environments", phase="all")
+    assert sorted(found["unreadable"]) == ["TT-1234_fix", "release-3"]
+    errors = {row["name"]: row["error"] for row in found["set_aside"]}
+    assert errors["TT-1234_fix"]["message"] == "the row of TT-1234_fix is from gromit v1"
+    assert "--keep release-3" in errors["release-3"]["hint"]
+    answer = serve.send("GET", "/env/TT-1234_fix")
+    assert answer.status_code == 409
+    assert "gromit migrate --apply" in answer.json()["error"]
+    answer = serve.send("POST", "/newbuild", {"repo": "tyk", "ref": "TT-1234_fix", "sha": "s"})
+    assert (answer.status_code, set(serve.rows)) == (409, {"TT-1234_fix", "release-3"})
 
 
 def test_every_change_of_a_row_changes_its_fingerprint(world: World) -> None:

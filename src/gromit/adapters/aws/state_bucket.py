@@ -188,6 +188,19 @@ class S3StateBucket:
         _log.warning("state.set_aside", env=environment, key=aside)
         return f"s3://{self.bucket}/{aside}"
 
+    def copy(self, source: str, target: str) -> bool:
+        """Copy by a conditional put, so that a state that exists is never replaced."""
+        with aws_errors(f"copy the state of {source} to {target}"):
+            try:
+                body = self.client.get_object(Bucket=self.bucket, Key=state_key(source))["Body"]
+                self._put_state(state_key(target), body.read(), IfNoneMatch="*")
+            except ClientError as error:
+                if error_code(error) in _LOST | _ABSENT | {"NoSuchBucket"}:
+                    return False
+                raise
+        _log.info("state.copied", env=target, source=source)
+        return True
+
     def keep_errored(self, environment: str, state: bytes) -> str:
         """Store a state that terraform could not save beside the real one, and return its URL.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.row_writes import Row
-from gromit.core.names import is_tag, mapped_name
+from gromit.core.names import Ref, is_tag, mapped_name
 from gromit.errors import Conflict
 
 STATE = "state"
@@ -21,6 +21,17 @@ STATES = frozenset({"new", PROCESSED, DELETED})
 def is_v1_row(row: Row) -> bool:
     """Whether a row is a flat one of gromit v1, which has no generation and no incarnation."""
     return Attribute.GENERATION not in row and Attribute.INCARNATION not in row
+
+
+def is_v1_tombstone(row: Row) -> bool:
+    """Whether a flat row only says that its environment was deleted."""
+    return is_v1_row(row) and v1_fault(row) is None and row.get(STATE) == DELETED
+
+
+def v1_names(ref: Ref) -> tuple[str, ...]:
+    """Return the other names that gromit v1 may have given the environment of a branch."""
+    names = dict.fromkeys((ref.leaf, ref.leaf.replace(".", "")))
+    return tuple(name for name in names if name and name != ref.environment)
 
 
 def v1_name(row: Row) -> str:

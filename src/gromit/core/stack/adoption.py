@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from gromit.core.stack.contract import ComponentInput, StackInput, StateHead
 from gromit.core.stack.resources import Resource, ResourceKey, ResourceKind, text_index
+from gromit.core.stack.terraform import state_key
+from gromit.errors import UnsafeState
 
 IMPORTS_FILE = "gromit_adoption.tf"
 """File of `import` blocks, beside the stack's own files."""
@@ -64,6 +66,26 @@ def plan_adoption(
         else:
             imports[address] = resource.id
     return Adoption(imports, tuple(strays))
+
+
+def require_own_cluster(
+    environment: str, found: Sequence[Resource], held: Mapping[str, ResourceKey]
+) -> None:
+    """Raise `UnsafeState` if a cluster of the name exists that is not known to be ours.
+
+    ECS would return it to Terraform as if it were new, and the services in it are in the way.
+    """
+    known = frozenset(held.values())
+    for resource in found:
+        is_cluster = resource.kind is ResourceKind.CLUSTER
+        if is_cluster and not resource.is_ours and resource.key not in known:
+            raise UnsafeState(
+                f"there is a cluster {environment} that is not in the state of {environment},"
+                " and it does not have gromit's tags",
+                hint="nothing was touched; if gromit v1 made it, copy its state to"
+                f" `{state_key(environment)}` in the state bucket, or destroy it with the tools of"
+                " gromit v1",
+            )
 
 
 def import_blocks(imports: Mapping[str, str]) -> str:

@@ -173,7 +173,9 @@ def list_environments(
     page = _page(deps, query, matches)
     suspensions = deps.suspensions.current(now_ms)
     set_aside = [
-        fault_views.set_aside(e) for e in page.unreadable if e.name.startswith(query.prefix)
+        fault_views.set_aside(e)
+        for e in page.unreadable
+        if e.name.startswith(query.prefix) and not (e.is_tombstone and Phase.GONE not in phases)
     ]
     return EnvironmentList(
         [deps.views.detail(e, now_ms, suspensions) for e in page.environments],

@@ -11,7 +11,7 @@ from gromit.core.environments.known_environments import (
 )
 from gromit.core.environments.observation import REASON_MAX, Observation
 from gromit.core.text import plain_line
-from gromit.web.clients.serve import ServeClient
+from gromit.web.clients.serve import ServeClient, damaged_rows
 
 OBSERVATIONS_BYTES = 48 * 1024
 """Bytes of observations in one request; serve accepts 64 KiB."""
@@ -27,7 +27,7 @@ class ServeEnvironments:
         """Return every environment with a row; None if serve cannot read it."""
         found: dict[str, KnownEnvironment | None] = {}
         for page in self._client.listing(phase="all"):
-            found |= dict.fromkeys(page["unreadable"])
+            found |= dict.fromkeys(damaged_rows(page))
             found |= {e["name"]: known_environment(e) for e in page["environments"]}
         return found
 

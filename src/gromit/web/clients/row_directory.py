@@ -5,7 +5,7 @@ import secrets
 from gromit.core.discrepancies.facts import RowFacts, row_facts
 from gromit.errors import NotFound
 from gromit.ports.inventory import RowListing
-from gromit.web.clients.serve import ServeClient
+from gromit.web.clients.serve import ServeClient, damaged_rows
 
 _REPAIR = {"repair": "true"}
 """Query of a request that is no activity: a repair must not prolong the life of anything."""
@@ -23,7 +23,7 @@ class ServeRows:
         unreadable: set[str] = set()
         for page in self._client.listing(phase="all"):
             rows += map(row_facts, page["environments"])
-            unreadable |= set(page["unreadable"])
+            unreadable |= damaged_rows(page)
         return RowListing(tuple(rows), frozenset(unreadable))
 
     def find(self, name: str) -> RowFacts | None:

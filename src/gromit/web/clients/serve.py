@@ -166,6 +166,15 @@ class ServeClient:
             yield answer
 
 
+def damaged_rows(page: Mapping[str, Any]) -> set[str]:
+    """Return the rows of a page that serve cannot read, without those of gromit v1.
+
+    gromit has made nothing of what those name, until `gromit migrate` has converted them.
+    """
+    flat = {r["name"] for r in page.get("set_aside", ()) if r["error"]["kind"] == Conflict.code}
+    return set(page["unreadable"]) - flat
+
+
 def _set_aside(name: str) -> dict[str, Any]:
     error = {"kind": UnreadableRow.code, "message": "its row cannot be read", "hint": None}
     return {"name": name, "phase": UNREADABLE, "error": error}
