@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from gromit.core.dns.plan import RecordSet, owner_record
 from gromit.core.environments.known_environments import KnownEnvironment
 from gromit.core.environments.observation import Observation
-from gromit.core.stack.health import HealthCheck, HealthState
+from gromit.core.stack.health import HealthCheck, HealthState, HealthStatus
 from gromit.services.health import PAUSE_S, HealthFeed, HealthObserver, HealthRound, HealthWatch
 from tests.fakes.health import CHECK, GOOD, SILENT, WARNING, FakePrograms, health_target
 from tests.services.test_observing import APP, DOMAIN, PUBLISHED, TYK, World, service
@@ -73,10 +73,21 @@ def test_an_answer_that_the_entry_tolerates_is_only_shown() -> None:
     assert mild.look() == [Observation("app", 7, {}, {"tyk": PUBLISHED}, SICK)]
 
 
-def test_a_bad_answer_does_not_count_in_the_grace_after_an_apply() -> None:
+def test_a_bad_answer_does_not_count_in_the_grace_after_an_apply_and_is_shown() -> None:
     asked = Round(FakePrograms(WARNING), now_ms=LATER - 1)
-    assert asked.look() == []
+    pending = {"tyk": HealthStatus(HealthState.UNKNOWN, "/hello says warn: redis")}
+    assert asked.look() == [Observation("app", 7, {}, {"tyk": PUBLISHED}, pending)]
     assert len(asked.programs.asked) == 1
+    assert asked.look(replace(ASKED, health=pending)) == []
+
+
+@pytest.mark.parametrize("shown", [WELL, SICK])
+def test_an_answer_that_does_not_count_yet_does_not_hide_one_that_did(
+    shown: dict[str, HealthStatus],
+) -> None:
+    asked = Round(FakePrograms(WARNING), now_ms=LATER - 1)
+    problems = {} if shown is WELL else {"tyk": "/hello says warn: redis"}
+    assert asked.look(replace(ASKED, health=shown, problems=problems)) == []
 
 
 def test_a_recovered_program_is_no_problem_any_more() -> None:

@@ -28,7 +28,7 @@ from gromit.cli.env_view import (
 from gromit.cli.render import print_json, print_line, print_rows
 from gromit.cli.serve_requests import connected_serve, name_in_path
 from gromit.cli.v1_env import EnvGroup
-from gromit.core.environments.readiness import unasked_components, unpublished_names
+from gromit.core.environments.readiness import unhealthy_components, unpublished_names
 from gromit.core.time import parse_duration
 from gromit.errors import Conflict, InvalidInput, NotFound, Temporary
 
@@ -298,12 +298,12 @@ def wait(run: CliContext, /, name: str, goal: str, timeout: str, **flags: bool) 
     for found in _poll(run, name, seconds.total_seconds()):
         is_reachable = flags["dns"] and found["phase"] == "ready"
         names = unpublished_names(found) if is_reachable else {}
-        unasked = unasked_components(found) if is_reachable else []
-        state = describe_state(found, names, unasked)
+        unhealthy = unhealthy_components(found) if is_reachable else {}
+        state = describe_state(found, names, unhealthy)
         if state != printed:
             print_line(f"{found['name']}: {state}", err=True)
             printed = state
-        if found["phase"] == goal and (goal == "gone" or not (names or unasked)):
+        if found["phase"] == goal and (goal == "gone" or not (names or unhealthy)):
             show_environment(run, found)
             return 0
         action = action_of_person(found, names)

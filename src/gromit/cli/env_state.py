@@ -1,6 +1,7 @@
 """State of an environment in words, for people who wait for it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from gromit.cli.env_view import phase_and_suspension
@@ -11,7 +12,9 @@ from gromit.core.stack.addresses import NameStatus
 
 
 def describe_state(
-    found: Mapping[str, Any], names: Mapping[str, NameStatus], unasked: Sequence[str] = ()
+    found: Mapping[str, Any],
+    names: Mapping[str, NameStatus],
+    unhealthy: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """Return the phase of an environment, why, and what is missing until it is ready."""
     error, degraded = found.get("error"), found.get("degraded")
@@ -19,7 +22,8 @@ def describe_state(
     state = phase_and_suspension(found) + (f" ({reason})" if reason else "")
     if names:
         return f"{state}, without the names of {describe_names(names)}"
-    return f"{state}, without a good answer of {', '.join(unasked)} yet" if unasked else state
+    waiting = ", ".join(f"{c} ({why})" if why else c for c, why in unhealthy.items())
+    return f"{state}, without a good answer of {waiting} yet" if waiting else state
 
 
 def action_of_person(found: Mapping[str, Any], names: Mapping[str, NameStatus]) -> str | None:

@@ -34,7 +34,10 @@ class HealthLook(Protocol):
     """Source of the health of components."""
 
     def look(self, targets: Collection[HealthTarget]) -> Mapping[HealthKey, HealthStatus]:
-        """Return the health of those targets of which an answer counts."""
+        """Return the health of those targets that have answered.
+
+        It is unknown where no answer counts yet.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +70,7 @@ class HealthObserver:
         found: dict[str, dict[str, HealthStatus]] = {known.name: {} for known in settled}
         for target in targets:
             shown = before[target.environment].get(target.component)
-            if status := answers.get(target.key, shown):
+            if status := _newest(answers.get(target.key), shown):
                 found[target.environment][target.component] = status
         return found
 
@@ -118,7 +121,7 @@ class HealthRound:
                 self.rest(PAUSE_S)
             book.record(self.programs.ask(asked), 0.0, self.clock())
         _log_blind(book, was_blind=False)
-        return book.counting()
+        return {**book.pending(), **book.counting()}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -140,7 +143,7 @@ class HealthWatch:
         """Follow these targets from now on. Return what is known of them, without waiting."""
         self._book.follow(targets, self.monotonic())
         self._announced = self._book.counting()
-        return self._announced
+        return {**self._book.pending(), **self._announced}
 
     def advance(self) -> bool:
         """Record the answers that have come, and ask who is due. Return whether health changed."""
@@ -165,6 +168,13 @@ class HealthFeed:
     def wait(self, seconds: float) -> bool:
         """Wait for an announcement, at most the given number of seconds."""
         return self.feed.wait(seconds) or self.health.advance()
+
+
+def _newest(answer: HealthStatus | None, shown: HealthStatus | None) -> HealthStatus | None:
+    """Return an answer that counts, else the one that serve shows, else the one that is pending."""
+    if answer is None or (shown and shown.is_known and not answer.is_known):
+        return shown
+    return answer
 
 
 def _log_blind(book: HealthBook, *, was_blind: bool) -> bool:

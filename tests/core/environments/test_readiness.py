@@ -4,7 +4,7 @@ import pytest
 
 from gromit.core.environments.failures import FailureClass
 from gromit.core.environments.phases import Phase
-from gromit.core.environments.readiness import required_action, unasked_components
+from gromit.core.environments.readiness import required_action, unhealthy_components
 
 GONE = {Phase.GONE, Phase.DELETING, Phase.REAPING}
 
@@ -37,6 +37,8 @@ def test_a_failure_that_may_pass_needs_nothing(failure: FailureClass | None) -> 
 def test_a_component_without_an_answer_that_counts_is_waited_for() -> None:
     unknown, well = {"state": "unknown", "reason": None}, {"state": "pass", "reason": None}
     components = {"tyk": {"health": unknown}, "dash": {"health": well}, "redis": {"health": None}}
-    assert unasked_components({"components": components}) == ["tyk"]
-    assert unasked_components({"components": {"tyk": {"dns": None}}}) == []
-    assert unasked_components({}) == []
+    assert unhealthy_components({"components": components}) == {"tyk": ""}
+    said = {"tyk": {"health": {"state": "unknown", "reason": "/hello says warn"}}}
+    assert unhealthy_components({"components": said}) == {"tyk": "/hello says warn"}
+    assert unhealthy_components({"components": {"tyk": {"dns": None}}}) == {}
+    assert unhealthy_components({}) == {}

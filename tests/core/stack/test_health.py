@@ -79,6 +79,7 @@ def test_a_reason_repeats_names_only_and_a_few_of_them() -> None:
 
 def test_the_mildest_state_that_degrades_is_the_entry_s() -> None:
     assert [HELLO.degrades(HealthState(s)) for s in ("pass", "warn", "fail")] == [False, True, True]
+    assert not HELLO.degrades(HealthState.UNKNOWN)
     mild = HealthCheck(path="/hello", degraded_by=HealthState.FAIL)
     assert [mild.degrades(HealthState(s)) for s in ("pass", "warn", "fail")] == [
         False,

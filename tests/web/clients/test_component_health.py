@@ -154,8 +154,8 @@ def test_what_does_not_speak_http_or_does_not_listen_fails_with_the_reason() -> 
         assert ask(target_of(running.port)).status.reason == "no answer to /hello: it is not HTTP"
     found = ask(target_of(running.port))
     assert (found.status.reason, found.is_reached) == (
-        "no answer to /hello: it cannot be reached",
-        False,
+        "no answer to /hello: nothing listens there",
+        True,
     )
 
 

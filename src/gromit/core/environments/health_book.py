@@ -7,7 +7,7 @@ and not in the grace after an apply, because programs need time to start.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from gromit.core.stack.health import HealthCheck, HealthStatus
+from gromit.core.stack.health import HealthCheck, HealthState, HealthStatus
 
 BAD_ANSWERS = 3
 """Bad answers in a row of which the last one counts."""
@@ -54,9 +54,9 @@ class _Entry:
     target: HealthTarget
     due_s: float
     counts: HealthStatus | None = None
+    last: HealthStatus | None = None
     bad: int = 0
     is_reached: bool = False
-    is_asked: bool = False
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ class HealthBook:
     def undecided(self) -> list[HealthTarget]:
         """Return the targets of which another answer is needed before one counts."""
         return [
-            e.target for e in self._entries.values() if not e.is_asked or 0 < e.bad < BAD_ANSWERS
+            e.target for e in self._entries.values() if e.last is None or 0 < e.bad < BAD_ANSWERS
         ]
 
     def record(
@@ -98,6 +98,16 @@ class HealthBook:
             return {}
         return {key: e.counts for key, e in self._entries.items() if e.counts}
 
+    def pending(self) -> dict[HealthKey, HealthStatus]:
+        """Return the last answer of each target of which none counts yet, as an unknown health."""
+        if self.is_blind():
+            return {}
+        return {
+            key: HealthStatus(HealthState.UNKNOWN, e.last.reason)
+            for key, e in self._entries.items()
+            if e.last and not e.counts
+        }
+
     def is_blind(self) -> bool:
         """Whether no component of any of several environments could be reached.
 
@@ -105,11 +115,11 @@ class HealthBook:
         """
         entries = self._entries.values()
         environments = {e.target.environment for e in entries}
-        return len(environments) > 1 and all(e.is_asked and not e.is_reached for e in entries)
+        return len(environments) > 1 and all(e.last and not e.is_reached for e in entries)
 
 
 def _record(entry: _Entry, found: HealthFinding, now_s: float, now_ms: int) -> None:
-    entry.is_asked, entry.is_reached = True, found.is_reached
+    entry.last, entry.is_reached = found.status, found.is_reached
     if found.status.is_good:
         entry.counts, entry.bad, entry.due_s = found.status, 0, now_s + _GOOD_S
         return

@@ -69,7 +69,7 @@ def known_environment(view: Mapping[str, Any]) -> KnownEnvironment:
         health={
             n: HealthStatus(HealthState(found["state"]), found["reason"] or "")
             for n, found in health.items()
-            if found["state"] != HealthState.UNKNOWN
+            if found["state"] != HealthState.UNKNOWN or found["reason"]
         },
         made_ms=parse_iso(made) if made else 0,
     )

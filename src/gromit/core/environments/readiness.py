@@ -39,12 +39,16 @@ def unpublished_names(view: Mapping[str, Any]) -> dict[str, NameStatus]:
     }
 
 
-def unasked_components(view: Mapping[str, Any]) -> list[str]:
-    """Return the components whose health is not known yet, in serve's JSON view."""
+def unhealthy_components(view: Mapping[str, Any]) -> dict[str, str]:
+    """Return components without an answer that counts, with the last one, in serve's JSON view."""
     components: Mapping[str, Any] = view.get("components", {})
     # A serve of an earlier release knows no health.
     health = {name: c.get("health") for name, c in sorted(components.items())}
-    return [name for name, h in health.items() if h and h["state"] == HealthState.UNKNOWN]
+    return {
+        name: h["reason"] or ""
+        for name, h in health.items()
+        if h and h["state"] == HealthState.UNKNOWN
+    }
 
 
 def describe_names(names: Mapping[str, NameStatus]) -> str:

@@ -28,7 +28,7 @@ class HealthState(StrEnum):
     FAIL = "fail"
     """It does not answer, or says that it does not work."""
     UNKNOWN = "unknown"
-    """No answer counts yet. Never stored."""
+    """No answer counts yet; the reason says what the last one was, if there was one."""
 
 
 _ORDER = (HealthState.PASS, HealthState.WARN, HealthState.FAIL)
@@ -67,7 +67,7 @@ class HealthCheck:
 
     def degrades(self, state: HealthState) -> bool:
         """Whether a component in this state makes its environment degraded."""
-        return state in _ORDER[_ORDER.index(self.degraded_by) :]
+        return state in _ORDER and _ORDER.index(state) >= _ORDER.index(self.degraded_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,11 @@ class HealthStatus:
     def is_good(self) -> bool:
         """Whether the program says that all of it works."""
         return self.state is HealthState.PASS
+
+    @property
+    def is_known(self) -> bool:
+        """Whether an answer counts."""
+        return self.state is not HealthState.UNKNOWN
 
 
 UNKNOWN_HEALTH = HealthStatus(HealthState.UNKNOWN)

@@ -1,7 +1,7 @@
 """Route of the observer: what runs in environments. chitragupta reports it after its passes."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
@@ -48,8 +48,7 @@ class HealthBody(_Body):
 
     component: ComponentText
     state: Annotated[
-        Literal[HealthState.PASS, HealthState.WARN, HealthState.FAIL],
-        Field(description="pass, warn or fail"),
+        HealthState, Field(description="pass, warn, fail, or unknown while no answer counts")
     ]
     reason: Reason = ""
 

@@ -22,6 +22,7 @@ PARALLEL = 100
 """Requests at the same time."""
 ADDRESSES_MAX = 4
 """Addresses of a component that are asked."""
+REFUSED = "nothing listens there"
 _HEADERS = {"Accept-Encoding": "identity", "Connection": "close", "User-Agent": "gromit"}
 
 
@@ -66,8 +67,8 @@ class HttpPrograms:
                 return HealthAnswer(response.status_code, await _body(response))
         except (TimeoutError, httpx2.TimeoutException):
             return HealthAnswer(None, fault=f"none within {self.timeout_s:g} s")
-        except httpx2.ConnectError:
-            return HealthAnswer(None, fault="it cannot be reached")
+        except httpx2.ConnectError as error:
+            return HealthAnswer(None, fault=REFUSED if _is_refused(error) else "no way there")
         except (httpx2.HTTPError, httpx2.InvalidURL):
             return HealthAnswer(None, fault="it is not HTTP")
 
@@ -82,7 +83,15 @@ async def _find(
     for (address, path), answer in zip(asked, answers, strict=True):
         found.setdefault(address, {})[path] = answer
     status = worst_health(judge_health(target.check, by_path) for by_path in found.values())
-    return HealthFinding(status, any(answer.status is not None for answer in answers))
+    is_reached = any(a.status is not None or a.fault == REFUSED for a in answers)
+    return HealthFinding(status, is_reached)
+
+
+def _is_refused(error: BaseException | None) -> bool:
+    """Whether the address refused the connection: it was reached, and nothing listens there."""
+    while error is not None and not isinstance(error, ConnectionRefusedError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 async def _body(response: httpx2.Response) -> bytes:
