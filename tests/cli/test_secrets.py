@@ -124,6 +124,6 @@ def test_secrets_are_replaced(shell: Shell) -> None:
 def test_wrong_arguments_are_refused_without_repeating_a_value(shell: Shell) -> None:
     assert "--from is not NAME=FILE" in shell.run("make", "--from", VALUE, code=2).stderr
     assert "No such file" in shell.run("make", "--from", f"licence={VALUE}", code=2).stderr
-    assert "has no secret 'other'" in shell.run("replace", "other", code=1).stderr
+    assert "no component uses a secret 'other'" in shell.run("replace", "other", code=1).stderr
     assert "is empty" in shell.run("make", "--from", "licence=-", code=2).stderr
     assert shell.statuses() == {"api": "missing", "licence": "missing"}

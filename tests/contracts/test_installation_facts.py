@@ -17,6 +17,7 @@ from gromit.adapters.doctor.facts import AwsFacts
 from gromit.core.doctor.installation import BucketFacts, ExpectedInstallation, RegistryFacts
 from gromit.core.doctor.quotas import Quota, QuotaUsage
 from gromit.core.stack.contract import Platform
+from gromit.core.stack.secrets import SecretStatus
 from gromit.errors import ConfigError
 from tests.contracts.ecr_images import push
 from tests.fakes.installation import ACCOUNT, EXPECTED, NOW, FakeInstallation
@@ -24,6 +25,7 @@ from tests.fakes.platform import PLATFORM
 
 Facts = FakeInstallation | AwsFacts
 
+SECRET = "gromit/environments/gateway-api"
 PARTS = ("index", "index of lifetimes", "expiry", "recovery")
 BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
@@ -44,6 +46,7 @@ class EmulatedInstallation:
         self._table()
         push(session.client("ecr"), "tyk", "master", "content")
         session.client("ec2").create_key_pair(KeyName="platform-team")
+        session.client("secretsmanager").create_secret(Name=SECRET, SecretString="x")
         session.client("ssm").put_parameter(
             Name=EXPECTED.platform, Value=json.dumps(asdict(self._platform())), Type="String"
         )
@@ -129,6 +132,7 @@ def test_resources_are_in_order(facts: Facts) -> None:
     assert facts.registry("tyk", "master") == RegistryFacts(
         "tyk", exists=True, default_tag="master", has_default=True
     )
+    assert facts.secrets([SECRET])[SECRET].status is SecretStatus.SET
     assert list(facts.table_lacks()) == []
 
 

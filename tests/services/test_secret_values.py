@@ -14,13 +14,14 @@ from tests.fakes.secrets import FakeSecrets
 ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:own-AbCdEf"
 API = NamedSecret(name="api", made=SecretOrigin.RANDOM)
 LICENCE = NamedSecret(name="licence", made=SecretOrigin.BOUGHT)
+UNUSED = NamedSecret(name="unused", made=SecretOrigin.BOUGHT)
 OWN = NamedSecret(name="own", made=SecretOrigin.BOUGHT, arn=ARN)
 CATALOGUE = Catalogue(
     {
         "tyk": Component(name="tyk", image="tyk:1", secrets={"B": "api", "A": "licence"}),
-        "pump": Component(name="pump", image="pump:1", secrets={"C": "api"}),
+        "pump": Component(name="pump", image="pump:1", secrets={"C": "api", "D": "own"}),
     },
-    secrets={secret.name: secret for secret in (OWN, LICENCE, API)},
+    secrets={secret.name: secret for secret in (OWN, LICENCE, API, UNUSED)},
 )
 
 
@@ -109,7 +110,7 @@ def test_a_given_value_is_neither_drawn_nor_asked_for(world: World) -> None:
         ({"licence": " \n"}, InvalidInput, "the value of licence is empty"),
         ({"licence": "hunter2\0"}, InvalidInput, "the value of licence is not usable"),
         ({"licence": "hunter2" * 10_000}, InvalidInput, "the value of licence is not usable"),
-        ({"other": "hunter2"}, NotFound, "the catalogue has no secret 'other'"),
+        ({"other": "hunter2"}, NotFound, "no component uses a secret 'other'"),
         ({"own": "hunter2"}, InvalidInput, "secret own has an ARN of its own"),
         ({"api": "hunter2"}, InvalidInput, "secret api has a value already"),
     ],
@@ -141,9 +142,9 @@ def test_a_replacement_without_a_value_or_of_no_secret_of_ours_is_refused() -> N
         world.maker.replace("licence", None, world.ask)
     with pytest.raises(InvalidInput, match="own has an ARN of its own"):
         world.maker.replace("own", "x", world.ask)
-    with pytest.raises(NotFound, match="no secret 'other'") as caught:
-        world.maker.replace("other", "x", world.ask)
-    assert caught.value.hint == "its secrets are: api, licence, own"
+    with pytest.raises(NotFound, match="no component uses a secret 'unused'") as caught:
+        world.maker.replace("unused", "x", world.ask)
+    assert caught.value.hint == "used secrets are: api, licence, own"
     assert world.store.values == {}
 
 

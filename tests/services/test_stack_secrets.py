@@ -85,6 +85,17 @@ def test_a_plan_for_a_person_goes_on_without_a_missing_secret() -> None:
     assert f"tyk: API: secret {API.path} does not exist; its variable is left out" in warning
 
 
+def test_a_plan_for_a_person_who_may_not_look_at_secrets_goes_on_without_them() -> None:
+    warnings: list[str] = []
+    secrets = FakeSecrets()
+    secrets.problem = Denied("may not look")
+    catalogue = _catalogue(API="api")
+    assert StackSecrets(secrets, catalogue).known(warnings.append)["api"].arn == ""
+    assert warnings == ["warning: may not look; secrets are left out of this plan"]
+    with pytest.raises(Denied):
+        StackSecrets(secrets, catalogue).usable()
+
+
 def test_every_secret_that_a_shipped_program_requires_has_a_source() -> None:
     catalogue = catalogue_file.load_catalogue()
     secrets = FakeSecrets(*(secret.path for secret in catalogue.secrets.values()))

@@ -23,7 +23,7 @@ def secrets() -> None:
 @secrets.command("list")
 @pass_cli
 def list_(run: CliContext) -> None:
-    """List all named secrets of the catalogue, whether they have a value, and their users."""
+    """List the named secrets that components use, their status, and their users."""
     reports = secret_maker(run.settings).reports()
     _print(run, reports, _COLUMNS)
 

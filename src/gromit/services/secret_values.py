@@ -53,8 +53,8 @@ class SecretMaker:
     """Return a new random value."""
 
     def reports(self) -> list[SecretReport]:
-        """Return all named secrets of the catalogue."""
-        secrets = self.catalogue.secrets
+        """Return all named secrets that components use."""
+        secrets = self.catalogue.used_secrets
         states = self.store.states([secret.id for secret in secrets.values()])
         return [
             SecretReport(
@@ -123,7 +123,7 @@ class SecretMaker:
         )
 
     def _require_needed(self, name: str, found: list[SecretReport]) -> None:
-        if name not in self.catalogue.secrets:
+        if name not in self.catalogue.used_secrets:
             raise _unknown(name, self.catalogue)
         self._require_own(self.catalogue.secrets[name])
         report = next(r for r in found if r.name == name)
@@ -166,5 +166,5 @@ def _checked(name: str, value: str) -> str:
 
 
 def _unknown(name: str, catalogue: Catalogue) -> NotFound:
-    names = ", ".join(sorted(catalogue.secrets)) or "none"
-    return NotFound(f"the catalogue has no secret {name!r}", hint=f"its secrets are: {names}")
+    names = ", ".join(catalogue.used_secrets) or "none"
+    return NotFound(f"no component uses a secret {name!r}", hint=f"used secrets are: {names}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.secret_sources import secret_faults, secret_ids
 from gromit.core.stack.secrets import LEFT_OUT, MISSING_SECRET, SecretState
-from gromit.errors import InvalidInput
+from gromit.errors import Denied, InvalidInput
 from gromit.ports import Progress
 from gromit.ports.secrets import SecretDirectory
 
@@ -33,8 +33,15 @@ class StackSecrets:
         return states
 
     def known(self, warn: Progress) -> Mapping[str, SecretState]:
-        """Return the states of all secrets; one without a value is left out, with a warning."""
-        states = self.states()
+        """Return the states of all secrets; one without a value is left out, with a warning.
+
+        If gromit may not look at secrets, all are left out.
+        """
+        try:
+            states = self.states()
+        except Denied as error:
+            warn(f"warning: {error.message}; secrets are left out of this plan")
+            return dict.fromkeys(secret_ids(self.catalogue), LEFT_OUT)
         for fault in secret_faults(self.catalogue, states):
             warn(f"warning: {fault}; its variable is left out of this plan")
         return {source: state if state.is_usable else LEFT_OUT for source, state in states.items()}
