@@ -244,7 +244,7 @@ _STATES = (
     Guard(
         "a state of another environment is foreign",
         "core/stack/states.py",
-        "    if head.owners - {environment}:\n",
+        "    if head.strangers(environment):\n",
         "    if False:\n",
         ("core/stack/test_states.py",),
     ),
@@ -809,6 +809,44 @@ _DOCTOR = (
     ),
 )
 
+_HEALTH = (
+    Guard(
+        "no program is asked at a name that is not gromit's",
+        "services/observing.py",
+        "if s.state is NameState.PUBLISHED and c not in stopped[k.name]",
+        "if c not in stopped[k.name]",
+        ("services/test_health.py",),
+    ),
+    Guard(
+        "what only says that it does not work is not applied again",
+        "core/environments/observation.py",
+        "if not components_to_repair(seen.problems, seen.health):",
+        "if not seen.problems:",
+        ("core/environments/test_observation.py",),
+    ),
+    Guard(
+        "no answer of a component that does not run counts",
+        "services/observing.py",
+        "if s.state is NameState.PUBLISHED and c not in stopped[k.name]",
+        "if s.state is NameState.PUBLISHED",
+        ("services/test_health.py",),
+    ),
+    Guard(
+        "a bad answer counts only after the grace of an apply",
+        "core/environments/health_book.py",
+        "entry.bad = 0 if is_grace else entry.bad + 1",
+        "entry.bad += 1",
+        ("core/environments/test_health_book.py",),
+    ),
+    Guard(
+        "where the observer's own network fails, no environment is degraded",
+        "core/environments/health_book.py",
+        "if self.is_blind():\n            return {}\n        return {key: e.counts",
+        "return {key: e.counts",
+        ("core/environments/test_health_book.py", "services/test_health.py"),
+    ),
+)
+
 GUARDS = (
     *_CLAIMS,
     *_RUNS,
@@ -819,4 +857,5 @@ GUARDS = (
     *_DNS_GUARDS,
     *_SECURITY,
     *_DOCTOR,
+    *_HEALTH,
 )
