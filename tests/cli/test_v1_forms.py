@@ -304,6 +304,33 @@ def test_every_failure_ends_with_one(
     assert message in v1.fail(line)
 
 
+VARIABLES = table(read("reference/gromit-v1.md"), "## Environment variables")
+
+
+def test_every_variable_of_v1_is_a_setting(v1: V1, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in VARIABLES:
+        monkeypatch.setenv(variable, "some-text")
+    rows = json.loads(v1.run("config show -o json"))
+    found = {row["variable"]: (row["setting"], row["origin"]) for row in rows}
+    assert len(VARIABLES) == 13
+    for variable, (meaning,) in VARIABLES.items():
+        setting, origin = found[variable]
+        assert origin == variable
+        assert meaning.startswith(f"`{setting}`"), variable
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+def test_certificates_are_given_as_text_or_as_files(
+    v1: V1, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    v1.build()
+    monkeypatch.setenv("GROMIT_SERVE_URL", f"{v1.serve.url}{end}")
+    assert json.loads(v1.run("env -e NAME"))["tyk"] == "sha-1"
+    for variable in ("GROMIT_CA", "GROMIT_CLIENT_CERT", "GROMIT_CLIENT_KEY"):
+        monkeypatch.setenv(variable, Path(os.environ[variable]).read_text())
+    assert json.loads(v1.run("env -e NAME"))["tyk"] == "sha-1"
+
+
 def test_without_a_serve_it_ends_with_one(v1: V1, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GROMIT_SERVE_URL")
     assert "serve.url is not set" in v1.fail("env -e NAME")

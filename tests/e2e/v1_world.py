@@ -28,7 +28,7 @@ EDITED = '{"edited": "by a person"}\n'
 
 @dataclass
 class V1World:
-    """What gromit v1 made of an installation, of which only the public component `alpha` runs."""
+    """Data of gromit v1 in an installation, of which only the public component `alpha` runs."""
 
     stage: Stage
     rows: dict[str, dict[str, str]] = field(default_factory=dict)
