@@ -90,4 +90,6 @@ def test_what_may_answer_is_a_warning(host: str) -> None:
 def test_the_remedy_names_the_peer_that_is_meant() -> None:
     fault = _judge("rediss.sample.internal")
     assert fault is not None
-    assert fault.remedy == "did you mean {{ peers['redis'] }}?"
+    assert fault.remedy == (
+        "did you mean redis.sample.internal, in a template {{ peers['redis'] }}?"
+    )

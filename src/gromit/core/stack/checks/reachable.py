@@ -121,9 +121,11 @@ def _judge_name(component: Component, use: HostUse, known: KnownHosts) -> Catalo
 
 def _remedy(host: str, known: KnownHosts) -> str:
     """Name the component whose name is like that of an unknown host."""
-    names = {component.name for component in known.components.values()}
+    names = {c.name: host for host, c in known.components.items() if _is_inside(host, NAMESPACE)}
     near = get_close_matches(host.partition(".")[0], names, n=1, cutoff=_LIKENESS)
-    return f"did you mean {{{{ peers['{near[0]}'] }}}}?" if near else _USE_A_NAME
+    if not near:
+        return _USE_A_NAME
+    return f"did you mean {names[near[0]]}, in a template {{{{ peers['{near[0]}'] }}}}?"
 
 
 def _is_inside(host: str, domain: str | None) -> bool:
