@@ -52,9 +52,9 @@ test: check ## run everything that CI runs, including the demo
 test-fast: lint $(STAMP) ## run the tests of core, config, services, adapters and bootstrap in under a minute
 	$(BIN)/$(PYTEST_UNITS) $(FAST) tests/test_house.py tests/test_house_rules.py
 
-coverage: $(STAMP) ## measure branch coverage of the tests of single layers and of commands, and compare it with the floor
+coverage: $(STAMP) ## measure branch coverage of the tests of single layers, the emulated AWS and commands, and compare it with the floor
 	@$(BIN)/coverage erase
-	$(BIN)/coverage run -m $(PYTEST_UNITS) $(UNITS) tests/cli
+	$(BIN)/coverage run -m $(PYTEST_UNITS) $(UNITS) tests/local/aws tests/cli
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 

@@ -96,6 +96,8 @@ LOGGING = {
 class ProgramWorld(World):
     """A world in which the component `tyk` is a real program."""
 
+    patience_s = 10.0
+
     def __init__(self, folder: Path, ranges: Ranges, command: str) -> None:
         self._programs = parse_programs([f"tyk={command}"], os.environ)
         self._folder = ProgramFolder(folder / "programs")
@@ -103,7 +105,9 @@ class ProgramWorld(World):
         super().__init__(folder, ranges)
 
     def make_fargate(self, host: Host) -> Fargate:
-        host = replace(host, programs=self._programs, program_folder=self._folder)
+        host = replace(
+            host, programs=self._programs, program_folder=self._folder, patience_s=self.patience_s
+        )
         hosts = HostsFile(self._folder.hosts, EmulatedRecords(ACCOUNT, REGION))
         return Fargate(host, self.changed, publish=hosts.update)
 
@@ -310,6 +314,29 @@ def test_a_program_may_end_in_order_when_the_emulator_ends(
     assert kept.exists()
 
 
+class ImpatientWorld(ProgramWorld):
+    """A world in which a program that does not listen soon counts as started."""
+
+    patience_s = 0.5
+
+
+def test_a_program_that_listens_elsewhere_runs_and_the_log_says_where_nothing_listens(
+    program: Path, tmp_path: Path, ranges: Ranges, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+    _skip_without_namespaces(tmp_path)
+    world = ImpatientWorld(tmp_path, ranges, f"{shlex.quote(str(program))} 18184 {{address}}")
+    try:
+        world.build()
+        world.start()
+        private, public = world.addresses()
+        assert f"gromit: nothing listens on {private}:{PORT} after 0 s" in world.log()
+        assert refuses(public)
+        assert get(private, 18184)["pid"] == 1
+    finally:
+        world.down()
+
+
 def test_a_flood_of_output_is_slowed_down_and_no_line_is_lost(tmp_path: Path) -> None:
     _skip_without_namespaces(tmp_path)
     folder = ProgramFolder(tmp_path / "programs")
@@ -343,6 +370,7 @@ def test_nothing_outlives_the_process_that_started_a_program(program: Path, tmp_
         "config_path": None,
         "addresses": [],
         "port": None,
+        "patience_s": 10,
         "program": {
             "path": "/bin/sh",
             "arguments": ["-c", "sleep 607.25 & sleep 607.25"],

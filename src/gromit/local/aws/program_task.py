@@ -32,8 +32,7 @@ from gromit.local.aws.namespaces import WORK, enter_namespaces, enter_root, make
 
 _PR_SET_PDEATHSIG = 1
 _PAUSE = 0.05
-_PATIENCE = 10.0
-"""Seconds after which a program that does not listen counts as started. Fargate does not wait."""
+"""Seconds between two looks whether the program listens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ def main() -> None:
         mine.close()
         os._exit(_keep(_start_of(spec), its))
     its.close()
-    _thread.start_new_thread(announce, (mine, spec["addresses"], spec["port"]))
+    _thread.start_new_thread(announce, (mine, spec["addresses"], spec["port"], spec["patience_s"]))
     os._exit(_wait(keeper))
 
 
@@ -189,16 +188,21 @@ def _wait(child: int) -> int:
 # ── addresses ──
 
 
-def announce(channel: socket.socket, addresses: list[str], port: int | None) -> None:
-    """Write `ready` when the program listens, and forward its public address from then on."""
+def announce(
+    channel: socket.socket, addresses: list[str], port: int | None, patience_s: float
+) -> None:
+    """Write `ready` when the program listens, and forward its public address from then on.
+
+    After `patience_s` seconds it counts as ready anyway: Fargate does not wait.
+    """
     private, *others = addresses or [""]
     if not _started(channel, private):
         return
-    deadline, ready = time.monotonic() + _PATIENCE, False
+    deadline, ready = time.monotonic() + patience_s, False
     if port is not None and private:
         while not _listens(private, port):
             if not ready and time.monotonic() > deadline:
-                _say(f"gromit: nothing listens on {private}:{port} after {_PATIENCE:.0f} s\n")
+                _say(f"gromit: nothing listens on {private}:{port} after {patience_s:.0f} s\n")
                 ready = _write_ready()
             time.sleep(_PAUSE)
         for address in others:
