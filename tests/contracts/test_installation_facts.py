@@ -103,7 +103,7 @@ class EmulatedInstallation:
 
 @pytest.fixture(scope="module")
 def emulated() -> Iterator[EmulatedInstallation]:
-    """One installation for all tests here: none of them changes it."""
+    """One installation for all tests here: none of them changes it for others."""
     with mock_aws():
         yield EmulatedInstallation(boto3.Session("test", "test", region_name="eu-central-1"))
 
@@ -181,6 +181,29 @@ def test_a_registry_that_does_not_exist_has_no_default(emulated: EmulatedInstall
         "absent", exists=False, default_tag="master", has_default=False
     )
     assert not facts.registry("tyk", "absent").has_default
+
+
+@pytest.mark.parametrize("claims", [["sub"], ["sub", "repository", "repository_owner_id"]])
+def test_the_push_role_of_a_registry_without_a_default_is_looked_up(
+    emulated: EmulatedInstallation, claims: list[str]
+) -> None:
+    issuer = "token.actions.githubusercontent.com"
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer}"},
+            "Condition": {"StringLike": {f"{issuer}:{claim}": ["x"] for claim in claims}},
+        },
+    }
+    repository = f"of-{len(claims)}-claims"
+    emulated.session.client("iam").create_role(
+        RoleName=f"gromit-push-{repository}", AssumeRolePolicyDocument=json.dumps(trust)
+    )
+    facts = emulated.facts(emulated.expected)
+    found = facts.registry(repository, "master")
+    assert (found.has_default, found.takes_ids) == (False, "repository_owner_id" in claims)
 
 
 def test_quotas_are_counted_without_a_platform(emulated: EmulatedInstallation) -> None:

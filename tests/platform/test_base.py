@@ -333,6 +333,7 @@ def test_a_role_is_for_its_own_repositorys_branches_and_tags(base: Base) -> None
         "repo:example/tyk*",
         "repo:*/tyk:ref:refs/heads/*",
         "repo:example/tyk:*",
+        "repo:example-1234567/tyk-*",
         "*",
     ],
 )
@@ -343,6 +344,23 @@ def test_a_wildcard_subject_is_seen(base: Base, subject: str) -> None:
     loose["Statement"][0]["Condition"]["StringLike"]["token.actions.githubusercontent.com:sub"] = (
         subject
     )
+    iam.update_assume_role_policy(RoleName="gromit-push-tyk", PolicyDocument=json.dumps(loose))
+    try:
+        assert wrong_tokens(role_trust(iam, "gromit-push-tyk"))
+    finally:
+        iam.update_assume_role_policy(
+            RoleName="gromit-push-tyk", PolicyDocument=json.dumps(document)
+        )
+
+
+@pytest.mark.parametrize("claim", ["aud", "sub", "repository", "repository_owner_id"])
+def test_a_missing_condition_is_seen(base: Base, claim: str) -> None:
+    iam = base.emulator.client("iam")
+    document = iam.get_role(RoleName="gromit-push-tyk")["Role"]["AssumeRolePolicyDocument"]
+    loose = json.loads(json.dumps(document))
+    for condition in loose["Statement"][0]["Condition"].values():
+        condition.pop(f"token.actions.githubusercontent.com:{claim}", None)
+    assert loose != document
     iam.update_assume_role_policy(RoleName="gromit-push-tyk", PolicyDocument=json.dumps(loose))
     try:
         assert wrong_tokens(role_trust(iam, "gromit-push-tyk"))

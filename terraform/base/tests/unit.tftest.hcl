@@ -111,6 +111,16 @@ run "several_names_are_no_organisation" {
   expect_failures = [var.organization]
 }
 
+run "wildcard_ids_of_organisations_are_refused" {
+  command = plan
+
+  variables {
+    organization_id = "*"
+  }
+
+  expect_failures = [var.organization_id]
+}
+
 run "a_bare_wildcard_for_refs_is_refused" {
   command = plan
 

@@ -7,8 +7,27 @@ resource "aws_iam_role" "push" {
   tags                 = var.tags
 }
 
+# GitHub has two spellings of its newer subjects, which hold ids that survive a rename. Their `*` for the repository's id matches more than
+# an id, so that only the conditions on the repository and its owner's id make them safe.
+locals {
+  plain_subjects = [for ref in var.github.refs : "repo:${var.github.organization}/${var.repository}:ref:${ref}"]
+
+  id_subjects = flatten([
+    for ref in var.github.refs : [
+      for mark in ["-", "@"] :
+      "repo:${var.github.organization}${mark}${var.github.organization_id}/${var.repository}${mark}*:ref:${ref}"
+    ]
+    if var.github.organization_id != null
+  ])
+
+  owned = {
+    repository          = "${var.github.organization}/${var.repository}"
+    repository_owner_id = var.github.organization_id
+  }
+}
+
 data "aws_iam_policy_document" "trust" {
-  # checkov:skip=CKV_AWS_358:the subjects are an input, validated to name one repository and refs of branches or tags
+  # checkov:skip=CKV_AWS_358:the subjects name one organisation and refs of branches or tags; with ids, the repository has a condition of its own
   statement {
     actions = ["sts:AssumeRoleWithWebIdentity"]
 
@@ -28,7 +47,17 @@ data "aws_iam_policy_document" "trust" {
     condition {
       test     = "StringLike"
       variable = "token.actions.githubusercontent.com:sub"
-      values   = var.github_subjects
+      values   = concat(local.plain_subjects, local.id_subjects)
+    }
+
+    dynamic "condition" {
+      for_each = var.github.organization_id == null ? {} : local.owned
+
+      content {
+        test     = "StringEquals"
+        variable = "token.actions.githubusercontent.com:${condition.key}"
+        values   = [condition.value]
+      }
     }
   }
 }

@@ -42,22 +42,28 @@ variable "github_provider" {
   }
 }
 
-variable "github_subjects" {
-  description = "Subjects of GitHub tokens that may assume the role, for example `[\"repo:example/tyk:ref:refs/heads/*\"]`."
-  type        = list(string)
-  nullable    = false
+variable "github" {
+  description = "Workflows that may assume the role: the organisation, its numeric id, and the refs as patterns, for example `{ organization = \"example\", organization_id = \"1234567\", refs = [\"refs/heads/*\"] }`. Without the id, AWS refuses repositories whose subjects contain ids."
+  type = object({
+    organization    = string
+    organization_id = optional(string)
+    refs            = list(string)
+  })
+  nullable = false
 
   validation {
-    condition = length(var.github_subjects) > 0 && alltrue([
-      for subject in var.github_subjects :
-      can(regex("^repo:[A-Za-z0-9-]+/[A-Za-z0-9._-]+:ref:refs/(heads|tags)/[A-Za-z0-9._/*-]+$", subject))
-    ])
-    error_message = "Each subject must be `repo:ORGANISATION/REPOSITORY:ref:refs/heads/…` or `…refs/tags/…`, with a `*` only in the ref."
+    condition     = can(regex("^[A-Za-z0-9]([A-Za-z0-9-]{0,37}[A-Za-z0-9])?$", var.github.organization))
+    error_message = "The organisation must be one literal GitHub name: no pattern, no slash."
   }
 
   validation {
-    condition     = alltrue([for subject in var.github_subjects : split(":", split("/", subject)[1])[0] == var.repository])
-    error_message = "The subjects must be those of the repository of this registry."
+    condition     = var.github.organization_id == null || can(regex("^[1-9][0-9]{0,14}$", var.github.organization_id))
+    error_message = "The organisation's id must be its number at GitHub: `gh api orgs/NAME --jq .id`."
+  }
+
+  validation {
+    condition     = length(var.github.refs) > 0 && alltrue([for ref in var.github.refs : can(regex("^refs/(heads|tags)/[A-Za-z0-9._/*-]+$", ref))])
+    error_message = "Each ref must begin with `refs/heads/` or `refs/tags/`, with a `*` only behind that: a bare `*` would let pull requests push."
   }
 }
 

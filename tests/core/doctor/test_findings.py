@@ -164,6 +164,13 @@ def test_a_registry(exists: bool, has_default: bool, observed: str) -> None:
     assert (found.subject, observed in found.observed) == ("tyk", True)
 
 
+@pytest.mark.parametrize("takes_ids", [True, False])
+def test_a_registry_that_new_repositories_cannot_push_to(takes_ids: bool) -> None:
+    registry = RegistryFacts("tyk", exists=True, default_tag="master", has_default=False)
+    found = judge_registry(replace(registry, takes_ids=takes_ids))
+    assert ("set organization_id in terraform/base" in found.remedy) is not takes_ids
+
+
 @pytest.mark.parametrize(
     ("lacks", "remedy"),
     [([], ""), (["table"], "terraform/infra"), (["index", "expiry"], "gromit migrate --apply")],

@@ -1,5 +1,6 @@
 """Facts about the account: identity, key pairs, bucket of states, registries, zone. Read-only."""
 
+import json
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError, ParamValidationError
@@ -12,10 +13,12 @@ from gromit.errors import NotFound
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
     from mypy_boto3_ecr.client import ECRClient
+    from mypy_boto3_iam.client import IAMClient
     from mypy_boto3_route53.client import Route53Client
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_sts.client import STSClient
 
+_GITHUB = "token.actions.githubusercontent.com"
 _BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 _NOT_ENCRYPTED = "ServerSideEncryptionConfigurationNotFoundError"
 _NO_KEY_PAIR = "InvalidKeyPair.NotFound"
@@ -60,6 +63,20 @@ def get_bucket(s3: "S3Client", name: str) -> BucketFacts:
             encrypted=_is_encrypted(s3, name),
             closed=_is_closed(s3, name),
         )
+
+
+def takes_subjects_with_ids(iam: "IAMClient", repository: str) -> bool:
+    """Whether the push role of a repository trusts GitHub's newer subjects, which contain ids.
+
+    True also if there is no such role: others may push in another way.
+    """
+    name = f"gromit-push-{repository}"
+    with aws_errors(f"get role {name}"):
+        try:
+            trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+        except iam.exceptions.NoSuchEntityException:
+            return True
+    return f"{_GITHUB}:repository_owner_id" in json.dumps(trust)
 
 
 def has_registry(ecr: "ECRClient", repository: str, registry_id: str | None) -> bool:

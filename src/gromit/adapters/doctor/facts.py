@@ -67,11 +67,13 @@ class AwsFacts:
         ecr, owner = self._client("ecr"), self._expected.registry_id
         exists = account.has_registry(ecr, repository, owner)
         image = (repository, default_tag)
+        has_default = exists and image in EcrImages(ecr, owner).digests([image])
         return RegistryFacts(
             repository,
             exists=exists,
             default_tag=default_tag,
-            has_default=exists and image in EcrImages(ecr, owner).digests([image]),
+            has_default=has_default,
+            takes_ids=has_default or self._takes_ids(repository),
         )
 
     def secrets(self, ids: Collection[str]) -> Mapping[str, SecretState]:
@@ -127,6 +129,9 @@ class AwsFacts:
                 platform.namespace_id, platform.file_system_id, self._expected.zone_id
             )
         return AwsQuotas(QuotaClients.of(self._client), counted, self._now).usages()
+
+    def _takes_ids(self, repository: str) -> bool:
+        return account.takes_subjects_with_ids(self._client("iam"), repository)
 
     def _new_client(self, service: str) -> Any:
         make: Callable[..., Any] = self._session().client

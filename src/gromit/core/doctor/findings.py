@@ -21,6 +21,11 @@ from gromit.core.stack.contract import Platform
 
 _BASE = "apply terraform/base"
 _INFRA = "apply terraform/infra"
+_PUSH = "push a build of the default branch: every environment needs it"
+_NEEDS_ID = (
+    "if AWS refuses its workflow the role, set organization_id in terraform/base: "
+    "without it, repositories created, renamed or transferred after 18 June 2026 cannot push"
+)
 
 
 class Check(StrEnum):
@@ -218,7 +223,7 @@ def judge_registry(registry: RegistryFacts) -> Finding:
         return wrong(
             Check.REGISTRY,
             f"there is no image {repository}:{registry.default_tag}",
-            "push a build of the default branch: every environment needs it",
+            _PUSH if registry.takes_ids else f"{_PUSH}; {_NEEDS_ID}",
             repository,
         )
     return ok(Check.REGISTRY, f"has {registry.default_tag}", repository)

@@ -66,6 +66,8 @@ class RegistryFacts:
     default_tag: str
     has_default: bool
     """Whether there is an image with the tag of the default branch."""
+    takes_ids: bool = True
+    """Whether workflows with ids in the subjects of their tokens may push; True if unknown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ variables {
   kept_tags       = ["master", "v*", "release-*"]
   with_key        = true
   github_provider = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
-  github_subjects = ["repo:example/tyk:ref:refs/heads/*"]
+  github          = { organization = "example", organization_id = "1234567", refs = ["refs/heads/*"] }
   tags            = { managed = "gromit" }
 }
 
@@ -91,6 +91,31 @@ run "the_role_requires_audience_and_subject" {
       for condition in data.aws_iam_policy_document.trust.statement[0].condition :
       condition.variable => "${condition.test} ${join(" ", condition.values)}"
       } == {
+      "token.actions.githubusercontent.com:aud"                 = "StringEquals sts.amazonaws.com"
+      "token.actions.githubusercontent.com:repository"          = "StringEquals example/tyk"
+      "token.actions.githubusercontent.com:repository_owner_id" = "StringEquals 1234567"
+      "token.actions.githubusercontent.com:sub" = join(" ", [
+        "StringLike repo:example/tyk:ref:refs/heads/*",
+        "repo:example-1234567/tyk-*:ref:refs/heads/*",
+        "repo:example@1234567/tyk@*:ref:refs/heads/*",
+      ])
+    }
+    error_message = "More than the repository's workflows may assume the role."
+  }
+}
+
+run "without_the_organisations_id_repositories_are_literal" {
+  command = plan
+
+  variables {
+    github = { organization = "example", refs = ["refs/heads/*"] }
+  }
+
+  assert {
+    condition = {
+      for condition in data.aws_iam_policy_document.trust.statement[0].condition :
+      condition.variable => "${condition.test} ${join(" ", condition.values)}"
+      } == {
       "token.actions.githubusercontent.com:aud" = "StringEquals sts.amazonaws.com"
       "token.actions.githubusercontent.com:sub" = "StringLike repo:example/tyk:ref:refs/heads/*"
     }
@@ -130,54 +155,74 @@ run "without_a_key_there_is_no_user" {
   }
 }
 
-run "subjects_with_a_wildcard_repository_are_refused" {
+run "wildcard_organisations_are_refused" {
   command = plan
 
   variables {
-    github_subjects = ["repo:example/*:ref:refs/heads/master"]
+    github = { organization = "*", refs = ["refs/heads/*"] }
   }
 
-  expect_failures = [var.github_subjects]
+  expect_failures = [var.github]
+}
+
+run "several_names_are_no_organisation" {
+  command = plan
+
+  variables {
+    github = { organization = "example/tyk", refs = ["refs/heads/*"] }
+  }
+
+  expect_failures = [var.github]
+}
+
+run "wildcard_ids_are_refused" {
+  command = plan
+
+  variables {
+    github = { organization = "example", organization_id = "*", refs = ["refs/heads/*"] }
+  }
+
+  expect_failures = [var.github]
+}
+
+run "names_are_no_ids" {
+  command = plan
+
+  variables {
+    github = { organization = "example", organization_id = "example", refs = ["refs/heads/*"] }
+  }
+
+  expect_failures = [var.github]
 }
 
 run "bare_wildcards_are_refused" {
   command = plan
 
   variables {
-    github_subjects = ["repo:example/tyk:*"]
+    github = { organization = "example", refs = ["*"] }
   }
 
-  expect_failures = [var.github_subjects]
+  expect_failures = [var.github]
 }
 
 run "pull_requests_are_refused" {
   command = plan
 
   variables {
-    github_subjects = ["repo:example/tyk:ref:refs/*"]
+    github = { organization = "example", refs = ["refs/*"] }
   }
 
-  expect_failures = [var.github_subjects]
+  expect_failures = [var.github]
 }
 
-run "subjects_of_another_repository_are_refused" {
+run "without_a_ref_is_refused" {
   command = plan
 
   variables {
-    github_subjects = ["repo:example/tyk-pump:ref:refs/heads/master"]
+    github = { organization = "example", refs = [] }
   }
 
-  expect_failures = [var.github_subjects]
-}
-
-run "without_a_subject_is_refused" {
-  command = plan
-
-  variables {
-    github_subjects = []
-  }
-
-  expect_failures = [var.github_subjects]
+  expect_failures = [var.github]
 }
 
 run "other_providers_are_refused" {
@@ -194,8 +239,7 @@ run "names_that_ecr_refuses_are_refused" {
   command = plan
 
   variables {
-    repository      = "Tyk"
-    github_subjects = ["repo:example/Tyk:ref:refs/heads/master"]
+    repository = "Tyk"
   }
 
   expect_failures = [var.repository]
