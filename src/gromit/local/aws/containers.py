@@ -82,7 +82,7 @@ class ContainerSpec:
     retry_s: float = 1.0
     """Seconds between two tries of the program to reach a peer."""
     patience_s: float = 10.0
-    """Seconds for which the program waits for a peer it needs; a real one may not listen so long."""
+    """Seconds for which it waits for a peer, or a real program may take to listen."""
     failure: tuple[str, int] | None = None
     """Failure that its image rehearses; see `failures.ImageFailure`."""
     once: tuple[float, int] | None = None
