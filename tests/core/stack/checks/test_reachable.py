@@ -49,6 +49,7 @@ def test_a_peer_and_a_host_of_the_platform_are_reached(host: str, port: int | No
 @pytest.mark.parametrize(
     ("host", "port", "reason"),
     [
+        ("", None, "is a URL without a host"),
         ("mongo.internal", 27017, "no component of the environment has the name mongo.internal"),
         ("redis.other.internal", None, "no component of the environment has the name"),
         ("redis.sample.dev.example.com", 6379, "no component of the environment has the name"),

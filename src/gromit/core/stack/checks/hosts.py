@@ -14,6 +14,7 @@ from gromit.core.stack.checks.keys import (
 )
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://(?:[^/?#\s\"'@]*@)?([^/?#\s\"'`;|&<>()]+)", re.IGNORECASE)
+_NO_HOST = re.compile(r"\b(?:https?|mongodb|redis)://(?=[/?:]|$)", re.IGNORECASE)
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_][A-Za-z0-9_.-]*)(?::(\d{1,5}))?")
 _INTERNAL = re.compile(rf"[a-z0-9_.-]+\.{NAMESPACE}(:\d+)?")
 _INTERNAL_NAME = re.compile(rf"(?<![\w.$-])[\w.-]+\.{NAMESPACE}(?::\d+)?(?![\w-])", re.IGNORECASE)
@@ -29,7 +30,7 @@ class HostUse:
     subject: str
     """Path of the key, or name of the variable."""
     host: str
-    """Name in lower case, or address."""
+    """Name in lower case, or address; empty for a URL without one."""
     port: int | None = None
     """None if it is unknown."""
 
@@ -59,6 +60,7 @@ def find_hosts_in_variable(name: str, text: str, key: ConfigKey | None) -> Itera
 
 def find_hosts_in_text(subject: str, text: str, port: int | None = None) -> Iterator[HostUse]:
     """Return the hosts of all URLs in a text. `port` is that of a URL that has none."""
+    yield from (HostUse(subject=subject, host="") for _ in _NO_HOST.finditer(text))
     for found in _URL.finditer(text):
         default = port or _PORTS.get(found[1].lower())
         for part in found[2].split(","):

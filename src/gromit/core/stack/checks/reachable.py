@@ -45,6 +45,8 @@ def known_hosts(catalogue: Catalogue, variables: TemplateVariables) -> KnownHost
 
 def judge_host(component: Component, use: HostUse, known: KnownHosts) -> CatalogueFault | None:
     """Return the mistake in a host that a component names; None if the environment has it."""
+    if not use.host:
+        return _fault(component, use, "is a URL without a host", _USE_A_NAME)
     if (peer := known.components.get(use.host)) is not None:
         return _judge_port(component, use, f"component {peer.name}", peer.port)
     if use.host in known.platform:
