@@ -1,6 +1,7 @@
 """An installation as gromit v1 leaves it: flat rows, running clusters, states, records, files."""
 
 import json
+import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -192,6 +193,29 @@ def _managed(
         "instances": [{"schema_version": 0, "attributes": attributes}],
     }
     return found if module is None else {"module": module, **found}
+
+
+@contextmanager
+def answering(world: V1World, name: str, version: str) -> Iterator[None]:
+    """Ask a public name all the time; it must answer with one version until the block ends."""
+    stop, faults, answers = threading.Event(), list[str](), list[str]()
+
+    def ask() -> None:
+        while not stop.wait(0.2):
+            try:
+                answers.append(world.answer(name))
+            except (httpx2.HTTPError, ValueError) as error:
+                faults.append(repr(error))
+
+    thread = threading.Thread(target=ask, name="asking")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+    assert faults == []
+    assert set(answers) == {version}
 
 
 @contextmanager
