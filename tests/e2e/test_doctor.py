@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,11 @@ import pytest
 from gromit.core.doctor.findings import Check
 from gromit.local.cloud import network
 from gromit.local.cloud.parts import emulated_account
+from tests.e2e.ground import CATALOGUE
 from tests.e2e.stage import Ran, Stage
 from tests.fakes.terraform_cloud import ORGANIZATION, terraform_cloud
 
+SECRETS = ("gromit/environments/e2e-common-key", "gromit/environments/e2e-paper")
 TOKEN = "canary-of-the-cloud-token"
 
 Findings = dict[str, dict[str, dict[str, Any]]]
@@ -40,10 +42,22 @@ def events(ran: Ran) -> list[dict[str, Any]]:
     return [json.loads(line) for line in ran.err.splitlines()]
 
 
-def test_a_healthy_installation_has_nothing_wrong(stage: Stage) -> None:
+@pytest.fixture
+def secrets(stage: Stage) -> Iterator[str]:
+    """A catalogue with two secrets, which have values."""
+    client = stage.client("secretsmanager")
+    for name in SECRETS:
+        client.create_secret(Name=name, SecretString="x")
+    yield str(CATALOGUE.with_name("secrets.yaml"))
+    for name in SECRETS:
+        client.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+
+
+def test_a_healthy_installation_has_nothing_wrong(stage: Stage, secrets: str) -> None:
     emulated_account(stage.facts).client("ec2").create_key_pair(KeyName=stage.name)
     with terraform_cloud(TOKEN, base_prod=3, infra_prod=5) as cloud:
         overrides: Any = {
+            "GROMIT_CATALOGUE": secrets,
             "GROMIT_BASE": "base-prod",
             "GROMIT_INFRA": "infra-prod",
             "TF_CLOUD_ORGANIZATION": ORGANIZATION,
@@ -104,11 +118,15 @@ def test_everything_wrong_is_a_finding_with_a_remedy(stage: Stage) -> None:
     wrong = {check for check, state in states(found).items() if "wrong" in state}
     assert wrong == {
         "account", "region", "key_pair", "zone.delegation", "state.bucket", "state.base",
-        "registry", "table", "platform", "serve", "certificate", "suspension",
+        "registry", "secrets", "table", "platform", "serve", "certificate", "suspension",
     }  # fmt: skip
     assert found["certificate"]["client"]["state"] == "wrong"
     assert found["platform.vpc"][""]["seen"] == "depends on checks that are not ok: platform"
     assert "a test of the doctor" in found["suspension"][stage.root]["seen"]
+    licence = found["secrets"]["dashboard-licence"]
+    assert "secret gromit/environments/dashboard-licence does not exist" in licence["seen"]
+    assert "tyk-analytics (TYK_DB_LICENSEKEY)" in licence["seen"]
+    assert "gromit secrets make" in licence["remedy"]
     assert found["registry"]["tyk"]["seen"] == "there is no registry of this name"
     logged = [
         (line["check"], line["subject"])
