@@ -151,7 +151,9 @@ def require_namespaces(folder: ProgramFolder, launcher: Sequence[str] = ()) -> N
     )
     if trial.returncode == 0:
         return
-    reason = (trial.stdout.strip() or trial.stderr.strip()).rpartition("\n")[2]
+    said = (trial.stdout.strip() or trial.stderr.strip()).rpartition("\n")[2]
+    # The name of the program that the trial runs says nothing.
+    reason = said.partition(f"{sys.executable}: ")[2] or said
     raise ConfigError(
         f"this system permits no mount namespace, which --program needs: {reason}",
         hint="Run as root, or permit user namespaces: see the sysctls user.max_user_namespaces,"
