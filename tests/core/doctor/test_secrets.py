@@ -36,7 +36,11 @@ def _catalogue(program: str | None = None) -> Catalogue:
 
 @pytest.mark.parametrize(
     ("environments", "affected"),
-    [(1, "in 1 environment,"), (12, "in 12 environments,"), (None, "their number is unknown")],
+    [
+        (1, "; 1 environment needs it, for"),
+        (12, "; 12 environments need it, for"),
+        (None, "; every environment needs it, for"),
+    ],
 )
 def test_a_missing_secret_is_one_finding_with_its_users_and_the_affected_environments(
     environments: int | None, affected: str

@@ -30,12 +30,15 @@ def judge_secrets(
 
 def _wrong(subject: str, faults: list[SecretFault], environments: int | None) -> Finding:
     users = ", ".join(f"{fault.component} ({fault.variable})" for fault in faults)
-    observed = f"{faults[0].reason}; needed by {users}, {_affected(environments)}"
+    observed = f"{faults[0].reason}; {_affected(environments)}, for {users}"
     return wrong(Check.SECRETS, observed, faults[0].remedy, subject)
 
 
 def _affected(environments: int | None) -> str:
-    if environments is None:
-        return "in every environment; their number is unknown"
-    plural = "" if environments == 1 else "s"
-    return f"in {environments} environment{plural}, whose next change is refused"
+    match environments:
+        case None:
+            return "every environment needs it"
+        case 1:
+            return "1 environment needs it"
+        case _:
+            return f"{environments} environments need it"

@@ -8,7 +8,7 @@ from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.programs import missing_secrets
 from gromit.core.stack.secrets import MISSING_SECRET, SecretState, SecretStatus, is_secret_arn
 
-REMEDY = "an administrator runs `gromit secrets make`, which makes random ones and asks for others"
+REMEDY = "as an administrator, run `gromit secrets make`: it draws random values, asks for others"
 _STATUS_WORDS = {
     SecretStatus.MISSING: "does not exist",
     SecretStatus.EMPTY: "has no value",
