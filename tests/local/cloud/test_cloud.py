@@ -174,24 +174,26 @@ def test_a_build_pushed_without_a_report_changes_nothing_and_a_reported_one_is_w
 ) -> None:
     exports = local(up, "env")
     gromit("suspend", str(up.config), "--reason", "only look", variables=exports)
-    quiet = local(up, "push", "tyk-pump", "app-test", "--no-report")
-    assert (quiet["environment"], quiet["reported"]) == ("app-test", False)
-    gromit("env", "get", "app-test", variables=exports, code=1)
-    loud = local(up, "push", "TykTechnologies/tyk", "refs/heads/feature/app-test", "--sha", "sha-1")
+    quiet = local(up, "push", "tyk-pump", "quiet-test", "--no-report")
+    assert (quiet["environment"], quiet["reported"]) == ("quiet-test", False)
+    gromit("env", "get", "quiet-test", variables=exports, code=1)
+    loud = local(
+        up, "push", "TykTechnologies/tyk", "refs/heads/feature/quiet-test", "--sha", "sha-1"
+    )
     # tyk-pump falls back to the image that was pushed under the branch's name without a report.
     assert loud["answer"] == {
-        "name": "app-test",
+        "name": "quiet-test",
         "state": "new",
         "tyk": "sha-1",
         "tyk-analytics": "master",
         "tyk-identity-broker": "master",
-        "tyk-pump": "app-test",
+        "tyk-pump": "quiet-test",
         "tyk-sink": "master",
     }
     assert local(up, "urls") == []
-    gromit("env", "delete", "app-test", variables=exports)
+    gromit("env", "delete", "quiet-test", variables=exports)
     gromit("resume", str(up.config), "--reason", "looked", variables=exports)
-    gromit("env", "wait", "app-test", "--for", "gone", variables=exports)
+    gromit("env", "wait", "quiet-test", "--for", "gone", variables=exports)
 
 
 def test_an_image_that_fails_is_pushed_with_one_kind_of_failure(up: CloudPaths) -> None:
