@@ -664,7 +664,12 @@ def made_without_names(shell: Shell) -> None:
 
 
 def observe(
-    shell: Shell, state: str, reason: str = "", health: str = "pass", **problems: str
+    shell: Shell,
+    state: str,
+    reason: str = "",
+    health: str = "pass",
+    said: str = "",
+    **problems: str,
 ) -> None:
     """Report the name's state, its health, and problems, as chitragupta does."""
     seen = {
@@ -672,7 +677,7 @@ def observe(
         "epoch": shell.serve.get("/v1/environments/app-test")["epoch"],
         "problems": [{"component": c, "reason": r} for c, r in problems.items()],
         "names": [{"component": "tyk", "state": state, "reason": reason}],
-        "health": [{"component": "tyk", "state": health}] if health else [],
+        "health": [{"component": "tyk", "state": health, "reason": said}] if health else [],
     }
     answer = shell.serve.send("POST", "/v1/observations", {"environments": [seen]}, Role.WORKER)
     assert answer.json() == {"changed": 1}
@@ -697,6 +702,9 @@ def test_wait_waits_for_a_good_answer_of_a_program_unless_it_should_not(shell: S
     said = shell.fail("wait", "app-test", "--timeout", "0")
     assert "it is ready, without a good answer of tyk yet" in said
     assert shell.json("wait", "app-test", "--timeout", "0", "--no-dns")["phase"] == "ready"
+    observe(shell, "published", health="unknown", said="/hello says warn: redis")
+    complaint = shell.fail("wait", "app-test", "--timeout", "0")
+    assert "without a good answer of tyk (/hello says warn: redis) yet" in complaint
     observe(shell, "published", health="fail", tyk="/hello answers 503")
     said = shell.fail("wait", "app-test", "--timeout", "0")
     assert "it is degraded (tyk: /hello answers 503)" in said
