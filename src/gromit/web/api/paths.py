@@ -12,6 +12,7 @@ from typing import Annotated
 from fastapi import Depends
 
 from gromit.core.environments import refusals
+from gromit.core.names import parse_ref
 from gromit.web.server.limits import App, Receive, Scope, Send
 
 _NO_ELEMENTS = frozenset({"", ".", ".."})
@@ -33,9 +34,12 @@ class SingleLeadingSlash:
 def name_or_ref_in_path(name: str) -> str:
     """Return the name or ref behind `/env/`.
 
-    Raises `NotFound` for an empty, `.` or `..` element, by which two paths would be one name.
+    Raises `NotFound` for an empty, `.` or `..` element, by which two paths would be one name, and
+    `InvalidInput` for a ref that is no branch.
     """
     if not _NO_ELEMENTS.isdisjoint(name.split("/")):
+        if name.lstrip("/").startswith("refs/"):
+            parse_ref(name)
         raise refusals.not_found(name)
     return name
 
