@@ -38,8 +38,8 @@ _EVENTS = 100
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
 """Pause in seconds before a failed task starts again; it doubles with each failure."""
 
-_HEALTHY = 10.0
-"""Seconds after which a running task counts as healthy."""
+_HEALTHY = 30.0
+"""Seconds after which a running task counts as healthy, longer than programs wait for a peer."""
 
 log = structlog.get_logger(__name__)
 

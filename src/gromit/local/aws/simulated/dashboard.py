@@ -1,6 +1,6 @@
 """The simulated Tyk dashboard, and MDCB, which needs the same."""
 
-import secrets
+import os
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -84,10 +84,10 @@ class Dashboard(StoreUser):
         secret = self.settings.text("shared_node_secret")
         if not secret or request.headers.get("authorization") != secret:
             return HttpAnswer(403, {"Status": "Error", "Message": "wrong node secret"})
-        nonce = secrets.token_hex(8)
+        nonce = os.urandom(8).hex()
         if request.path in _LISTS:
             return HttpAnswer(200, {"Status": "OK", "Message": [], "Nonce": nonce})
-        node = {"NodeID": f"solo-{secrets.token_hex(8)}"}
+        node = {"NodeID": f"solo-{os.urandom(8).hex()}"}
         return HttpAnswer(200, {"Status": "OK", "Message": node, "Nonce": nonce})
 
     def _admin(self, request: HttpRequest) -> HttpAnswer:
