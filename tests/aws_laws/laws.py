@@ -209,17 +209,25 @@ def _operation(event_name: str) -> str:
 
 
 def _error(operation: str, url: str, code: str) -> AWSResponse:
-    status = 503 if code.startswith(("Service", "Internal")) else 400
+    status = _status(code)
     match operation.partition(".")[0]:
         case "route53":
             body = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>law</Message></Error>"
             body = f"<ErrorResponse>{body}</ErrorResponse>"
+        case "s3":
+            body = f"<Error><Code>{code}</Code><Message>law</Message></Error>"
         case "ec2":
             body = f"<Error><Code>{code}</Code><Message>law</Message></Error>"
             body = f"<Response><Errors>{body}</Errors></Response>"
         case _:
             body = json.dumps({"__type": code, "message": "law"})
     return AWSResponse(url, status, HTTPHeaders(), _Raw(body.encode()))
+
+
+def _status(code: str) -> int:
+    if code in {"ConditionalRequestConflict", "OperationAborted"}:
+        return 409
+    return 503 if code.startswith(("Service", "Internal")) else 400
 
 
 class _Raw(io.BytesIO):

@@ -11,7 +11,7 @@ from functools import cache
 import boto3
 
 from gromit.adapters.aws import client as aws
-from gromit.adapters.aws import route53
+from gromit.adapters.aws import conflicts, route53
 from gromit.adapters.aws.dynamodb import DynamoStore
 from gromit.adapters.aws.dynamodb_table import TableSetup
 from gromit.adapters.aws.ecr import EcrImages
@@ -107,8 +107,10 @@ def environment_store(settings: Settings) -> DynamoStore:
 
 def state_bucket(settings: Settings) -> S3StateBucket:
     """Bucket of the environments' Terraform states and their locks."""
+    client = session().client("s3", config=aws.CLIENT)
+    conflicts.retry_conflicts(client)
     return S3StateBucket(
-        client=session().client("s3", config=aws.CLIENT),
+        client=client,
         bucket=settings.state.bucket,
         who=operator(),
         now=lambda: datetime.now(UTC),

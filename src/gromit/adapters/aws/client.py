@@ -22,12 +22,16 @@ CLIENT = Config(
     user_agent_extra="gromit",
 )
 
+CONFLICTS = frozenset({"ConditionalRequestConflict", "OperationAborted", "409"})
+"""Codes of S3 for a request that met another one, so that its condition was not decided."""
+
 _TEMPORARY = frozenset(
     {
         "Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded",
         "TooManyRequestsException", "ProvisionedThroughputExceededException", "RequestThrottled",
         "SlowDown", "PriorRequestNotComplete", "InternalError", "InternalFailure",
         "InternalServerError", "ServiceUnavailable", "ServerException", "RequestTimeout",
+        *CONFLICTS,
     }
 )  # fmt: skip
 _DENIED = frozenset(

@@ -4,7 +4,7 @@ The lock has terraform's format, so that terraform's messages name the holder an
 it. Its field `Info`, which terraform does not use, holds the owner
 (`core.environments.terraform_locks.Owner`) as JSON; that later proves a worker's death. Every
 change of a lock is one conditional request: `If-None-Match: *` takes it, and `If-Match` replaces or
-releases exactly the lock that was read.
+releases exactly the lock that was read. A conflict (409) decides nothing: the request is temporary.
 """
 
 import json
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
-_LOST = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
+_LOST = frozenset({"PreconditionFailed", "412"})
 _ABSENT = frozenset({"NoSuchKey", "404"})
 _TRIES = 5
 _WORKSPACES = "env:/"
