@@ -108,6 +108,7 @@ def test_an_installation_of_the_earlier_system_is_taken_over_and_goes_on(stage: 
     assert everything(stage) == before
     assert {action for (what, _), action in planned.items() if what == "table"} == {
         "would add index",
+        "would add index of lifetimes",
         "would add expiry",
         "would add recovery",
     }
