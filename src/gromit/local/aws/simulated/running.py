@@ -41,6 +41,7 @@ class RunningProgram:
 
     def __init__(self, spec: Mapping[str, Any], description: Mapping[str, Any]) -> None:
         self._description = description
+        self._second: socket.socket | None = None
         self._is_redis = spec["simulated"] == "redis"
         self._addresses = spec["addresses"]
         make = PROGRAMS[spec["simulated"]]
@@ -66,9 +67,15 @@ class RunningProgram:
         """Begin the work in the background, and listen on the second port."""
         if self._addresses and (port := self._program.other_port()):
             # Only inside the cloud: no security group opens this port to the internet.
-            listener = socket.create_server((self._addresses[0], port))
-            _thread.start_new_thread(self._accept, (listener,))
+            self._second = socket.create_server((self._addresses[0], port))
+            _thread.start_new_thread(self._accept, (self._second,))
         _thread.start_new_thread(self._work, ())
+
+    def close(self) -> None:
+        """Stop listening on the second port."""
+        if self._second:
+            self._second.shutdown(socket.SHUT_RDWR)
+            self._second.close()
 
     def serve(self, connection: socket.socket) -> None:
         """Answer one client on the port of the component."""
@@ -101,7 +108,10 @@ class RunningProgram:
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
-            connection, _ = listener.accept()
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
             _thread.start_new_thread(self._serve, (connection, None))
 
     def _work(self) -> None:
