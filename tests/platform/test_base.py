@@ -442,6 +442,15 @@ def test_the_states_are_kept_and_closed(base: Base) -> None:
         )
 
 
+def test_old_versions_of_states_and_locks_expire_and_states_in_use_never(base: Base) -> None:
+    s3, bucket = base.emulator.client("s3"), base.parameter["state_bucket"]
+    (rule,) = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    assert rule["Status"] == "Enabled"
+    assert rule["Filter"] == {"Prefix": ""}, "for states and locks, which share their prefix"
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 90}
+    assert rule["Expiration"] == {"ExpiredObjectDeleteMarker": True}, "no current version expires"
+
+
 MOUNT, WRITE, ROOT = (
     f"elasticfilesystem:Client{name}" for name in ("Mount", "Write", "RootAccess")
 )
