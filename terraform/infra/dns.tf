@@ -12,3 +12,14 @@ resource "aws_route53_zone" "this" {
     prevent_destroy = true
   }
 }
+
+# Resolvers remember for a minute at most that a name is missing: the smaller of this TTL and the last number. Route53's own record says
+# 15 minutes: the wait of a person who opened an environment's URL before its name existed.
+resource "aws_route53_record" "authority" {
+  zone_id         = aws_route53_zone.this.zone_id
+  name            = var.domain
+  type            = "SOA"
+  ttl             = 60
+  records         = ["${aws_route53_zone.this.name_servers[0]}. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 60"]
+  allow_overwrite = true # Route53 creates this record with the zone
+}

@@ -24,6 +24,7 @@ GROUND = tuple(
         "module.network",
         "module.bastion",
         "module.mongo",
+        "aws_route53_record.authority",
         "aws_route53_record.bastion",
         "aws_route53_record.mongo",
         "aws_ssm_parameter.platform",

@@ -246,6 +246,17 @@ def test_a_mongo_host_is_found_by_its_name_and_its_data_by_their_tag(ground: Gro
     assert [a["InstanceId"] for a in volume["Attachments"]] == [host["InstanceId"]]
 
 
+def test_resolvers_remember_for_a_minute_at_most_that_a_name_is_missing(ground: Ground) -> None:
+    route53 = ground.client("route53")
+    (zone,) = route53.list_hosted_zones_by_name(DNSName=DOMAIN)["HostedZones"]
+    found = route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
+    (soa,) = (r for r in found if r["Type"] == "SOA")
+    server, _, *numbers = soa["ResourceRecords"][0]["Value"].split()
+    servers = route53.get_hosted_zone(Id=zone["Id"])["DelegationSet"]["NameServers"]
+    assert server.rstrip(".") in servers
+    assert min(soa["TTL"], int(numbers[-1])) <= 60
+
+
 def test_environments_and_people_find_mongo_and_the_bastion_by_names_that_stay(
     ground: Ground,
 ) -> None:
