@@ -28,7 +28,7 @@ TEXTS = (
     "src/gromit/**/*.py",
     "src/gromit/**/*.tf",
     "src/gromit/**/*.yaml",
-    "terraform/**/*.hcl",
+    "tests/stacks/runs/*.hcl",
     "terraform/**/*.md",
     "terraform/**/*.tf",
     "tests/**/*.py",

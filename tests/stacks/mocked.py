@@ -9,22 +9,22 @@ does not see a root's backend and provider block that way: roots are validated a
 import json
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.stacks.hcl import Directory
 from tests.stacks.terraform import Terraform
 
-HERE = Path(__file__).parent
+RUNS = Path(__file__).parent / "runs"
+"""Tests of all directories, each in a file with the name of its directory.
 
-SHIPPED = {
-    "src/gromit/stacks/devenv": "devenv.tftest.hcl",
-    "src/gromit/stacks/devenv/modules/component": "component.tftest.hcl",
-}
-"""Directories that the wheel ships without tests or examples. Their tests are beside this file."""
+They are not in the directories, because `init` loads the tests of a root. OpenTofu does not know
+all that they say, and people who apply a root do not need them.
+"""
 
 _RUN = re.compile(r'^run "(\w+)" \{\n(.*?)^\}', re.MULTILINE | re.DOTALL)
+_TEST = re.compile(r"\.(tftest|tofutest)\.(hcl|json)$")
 _EXAMPLE = re.compile(r'^(    source = )"\./(.+)"$', re.MULTILINE)
 
 
@@ -33,7 +33,7 @@ class Outcome:
     """Result of the mocked tests of one directory."""
 
     statuses: Mapping[str, str]
-    """Terraform's status of each test file and of each `FILE RUN`.
+    """Terraform's status of the test file and of each `FILE RUN`.
 
     The status is `pass`, `fail`, `error` or `skip`.
     """
@@ -41,22 +41,29 @@ class Outcome:
     """Terraform's errors in the directory's files, and those that belong to no file."""
 
 
-def mocked_tests(place: Directory) -> list[Path]:
-    """Return the test files of a directory; none if it has no tests."""
-    if place.name in SHIPPED:
-        return [HERE / SHIPPED[place.name]]
-    return sorted((place.path / "tests").glob("*.tftest.hcl"))
+def mocked_tests(place: Directory, runs: Path = RUNS) -> Path:
+    """Return the test file of a directory, which need not exist."""
+    return runs / f"{place.path.name}.tftest.hcl"
 
 
-def all_passed(place: Directory) -> Mapping[str, str]:
-    """Return the statuses of a directory in which all files and runs pass."""
-    runs = (
-        f"{name} {run}" for name, file in _files(place) for run, _ in _RUN.findall(file.read_text())
+def names_of_tests(folder: Path) -> list[str]:
+    """Return the names in a folder that `init` and `test` read as tests."""
+    return sorted(
+        entry.name
+        for entry in folder.iterdir()
+        if entry.name == "tests" or _TEST.search(entry.name)
     )
-    return dict.fromkeys([*(name for name, _ in _files(place)), *runs], "pass")
 
 
-def outcomes(places: Sequence[Directory], tree: Path, mirror: Path) -> Mapping[str, Outcome]:
+def all_passed(place: Directory, runs: Path = RUNS) -> Mapping[str, str]:
+    """Return the statuses of a directory in which the file and all its runs pass."""
+    name, text = _file_name(place), mocked_tests(place, runs).read_text()
+    return dict.fromkeys([name, *(f"{name} {run}" for run, _ in _RUN.findall(text))], "pass")
+
+
+def outcomes(
+    places: Sequence[Directory], tree: Path, mirror: Path, runs: Path = RUNS
+) -> Mapping[str, Outcome]:
     """Return the outcome of each directory's tests, all run together in a copy of the tree.
 
     If terraform cannot load the files of one directory, it loads none of them. Then each directory
@@ -66,8 +73,7 @@ def outcomes(places: Sequence[Directory], tree: Path, mirror: Path) -> Mapping[s
     terraform = Terraform(
         tree / "terraform" / f"tests-of-{len(places)}-from-{places[0].path.name}", mirror
     )
-    for place in places:
-        _collect(place, terraform.folder / "tests")
+    _collect(places, runs, terraform.folder / "tests")
     begun = terraform("init", "-backend=false", "-input=false", "-no-color")
     if begun.returncode == 0:
         events = [json.loads(line) for line in terraform("test", "-json").stdout.splitlines()]
@@ -77,22 +83,22 @@ def outcomes(places: Sequence[Directory], tree: Path, mirror: Path) -> Mapping[s
     return {
         name: outcome
         for place in places
-        for name, outcome in outcomes([place], tree, mirror).items()
+        for name, outcome in outcomes([place], tree, mirror, runs).items()
     }
 
 
-def _files(place: Directory) -> list[tuple[str, Path]]:
-    """Return the test files of a directory, each with its name among those of all directories."""
-    return [(f"{place.name.replace('/', '.')}.{file.name}", file) for file in mocked_tests(place)]
+def _file_name(place: Directory) -> str:
+    """Return the name of a directory's test file among those of all directories."""
+    return f"{place.name.replace('/', '.')}.tftest.hcl"
 
 
-def _collect(place: Directory, tests: Path) -> None:
-    """Copy the test files of a directory and the files they read, with the module of each run."""
-    tests.mkdir(parents=True, exist_ok=True)
-    for name, file in _files(place):
-        (tests / name).write_text(_pointed(file.read_text(), place))
-    for file in (place.path / "tests").glob("*.yaml"):
-        assert not (tests / file.name).exists(), f"two directories have tests/{file.name}"
+def _collect(places: Iterable[Directory], runs: Path, tests: Path) -> None:
+    """Copy the test files of directories and the files they read, with the module of each run."""
+    tests.mkdir(parents=True)
+    for place in places:
+        text = mocked_tests(place, runs).read_text()
+        (tests / _file_name(place)).write_text(_pointed(text, place))
+    for file in runs.glob("*.yaml"):
         shutil.copy(file, tests)
 
 
@@ -112,15 +118,14 @@ def _pointed(text: str, place: Directory) -> str:
 
 
 def _outcome(place: Directory, events: Sequence[Mapping[str, object]]) -> Outcome:
-    names = {f"tests/{name}": name for name, _ in _files(place)}
-    statuses = {
-        f"{names[path]}{run}": status for path, run, status in _ends(events) if path in names
-    }
+    name = _file_name(place)
+    file = f"tests/{name}"
+    statuses = {f"{name}{run}": status for path, run, status in _ends(events) if path == file}
     errors = (
         json.dumps(event["diagnostic"], indent=2)
         for event in events
         if event.get("@level") == "error"
-        and event.get("@testfile") in {None, *names}
+        and event.get("@testfile") in {None, file}
         and "diagnostic" in event
     )
     return Outcome(statuses, "\n".join(errors))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.stacks.hcl import PLATFORM, STACK, Directory, directories, everything
-from tests.stacks.mocked import SHIPPED, Outcome, all_passed, mocked_tests, outcomes
+from tests.stacks.mocked import RUNS, Outcome, all_passed, mocked_tests, names_of_tests, outcomes
 from tests.stacks.terraform import Terraform, copied
 
 HERE = Path(__file__).parent
@@ -19,7 +19,7 @@ UNKNOWN = {"terraform/delegation": "Cloudflare's provider is not embedded"}
 PLACES = [place for place in directories() if place.name not in UNKNOWN]
 ROOTS = [place for place in PLACES if place.is_root]
 MODULES = [place for place in directories() if place.is_module]
-TESTED = [place for place in directories() if mocked_tests(place)]
+TESTED = [place for place in directories() if mocked_tests(place).is_file()]
 
 
 @pytest.mark.terraform
@@ -80,14 +80,16 @@ def test_a_module_that_fails_is_named_and_the_others_still_pass(
         Directory(f"modules/{name}", {}, is_root=False, path=tmp_path / "modules" / name)
         for name in texts
     ]
+    runs = tmp_path / "runs"
+    runs.mkdir()
     for place in places:
-        (place.path / "tests").mkdir(parents=True)
+        place.path.mkdir(parents=True)
         (place.path / "main.tf").write_text(texts[place.path.name])
-        (place.path / "tests" / "unit.tftest.hcl").write_text(GOOD)
-    found = outcomes(places, tmp_path, mirror)
-    assert found["modules/good"] == Outcome(all_passed(places[0]), "")
+        mocked_tests(place, runs).write_text(GOOD)
+    found = outcomes(places, tmp_path, mirror, runs)
+    assert found["modules/good"] == Outcome(all_passed(places[0], runs), "")
     assert found["modules/bad"].statuses == {
-        f"modules.bad.unit.tftest.hcl{run}": status for run, status in statuses.items()
+        f"modules.bad.tftest.hcl{run}": status for run, status in statuses.items()
     }
     assert said in found["modules/bad"].errors
 
@@ -101,13 +103,39 @@ def test_every_root_is_valid(mirror: Path, tmp_path: Path, place: Directory) -> 
     terraform.does("validate", "-no-color")
 
 
-@pytest.mark.parametrize("place", MODULES, ids=lambda d: d.name)
-def test_every_module_has_tests(place: Directory) -> None:
-    assert mocked_tests(place)
+@pytest.mark.parametrize("place", everything(), ids=lambda d: d.name)
+def test_no_directory_contains_tests(place: Directory) -> None:
+    """OpenTofu's `init` loads the tests of a root, and refuses what it does not know in them."""
+    assert names_of_tests(place.path) == []
 
 
 @pytest.mark.parametrize(
-    "place", [place for place in MODULES if place.name not in SHIPPED], ids=lambda d: d.name
+    "planted",
+    ["tests/own.yaml", "tests/a.tftest.hcl", "a.tftest.hcl", "a.tftest.json", "a.tofutest.hcl"],
+)
+def test_tests_in_a_directory_are_found(tmp_path: Path, planted: str) -> None:
+    (tmp_path / "main.tf").touch()
+    (tmp_path / "modules").mkdir()
+    assert names_of_tests(tmp_path) == []
+    (tmp_path / planted).parent.mkdir(exist_ok=True)
+    (tmp_path / planted).touch()
+    assert names_of_tests(tmp_path) == [planted.partition("/")[0]]
+
+
+def test_every_file_of_tests_belongs_to_one_directory() -> None:
+    names = sorted(place.path.name for place in TESTED)
+    assert names == sorted(file.name.partition(".")[0] for file in RUNS.glob("*.tftest.hcl"))
+
+
+@pytest.mark.parametrize("place", MODULES, ids=lambda d: d.name)
+def test_every_module_has_tests(place: Directory) -> None:
+    assert mocked_tests(place).is_file()
+
+
+@pytest.mark.parametrize(
+    "place",
+    [place for place in MODULES if not place.path.is_relative_to(STACK)],
+    ids=lambda d: d.name,
 )
 def test_every_module_has_examples_and_each_is_run(place: Directory) -> None:
     examples = {
@@ -116,17 +144,14 @@ def test_every_module_has_examples_and_each_is_run(place: Directory) -> None:
         if example.path.parents[1] == place.path
     }
     assert examples
-    assert examples == {
-        source
-        for file in mocked_tests(place)
-        for source in re.findall(r'source\s*=\s*"(\./[^"]+)"', file.read_text())
-    }
+    text = mocked_tests(place).read_text()
+    assert examples == set(re.findall(r'source\s*=\s*"(\./[^"]+)"', text))
 
 
 @pytest.mark.parametrize("place", TESTED, ids=lambda d: d.name)
 def test_every_validation_is_seen_to_refuse(place: Directory) -> None:
     """A variable with several validations needs a run for each of them."""
-    text = "".join(file.read_text() for file in mocked_tests(place))
+    text = mocked_tests(place).read_text()
     expected = re.findall(r"expect_failures\s*=\s*\[([^\]]*)\]", text)
     refusals = Counter(name for names in expected for name in re.findall(r"var\.(\w+)", names))
     validations = Counter(
