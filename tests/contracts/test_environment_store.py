@@ -136,9 +136,13 @@ condition: st.SearchStrategy[Condition] = st.recursive(
 def writes(draw: st.DrawFn) -> RowWrite:
     """Return any write that changes something; a copied attribute must exist, as in the port."""
     part = {
-        a: draw(st.sampled_from(["", "sets", "increments", "copies", "appends", "removes"]))
+        a: draw(
+            st.sampled_from(["", "sets", "increments", "copies", "appends", "defaults", "removes"])
+        )
         for a in ATTRIBUTES
     }
+    # The default of a list that is appended to counts if there is none.
+    started = {a for a in LISTS if part[a] == "appends" and draw(st.booleans())}
     copies = {a: draw(st.sampled_from(NUMBERS)) for a in NUMBERS if part[a] == "copies"}
     write = RowWrite(
         conditions=(
@@ -153,10 +157,16 @@ def writes(draw: st.DrawFn) -> RowWrite:
             for a in LISTS
             if part[a] == "appends"
         },
+        defaults={a: draw(VALUES[a]) for a in ATTRIBUTES if part[a] == "defaults" or a in started},
         removes=frozenset(a for a in ATTRIBUTES if part[a] == "removes"),
     )
     says_something = (
-        write.sets or write.copies or write.increments or write.appends or write.removes
+        write.sets
+        or write.copies
+        or write.increments
+        or write.appends
+        or write.defaults
+        or write.removes
     )
     return write if says_something else RowWrite(conditions=write.conditions, increments={"n1": 1})
 
@@ -247,6 +257,17 @@ def test_a_row_stays_if_it_changed_or_the_other_name_is_taken(
 def test_a_row_that_is_not_there_is_not_moved(store: EnvironmentStore) -> None:
     assert not store.move("A", (Exists("name"),), "a", a_row(2))
     assert store.read("a") is None
+
+
+def test_an_accepted_write_brings_the_row_before_it(store: EnvironmentStore) -> None:
+    write = RowWrite(conditions=(NotExists("x"),), defaults={"n": 1}, sets={"t": "a"})
+    first = store.write("a", write)
+    second = store.write("a", RowWrite(conditions=(Exists("t"),), defaults={"n": 2, "m": 3}))
+    assert isinstance(first, WriteAccepted)
+    assert isinstance(second, WriteAccepted)
+    assert first.before is None
+    assert second.before == first.row == {"name": "a", "n": 1, "t": "a"}
+    assert second.row == {"name": "a", "n": 1, "m": 3, "t": "a"} == store.read("a")
 
 
 def test_null_equals_null(store: EnvironmentStore) -> None:

@@ -20,6 +20,7 @@ from gromit.core.environments import (
     observation,
     parking,
     sweep,
+    upserts,
     work,
 )
 from gromit.core.environments.attributes import (
@@ -151,6 +152,14 @@ WRITES: Mapping[Callable[..., object], Callable[[], list[RowWrite]]] = {
         observation.replace_problems(ENVIRONMENT, Degradation(1, {}), OBSERVATION, repair)
         for repair in (REPAIR, {})
     ],
+    upserts.upsert_versions: lambda: [
+        upserts.upsert_versions(
+            ["tyk", "tyk-pump"],
+            desired_state.reported_attributes({"tyk": "sha"}),
+            NewIncarnation("id", protected=False, fallbacks=FALLBACKS),
+            STAMP,
+        )
+    ],
     rows.plan_row: lambda: [_migrated(state) for state in sorted(STATES)],
 }
 """Every function that builds a write, with samples that set all it can set."""
@@ -212,16 +221,20 @@ def _type(value: object) -> str:
 def _written() -> Iterator[tuple[str, str]]:
     """Yield written attributes with their types."""
     for write in _samples():
-        yield from ((_named(a), _type(v)) for a, v in write.sets.items())
+        given = {**write.defaults, **write.sets}
+        yield from ((_named(a), _type(v)) for a, v in given.items())
         yield from ((a, "N") for a in write.increments)
         yield from ((a, "L") for a in write.appends)
         yield from ((a, "N") for a in write.copies)
 
 
+MODULES = (history, desired_state, expiry, observation, parking, sweep, upserts, work)
+
+
 def test_every_function_that_makes_a_write_is_sampled() -> None:
     functions = {
         function
-        for module in (history, desired_state, expiry, observation, parking, sweep, work)
+        for module in MODULES
         for _, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__
     }

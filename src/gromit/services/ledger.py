@@ -12,7 +12,13 @@ from gromit.core.environments import history
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.environment import Environment, parse_environment
 from gromit.core.environments.expiry import EXPIRING, touch
-from gromit.core.environments.row_writes import Row, RowWrite, WriteAccepted, WriteResult
+from gromit.core.environments.row_writes import (
+    Row,
+    RowWrite,
+    WriteAccepted,
+    WriteResult,
+    undo_write,
+)
 from gromit.core.environments.suspensions import (
     SUSPENSION_ROW,
     ActiveSuspensions,
@@ -20,7 +26,7 @@ from gromit.core.environments.suspensions import (
 )
 from gromit.core.environments.v1_rows import is_v1_row, v1_names, v1_refusal
 from gromit.core.names import EnvironmentName, Ref, parse_ref
-from gromit.errors import Temporary
+from gromit.errors import Temporary, UnreadableRow
 from gromit.log import AUDIT
 from gromit.ports import Announcer, EnvironmentStore
 
@@ -83,10 +89,7 @@ class Ledger:
         for _ in range(ATTEMPTS):
             outcome = self.store.write(name, write)
             if isinstance(outcome, WriteAccepted):
-                event = _last_event(write)
-                text = event["text"] if event and kind == EXPIRING else None
-                self.announcer.announce(name, kind, text)
-                _log_change(name, kind, write, outcome.row)
+                self._record(name, write, kind, outcome.row)
                 return outcome
             if outcome.row is None or not _lacks_room(write, outcome.row):
                 return outcome
@@ -94,6 +97,28 @@ class Ledger:
             # request truncates it at the same time, one of the two writes is refused, harmlessly.
             self.store.write(name, history.truncate_history(outcome.row))
         raise contention_error(name)
+
+    def write_unread(self, name: str, write: RowWrite, kind: str) -> WriteResult:
+        """Apply a write to a row that was not read before.
+
+        Raises `UnreadableRow` if the row is damaged; the write is undone then.
+        """
+        outcome = self.store.write(name, write)
+        if isinstance(outcome, WriteAccepted):
+            try:
+                _check_row(outcome.before)
+            except UnreadableRow:
+                self.store.write(name, undo_write(outcome, Attribute.REVISION))
+                raise
+            self._record(name, write, kind, outcome.row)
+        return outcome
+
+    def _record(self, name: str, write: RowWrite, kind: str, row: Row) -> None:
+        """Announce a change, and log it."""
+        event = _last_event(write)
+        text = event["text"] if event and kind == EXPIRING else None
+        self.announcer.announce(name, kind, text)
+        _log_change(name, kind, write, row)
 
     def touch(self, environment: Environment, stamp: history.ChangeContext) -> Environment:
         """Record an activity that changes nothing else; return the environment afterwards."""
@@ -104,6 +129,12 @@ class Ledger:
         if isinstance(outcome, WriteAccepted):
             return parse_environment(outcome.row)
         return environment
+
+
+def _check_row(row: Row | None) -> None:
+    """Raise `UnreadableRow` if there is a row and it is damaged."""
+    if row is not None:
+        parse_environment(row)
 
 
 def _lacks_room(write: RowWrite, row: Row) -> bool:

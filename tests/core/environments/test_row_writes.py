@@ -22,6 +22,7 @@ from gromit.core.environments.row_writes import (
     WriteRefused,
     apply_write,
     evaluate,
+    undo_write,
 )
 
 ROW = {"name": "e", "n": 3, "m": 3, "k": 5, "t": "x", "b": False, "l": [1, 2]}
@@ -128,3 +129,37 @@ def test_a_condition_and_its_opposite_split_the_rows_that_have_the_attribute(
     assert evaluate(AtMost(a, value), row) is (
         evaluate(LessThan(a, value), row) or evaluate(Equals(a, value), row)
     )
+
+
+@pytest.mark.parametrize("value", ["two", None, True, [1], {"n": 1}])
+@pytest.mark.parametrize("condition", [LessThan("x", 5), AtMost("x", 5), ShorterThan("x", 0)])
+def test_values_of_other_types_compare_as_neither_less_nor_greater(
+    condition: Condition, value: object
+) -> None:
+    """So it is in DynamoDB; the emulator fails for such rows."""
+    assert not evaluate(condition, {"name": "e", "x": value})
+
+
+def test_a_default_counts_only_for_what_is_missing() -> None:
+    write = RowWrite(
+        conditions=(),
+        defaults={"n": 1, "new": 2, "l": [0], "events": [1]},
+        appends={"l": (3,), "events": (2,)},
+    )
+    outcome = apply_write(write, ROW, KEY)
+    assert isinstance(outcome, WriteAccepted)
+    assert outcome.row == {**ROW, "new": 2, "l": [1, 2, 3], "events": [1, 2]}
+    assert outcome.before == ROW
+
+
+def test_an_undone_write_leaves_the_row_as_it_was_unless_another_came_after_it() -> None:
+    write = RowWrite(
+        conditions=(), sets={"t": "y", "new": 1}, increments={"n": 1}, removes=frozenset({"b"})
+    )
+    accepted = apply_write(write, ROW, KEY)
+    assert isinstance(accepted, WriteAccepted)
+    undone = apply_write(undo_write(accepted, "n"), accepted.row, KEY)
+    assert isinstance(undone, WriteAccepted)
+    assert undone.row == ROW
+    later = {**accepted.row, "n": 5}
+    assert apply_write(undo_write(accepted, "n"), later, KEY) == WriteRefused(later)

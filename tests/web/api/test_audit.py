@@ -91,6 +91,7 @@ def test_no_log_level_hides_who_changed_what(serve: Serve, log: _Log) -> None:
     ]
     assert [(e["kind"], e["origin"]) for e in _history(serve, "audit-probe")] == [
         ("created", f"certificate {serial}"),
+        ("replaced", f"certificate {serial}"),
         ("deleted", f"certificate {serial}"),
     ]
 

@@ -33,9 +33,9 @@ from gromit.core.environments.row_writes import (
     Row,
     RowWrite,
     ShorterThan,
-    WriteAccepted,
     WriteRefused,
     WriteResult,
+    apply_write,
 )
 from gromit.core.names import LIFE_INDEX, WORK_INDEX
 from gromit.errors import Temporary
@@ -81,7 +81,7 @@ class DynamoStore:
                     Key={KEY: {"S": name}},
                     UpdateExpression=update,
                     ConditionExpression=condition,
-                    ReturnValues="ALL_NEW",
+                    ReturnValues="ALL_OLD",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                     **expression.placeholders(),
                 )
@@ -90,8 +90,8 @@ class DynamoStore:
                     raise
                 old: Mapping[str, Any] = error.response.get("Item", {})  # type: ignore[assignment] # not in the stubs
                 return WriteRefused(_row(old))
-        row = _row(answer["Attributes"])
-        return WriteAccepted(row if row is not None else {})
+        # The conditions held, so the write leads from this row to exactly one other.
+        return apply_write(write, _row(answer.get("Attributes")), {KEY: name})
 
     def move(
         self, name: str, conditions: tuple[Condition, ...], target: str, write: RowWrite
@@ -314,8 +314,14 @@ class _Expression:
             f"{n(a)} = if_not_exists({n(a)}, {v(0)}) + {v(x)}" for a, x in write.increments.items()
         ]
         sets += [
-            f"{n(a)} = list_append(if_not_exists({n(a)}, {v([])}), {v(list(x))})"
+            f"{n(a)} = list_append(if_not_exists({n(a)}, {v(write.defaults.get(a, []))}),"
+            f" {v(list(x))})"
             for a, x in write.appends.items()
+        ]
+        sets += [
+            f"{n(a)} = if_not_exists({n(a)}, {v(x)})"
+            for a, x in write.defaults.items()
+            if a not in write.appends
         ]
         clauses = ["SET " + ", ".join(sets)] if sets else []
         if write.removes:

@@ -126,7 +126,10 @@ class RowWrite:
     increments: Mapping[str, int] = field(default_factory=dict)
     """Attribute to the number to add; a missing attribute counts as 0."""
     appends: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
-    """Attribute to the items to append to its list; a missing attribute counts as empty."""
+    """Attribute to the items to append to its list; a missing one counts as its default, or empty.
+    """
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Attribute to the value that it gets if it does not exist."""
     removes: frozenset[str] = frozenset()
 
 
@@ -136,6 +139,8 @@ class WriteAccepted:
 
     row: Row
     """The row after the write."""
+    before: Row | None = field(default=None, compare=False)
+    """The row before the write; None if there was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +163,24 @@ def apply_write(write: RowWrite, row: Row | None, key: Mapping[str, str]) -> Wri
     after.update(write.sets)
     after.update({a: before[b] for a, b in write.copies.items()})
     after.update({a: before.get(a, 0) + n for a, n in write.increments.items()})
-    after.update({a: [*before.get(a, []), *items] for a, items in write.appends.items()})
+    after.update({a: v for a, v in write.defaults.items() if a not in before})
+    after.update({a: [*after.get(a, []), *items] for a, items in write.appends.items()})
     for attribute in write.removes:
         after.pop(attribute, None)
-    return WriteAccepted(after)
+    return WriteAccepted(after, row)
+
+
+def undo_write(accepted: WriteAccepted, counter: str) -> RowWrite:
+    """Return the write that restores the row before a write, unless it has changed since.
+
+    `counter` is the attribute that every change increases.
+    """
+    before, after = accepted.before or {}, accepted.row
+    return RowWrite(
+        conditions=(Equals(counter, after[counter]),),
+        sets={a: v for a, v in before.items() if a not in after or after[a] != v},
+        removes=frozenset(after.keys() - before.keys()),
+    )
 
 
 def evaluate(condition: Condition, row: Row) -> bool:  # noqa: PLR0911, C901 - one case for each kind of condition
@@ -176,18 +195,23 @@ def evaluate(condition: Condition, row: Row) -> bool:  # noqa: PLR0911, C901 - o
         case NotEquals(a, value):
             return a in row and bool(row[a] != value)
         case LessThan(a, value):
-            return a in row and bool(row[a] < value)
+            return _is_number(row, a) and bool(row[a] < value)
         case AtMost(a, value):
-            return a in row and bool(row[a] <= value)
+            return _is_number(row, a) and bool(row[a] <= value)
         case AttributesEqual(a, b):
             return a in row and b in row and bool(row[a] == row[b])
         case AttributeGreater(a, b):
             return a in row and b in row and bool(row[a] > row[b])
         case ShorterThan(a, length):
-            return a in row and len(row[a]) < length
+            return isinstance(row.get(a), list) and len(row[a]) < length
         case AnyOf(conditions):
             return any(evaluate(c, row) for c in conditions)
         case AllOf(conditions):
             return all(evaluate(c, row) for c in conditions)
         case _:
             assert_never(condition)
+
+
+def _is_number(row: Row, attribute: str) -> bool:
+    """Whether a comparison can hold: values of two types compare as neither less nor greater."""
+    return type(row.get(attribute)) is int
