@@ -1,5 +1,6 @@
 """Simulated programs in this process: they meet on loopback addresses, as their containers do."""
 
+import _thread
 import json
 import socket
 import threading
@@ -97,9 +98,12 @@ def network(ranges: Ranges, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             raise SystemExit  # ends the thread of a program silently
 
     monkeypatch.setattr(running, "time", SimpleNamespace(sleep=pause))
+    before = _thread._count()
     with ExitStack() as stack:
         stack.callback(stop.set)
         yield Network(ranges[0], tmp_path, stack)
+    # Until then `_die` must not be the real one, which ends the process.
+    eventually(lambda: _thread._count() <= before)
     assert deaths == []
 
 
