@@ -291,6 +291,25 @@ def test_retiring_leaves_what_is_not_ours() -> None:
     assert world.zone.records() == (theirs,)
 
 
+HAND = RecordSet(f"hand.app.{DOMAIN}", "A", 300, frozenset({"7.7.7.7"}))
+
+
+def test_a_name_that_no_component_has_survives_its_environment() -> None:
+    world = World()
+    world.zone = FakeZone.of(HAND, *world.zone.records())
+    world.keeper.retire("app", silent)
+    assert world.zone.records() == (HAND,)
+
+
+def test_an_environment_is_published_beside_a_name_that_no_component_has() -> None:
+    world = World(zone=FakeZone.of(HAND))
+    for _ in range(2):
+        found = world.keeper.run(silent)
+        assert [record for record, _ in found.changes.left_alone] == [HAND]
+        assert not found.is_partial
+    assert world.zone.names() == {TYK, DASH, HAND.name}
+
+
 def test_retiring_raises_if_a_record_of_ours_stays() -> None:
     world = World()
     world.zone.refused = {DASH}

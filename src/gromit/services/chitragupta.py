@@ -23,6 +23,7 @@ from gromit.core.dns.plan import (
     environment_for_name,
     plan,
 )
+from gromit.core.dns.strays import RecordForm, report_strays, without_strays
 from gromit.core.dns.tasks import merge_listings, unconfirmed
 from gromit.core.environments.known_environments import KnownEnvironment, desired_by_name
 from gromit.errors import (
@@ -54,6 +55,11 @@ class DnsPolicy:
     """Largest share of gromit's records that one pass may delete unexplained."""
     delete_free: int
     """Number of unexplained deletes that every pass may do."""
+
+    @property
+    def form(self) -> RecordForm:
+        """Form of gromit's own address records."""
+        return RecordForm(self.domain, self.components, self.ttl)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +157,8 @@ class Chitragupta:
         """
 
         def current_plan() -> ZoneChanges:
-            records = [r for r in self.zone.records() if self._environment(r) == environment]
+            found = [r for r in self.zone.records() if self._environment(r) == environment]
+            records = without_strays(found, self.policy.form)
             return plan((), records, self.policy.domain, {environment: False})
 
         self._write(current_plan(), current_plan, progress)
@@ -192,7 +199,11 @@ class Chitragupta:
         self, listing: TaskListing, actual: tuple[RecordSet, ...], rows: Mapping[str, bool | None]
     ) -> ZoneChanges:
         desired = desired_records(listing.tasks, self.policy.domain, self.policy.ttl, rows)
-        return plan(desired, actual, self.policy.domain, rows, _why_incomplete(listing))
+        form = self.policy.form
+        changes = plan(
+            desired, without_strays(actual, form), form.domain, rows, _why_incomplete(listing)
+        )
+        return report_strays(changes, actual, form)
 
     def _write(
         self, changes: ZoneChanges, replan: Callable[[], ZoneChanges], progress: Progress
