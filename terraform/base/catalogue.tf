@@ -13,6 +13,11 @@ locals {
     for entry in local.entries : entry.repository => try(entry.default_tag, "master")... if can(entry.repository)
   }
 
+  github = {
+    organization    = var.organization
+    organization_id = var.organization_id == "" ? null : var.organization_id
+  }
+
   # The repository of gromit's own image.
   own = "gromit"
 

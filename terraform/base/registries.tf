@@ -6,7 +6,7 @@ module "registry" {
   kept_tags       = concat(distinct(each.value), ["v*", "release-*"])
   with_key        = !contains(var.keyless, each.key)
   github_provider = aws_iam_openid_connect_provider.github.arn
-  github          = { organization = var.organization, organization_id = var.organization_id, refs = var.refs }
+  github          = merge(local.github, { refs = var.refs })
   tags            = local.tags
 }
 
@@ -19,7 +19,7 @@ module "own_registry" {
   kept_tags       = [for beginning in concat(["v"], range(10)) : "${beginning}*"]
   with_key        = false
   github_provider = aws_iam_openid_connect_provider.github.arn
-  github          = { organization = var.organization, organization_id = var.organization_id, refs = ["refs/tags/v*"] }
+  github          = merge(local.github, { refs = ["refs/tags/v*"] })
   tags            = local.tags
 }
 

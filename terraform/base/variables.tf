@@ -34,10 +34,11 @@ variable "organization" {
 variable "organization_id" {
   description = "Numeric id of the organisation at GitHub, for example `1234567`: `gh api orgs/NAME --jq .id`. Without it, repositories that GitHub created, renamed or transferred after 18 June 2026 cannot push with their role."
   type        = string
-  default     = null
+  default     = ""
+  nullable    = false
 
   validation {
-    condition     = var.organization_id == null || can(regex("^[1-9][0-9]{0,14}$", var.organization_id))
+    condition     = var.organization_id == "" || can(regex("^[1-9][0-9]{0,14}$", var.organization_id))
     error_message = "The id must be the number of the organisation at GitHub: `gh api orgs/NAME --jq .id`."
   }
 }
