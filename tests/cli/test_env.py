@@ -221,11 +221,12 @@ def test_get_shows_what_was_made_beside_what_is_desired(shell: Shell) -> None:
     shell.serve.outcome(shell.serve.claim("sow"), "done", made=made, recipe="another")
     shell.serve.build("tyk", "app-test", "sha-2")
     lines = shell.run("get", "app-test").splitlines()
+    url = "http://tyk.app-test.dev.example.com:8181"
     assert [line.split()[:3] for line in lines if "sha-" in line] == [["tyk", "sha-2", "sha-1"]]
     assert [line.split() for line in lines[-3:]] == [
-        ["COMPONENT", "IMAGE", "COMMIT", "URL", "DNS"],
-        ["redis", "-", "-", "-", "-"],
-        ["tyk", "0" * 12, "4d5e6f", "http://tyk.app-test.dev.example.com:8181", "unknown"],
+        ["COMPONENT", "IMAGE", "COMMIT", "URL", "DNS", "HEALTH"],
+        ["redis", "-", "-", "-", "-", "-"],
+        ["tyk", "0" * 12, "4d5e6f", url, "unknown", "unknown"],
     ]
     (outdated,) = [line for line in lines if line.startswith("outdated")]
     assert "`gromit env redeploy app-test` applies it" in outdated

@@ -5,6 +5,7 @@ No value is read, returned or logged.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 import structlog
 
@@ -21,6 +22,12 @@ Ask = Callable[[str], str | None]
 _WITHOUT_VALUE = (SecretStatus.MISSING, SecretStatus.EMPTY)
 _MAX = 65536
 """Longest value that Secrets Manager takes, in bytes."""
+
+
+class _Written(StrEnum):
+    MADE = "made"
+    STORED = "stored"
+    REPLACED = "replaced"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +100,7 @@ class SecretMaker:
             raise InvalidInput(
                 f"there is no value for {name}", hint="give one with `--from`, or use a terminal"
             )
-        return self._write(report, _checked(name, new), "replaced")
+        return self._write(report, _checked(name, new), _Written.REPLACED)
 
     def _make(self, report: SecretReport, values: Mapping[str, str], ask: Ask) -> SecretReport:
         if report.status not in _WITHOUT_VALUE:
@@ -103,13 +110,13 @@ class SecretMaker:
         value = values.get(report.name) or self._new_value(report, ask)
         if value is None:
             return _with(report, report.status, "no value was given")
-        made = "made" if report.made is SecretOrigin.RANDOM else "stored"
+        made = _Written.MADE if report.made is SecretOrigin.RANDOM else _Written.STORED
         return self._write(report, _checked(report.name, value), made)
 
     def _new_value(self, report: SecretReport, ask: Ask) -> str | None:
         return self.draw() if report.made is SecretOrigin.RANDOM else ask(report.name)
 
-    def _write(self, report: SecretReport, value: str, result: str) -> SecretReport:
+    def _write(self, report: SecretReport, value: str, result: _Written) -> SecretReport:
         self.store.write(report.id, value)
         log.info("secret.written", secret=report.id)
         return _with(report, SecretStatus.SET, result)

@@ -448,7 +448,9 @@ class TestKeys:
             new_street.issuer.answers.append(answer)
             with capture_logs() as logs:
                 assert new_street.newbuild(token).status_code == 503
-            assert [line["event"] for line in logs if line["log_level"] == "warning"] == [
+            # The access log may count the refusals of a second in a warning of its own.
+            found = [line["event"] for line in logs if line["log_level"] == "warning"]
+            assert [event for event in found if event != "lines.left_out"] == [
                 "gateway.keys_unavailable"
             ]
             new_street.house.now += PAUSE_MS
