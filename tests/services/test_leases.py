@@ -322,6 +322,21 @@ def test_a_failure_sent_again_is_counted_once(registry: Registry, newer: bool) -
     assert fail(registry, fence).lease == taken.lease
 
 
+@pytest.mark.parametrize("newer", [True, False])
+def test_after_a_failure_the_hash_of_what_runs_is_unknown(registry: Registry, newer: bool) -> None:
+    """The run may have changed anything before it failed."""
+    registry.report()
+    registry.leases.sown(
+        "app-test", fence_of(claimed(registry)), "n1", MadeStack("h1"), registry.stamp()
+    )
+    registry.report(version="sha-2")
+    taken = claimed(registry, nonce="n2")
+    assert taken.spec_hash == "h1"
+    if newer:
+        registry.report(version="sha-3")
+    assert fail(registry, fence_of(taken)).spec_hash is None
+
+
 @pytest.mark.parametrize("name", ["renew", "release", "sown", "reaped"])
 def test_after_a_failure_nothing_else_is_taken_for_that_claim(
     registry: Registry, name: str
