@@ -18,6 +18,7 @@ _LIKENESS, _SAME = 0.7, 0.85
 """Likeness from which a known name is suggested, and from which an unknown one is misspelled."""
 _TYPOS = 2
 """Most characters by which a misspelled name is longer or shorter."""
+_NO_NEAR = "remove it, or correct its name"
 
 
 def check_document(
@@ -83,23 +84,20 @@ def _known(
     """Return a warning for a key that is deprecated."""
     instead = program.retired.get(key.path)
     if instead is not None:
-        yield CatalogueFault(
-            component=component,
-            kind=FaultKind.KEY,
-            subject=subject,
-            reason=f"is deprecated in {program.name}",
-            remedy=f"use {instead}",
-            certain=False,
-        )
+        reason = f"is deprecated in {program.name}"
+        yield _wrong(component, subject, reason, f"use {instead}", certain=False)
 
 
-def _wrong(component: str, subject: str, reason: str, remedy: str) -> CatalogueFault:
+def _wrong(
+    component: str, subject: str, reason: str, remedy: str, *, certain: bool = True
+) -> CatalogueFault:
     return CatalogueFault(
         component=component,
         kind=FaultKind.KEY,
         subject=subject,
         reason=reason,
         remedy=remedy,
+        certain=certain,
     )
 
 
@@ -110,48 +108,28 @@ def _unknown(component: str, subject: str, value: ConfigValue, program: str) -> 
     if parent.sections and not isinstance(value.value, dict):
         return _wrong(component, subject, "must be an object", "correct the value")
     if parent.sections:
-        return CatalogueFault(
-            component=component,
-            kind=FaultKind.KEY,
-            subject=subject,
-            reason=f"{program} has no documented section of this type",
-            remedy=f"documented types are {', '.join(sorted(parent.sections))}",
-            certain=False,
-        )
+        reason = f"{program} has no documented section of this type"
+        remedy = f"documented types are {', '.join(sorted(parent.sections))}"
+        return _wrong(component, subject, reason, remedy, certain=False)
     near, is_misspelled = _nearest(name.lower(), parent.below)
     meant = parent.below[near].key.path.rsplit(".", 1)[-1] if near else None
-    return CatalogueFault(
-        component=component,
-        kind=FaultKind.KEY,
-        subject=subject,
-        reason=f"{program} documents no such key",
-        remedy=f"did you mean {meant}?" if meant else "remove it, or correct its name",
-        certain=is_misspelled,
-    )
+    remedy = f"did you mean {meant}?" if meant else _NO_NEAR
+    reason = f"{program} documents no such key"
+    return _wrong(component, subject, reason, remedy, certain=is_misspelled)
 
 
 def _of_another(component: str, name: str, program: str, owner: str) -> CatalogueFault:
-    return CatalogueFault(
-        component=component,
-        kind=FaultKind.KEY,
-        subject=name,
-        reason=f"is a variable of {owner}; {program} does not read it",
-        remedy="remove it, or give it to the component that reads it",
-    )
+    reason = f"is a variable of {owner}; {program} does not read it"
+    return _wrong(component, name, reason, "remove it, or give it to the component that reads it")
 
 
 def _unknown_variable(component: str, name: str, program: str, keys: ProgramKeys) -> CatalogueFault:
     start = keys.prefix
     known = (variable.removeprefix(start) for variable in keys.variables)
     near, is_misspelled = _nearest(name.removeprefix(start), known)
-    return CatalogueFault(
-        component=component,
-        kind=FaultKind.KEY,
-        subject=name,
-        reason=f"{program} documents no such variable",
-        remedy=f"did you mean {start}{near}?" if near else "remove it, or correct its name",
-        certain=is_misspelled,
-    )
+    remedy = f"did you mean {start}{near}?" if near else _NO_NEAR
+    reason = f"{program} documents no such variable"
+    return _wrong(component, name, reason, remedy, certain=is_misspelled)
 
 
 def _nearest(name: str, known: Iterable[str]) -> tuple[str | None, bool]:
