@@ -9,6 +9,7 @@ releases exactly the lock that was read. A conflict (409) decides nothing: the r
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -159,14 +160,9 @@ class S3StateBucket:
         if found is None or after is None:
             return ""
         kept = f"{key}.v1-{self.now():%Y%m%dT%H%M%S.%fZ}"
-        with aws_errors(f"change the state of {environment}"):
-            try:
-                self._put_state(kept, found[0])
-                self._put_state(key, json.dumps(after).encode(), IfMatch=found[1])
-            except ClientError as error:
-                if error_code(error) in _LOST | _ABSENT:
-                    raise Conflict(f"the state of {environment} has changed meanwhile") from error
-                raise
+        with aws_errors(f"change the state of {environment}"), _unless_changed(environment):
+            self._put_state(kept, found[0])
+            self._put_state(key, json.dumps(after).encode(), IfMatch=found[1])
         _log.warning("state.taken_over", env=environment, key=kept)
         return f"s3://{self.bucket}/{kept}"
 
@@ -177,14 +173,9 @@ class S3StateBucket:
         if found is None:
             return ""
         aside = f"{key}.aside-{self.now():%Y%m%dT%H%M%S.%fZ}"
-        with aws_errors(f"set the state of {environment} aside"):
-            try:
-                self._put_state(aside, found[0])
-                self.client.delete_object(Bucket=self.bucket, Key=key, IfMatch=found[1])
-            except ClientError as error:
-                if error_code(error) in _LOST | _ABSENT:
-                    raise Conflict(f"the state of {environment} has changed meanwhile") from error
-                raise
+        with aws_errors(f"set the state of {environment} aside"), _unless_changed(environment):
+            self._put_state(aside, found[0])
+            self.client.delete_object(Bucket=self.bucket, Key=key, IfMatch=found[1])
         _log.warning("state.set_aside", env=environment, key=aside)
         return f"s3://{self.bucket}/{aside}"
 
@@ -276,6 +267,17 @@ class S3StateBucket:
                 if error_code(error) in _ABSENT:
                     return None
                 raise
+
+
+@contextmanager
+def _unless_changed(environment: str) -> Iterator[None]:
+    """Raise `Conflict` if the state is not the one that was read any more."""
+    try:
+        yield
+    except ClientError as error:
+        if error_code(error) in _LOST | _ABSENT:
+            raise Conflict(f"the state of {environment} has changed meanwhile") from error
+        raise
 
 
 def lock_key(environment: str) -> str:
