@@ -1,6 +1,6 @@
 """Status of an environment as an observation found it: problems, public names and health."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +56,7 @@ class Repairs:
 
 def names_to_row(names: Mapping[str, NameStatus]) -> dict[str, Any]:
     """Return the value of the row's attribute for the status of public names."""
-    return {c: {"state": s.state.value, "reason": s.reason} for c, s in sorted(names.items())}
+    return _statuses_to_row(names)
 
 
 def names_from_row(row: Row) -> dict[str, NameStatus]:
@@ -64,17 +64,15 @@ def names_from_row(row: Row) -> dict[str, NameStatus]:
 
     A state of a later release counts as unknown.
     """
-    known = frozenset(NameState)
     return {
-        component: NameStatus(NameState(value["state"]), value["reason"])
-        for component, value in sorted(row.get(Attribute.DNS, {}).items())
-        if value["state"] in known
+        component: NameStatus(NameState(state), reason)
+        for component, state, reason in _known_statuses(row, Attribute.DNS, NameState)
     }
 
 
 def health_to_row(health: Mapping[str, HealthStatus]) -> dict[str, Any]:
     """Return the value of the row's attribute for the health of components."""
-    return {c: {"state": s.state.value, "reason": s.reason} for c, s in sorted(health.items())}
+    return _statuses_to_row(health)
 
 
 def health_from_row(row: Row) -> dict[str, HealthStatus]:
@@ -82,12 +80,24 @@ def health_from_row(row: Row) -> dict[str, HealthStatus]:
 
     A state of a later release counts as unknown.
     """
-    known = frozenset(HealthState)
     return {
-        component: HealthStatus(HealthState(value["state"]), value["reason"])
-        for component, value in sorted(row.get(Attribute.HEALTH, {}).items())
-        if value["state"] in known
+        component: HealthStatus(HealthState(state), reason)
+        for component, state, reason in _known_statuses(row, Attribute.HEALTH, HealthState)
     }
+
+
+def _statuses_to_row(statuses: Mapping[str, NameStatus | HealthStatus]) -> dict[str, Any]:
+    return {c: {"state": s.state.value, "reason": s.reason} for c, s in sorted(statuses.items())}
+
+
+def _known_statuses(
+    row: Row, attribute: Attribute, states: Iterable[str]
+) -> Iterator[tuple[str, str, str]]:
+    """Yield component, state and reason of each stored status whose state is known."""
+    known = frozenset(states)
+    for component, value in sorted(row.get(attribute, {}).items()):
+        if value["state"] in known:
+            yield component, value["state"], value["reason"]
 
 
 def components_to_repair(
