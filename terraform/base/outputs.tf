@@ -22,7 +22,7 @@ output "push_key_secrets" {
   description = "Repository with an access key to the ARN of the Secrets Manager secret with that key."
 
   value = {
-    for repository, registry in module.registry : repository => registry.key_secret_arn if !contains(var.keyless, repository)
+    for repository, registry in module.registry : repository => registry.key_secret_arn if contains(var.push_keys, repository)
   }
 }
 

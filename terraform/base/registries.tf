@@ -4,7 +4,7 @@ module "registry" {
 
   repository      = each.key
   kept_tags       = concat(distinct(each.value), ["v*", "release-*"])
-  with_key        = !contains(var.keyless, each.key)
+  with_key        = contains(var.push_keys, each.key)
   github_provider = aws_iam_openid_connect_provider.github.arn
   github          = merge(local.github, { refs = var.refs })
   tags            = local.tags
@@ -38,8 +38,8 @@ resource "aws_iam_openid_connect_provider" "github" {
 
   lifecycle {
     precondition {
-      condition     = length(setsubtract(var.keyless, keys(local.repositories))) == 0
-      error_message = "`keyless` lists a repository that is not in the catalogue."
+      condition     = length(setsubtract(var.push_keys, keys(local.repositories))) == 0
+      error_message = "`push_keys` lists a repository that is not in the catalogue."
     }
 
     precondition {

@@ -72,14 +72,14 @@ variable "catalogue" {
   }
 }
 
-variable "keyless" {
-  description = "Repositories that push with their role only, and get no user with a key, for example `[\"tyk-pump\"]`."
+variable "push_keys" {
+  description = "Repositories that get a user with an access key besides their role, because a workflow of theirs cannot assume a role, for example `[\"tyk-pump\"]`."
   type        = set(string)
   default     = []
   nullable    = false
 
   validation {
-    condition     = alltrue([for repository in var.keyless : can(regex("^[a-z0-9._-]+$", repository))])
+    condition     = alltrue([for repository in var.push_keys : can(regex("^[a-z0-9._-]+$", repository))])
     error_message = "Each must be the name of a repository in the catalogue."
   }
 }

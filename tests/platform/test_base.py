@@ -41,6 +41,8 @@ from tests.stacks.plans import findings
 pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("base")]
 
 REPOSITORIES = ("tyk", "tyk-analytics", "tyk-identity-broker", "tyk-pump", "tyk-sink")
+KEYED = ("tyk", "tyk-pump")
+"""Repositories whose owners asked for a long-lived key."""
 CA_KEY = "canary-the-private-key-of-the-ca"
 SIXTH = """\
 extends: tyk
@@ -110,12 +112,13 @@ def kept_from(root: Root, *arguments: str) -> set[str]:
 @pytest.fixture(scope="module")
 def base(emulator: Emulator, embedded: Engine, tmp_path_factory: pytest.TempPathFactory) -> Base:
     folder = tmp_path_factory.mktemp("base")
-    root = Root.copied("base", folder, embedded, emulator, VARIABLES)
+    inputs = {**VARIABLES, "push_keys": KEYED}
+    root = Root.copied("base", folder, embedded, emulator, inputs)
     root.apply()
     secrets = emulator.client("secretsmanager")
     secrets.put_secret_value(SecretId="gromit/ca-key", SecretString=CA_KEY)
     (folder / "catalogue.yaml").write_text(SIXTH)
-    root.give({**VARIABLES, "catalogue": str(folder / "catalogue.yaml")})
+    root.give({**inputs, "catalogue": str(folder / "catalogue.yaml")})
     addition = root.plan()
     root.apply(Root.PLAN)
     outputs = root.outputs()
@@ -157,12 +160,9 @@ def test_a_component_more_is_an_entry_more(base: Base) -> None:
     assert {
         actions for address, actions in base.addition.actions.items() if address not in listing
     } == {("create",)}
-    for output, others in (
-        ("registries", {"gromit"}),
-        ("push_roles", {"gromit"}),
-        ("push_key_secrets", set[str]()),
-    ):
-        assert set(base.outputs[output]["value"]) == {*REPOSITORIES, "portal", *others}
+    for output in ("registries", "push_roles"):
+        assert set(base.outputs[output]["value"]) == {*REPOSITORIES, "portal", "gromit"}
+    assert set(base.outputs["push_key_secrets"]["value"]) == set(KEYED)
     assert base.after.is_empty
 
 
@@ -225,7 +225,7 @@ def test_the_parameter_for_infra_is_about_as_long_as_estimated(
 
 def test_no_output_plan_or_log_holds_a_secret(base: Base) -> None:
     secrets = {SECRET_KEY, CA_KEY, *(key["AWS_SECRET_ACCESS_KEY"] for key in base.keys.values())}
-    assert len(secrets) == 2 + len(REPOSITORIES) + 1
+    assert len(secrets) == 2 + len(KEYED)
     places = {
         "outputs": json.dumps(base.outputs),
         "plans": base.addition.text + base.after.text,
@@ -241,7 +241,7 @@ def test_no_output_plan_or_log_holds_a_secret(base: Base) -> None:
 def test_the_key_of_the_ca_never_comes_to_the_state(base: Base) -> None:
     """The key was stored before the second apply.
 
-    The keys of the repositories are in the state: see the reason in the module.
+    Keys of repositories that asked for one are in the state: see the module.
     """
     state = (base.root.folder / "terraform.tfstate").read_text()
     assert CA_KEY not in state
@@ -257,12 +257,17 @@ def test_each_secret_holds_the_key_of_its_own_user(base: Base) -> None:
         assert who["Arn"] == f"arn:aws:iam::{ACCOUNT}:user/gromit-push-{repository}"
 
 
-@pytest.mark.parametrize("reader", [user_policies, role_policies])
-def test_a_push_role_reaches_only_one_registry(base: Base, reader: Any) -> None:
+@pytest.mark.parametrize(
+    ("reader", "repositories"),
+    [(user_policies, KEYED), (role_policies, (*REPOSITORIES, "portal"))],
+)
+def test_a_push_role_reaches_only_one_registry(
+    base: Base, reader: Any, repositories: tuple[str, ...]
+) -> None:
     iam = base.emulator.client("iam")
     policies = reader(iam, "gromit-push-tyk")
     assert wrong_rights(policies) == []
-    for repository in (*REPOSITORIES, "portal"):
+    for repository in repositories:
         own = reader(iam, f"gromit-push-{repository}")
         assert [r for r in (*REPOSITORIES, "portal") if own.allows(PUSH, arn(r))] == [repository]
         assert [r for r in (*REPOSITORIES, "portal") if own.allows(PULL, arn(r))] == [repository]
@@ -413,7 +418,8 @@ def test_the_own_image_is_pushed_from_release_tags_alone_and_kept(base: Base) ->
         s for s, c in claims.items() if trust.accepts("sts:AssumeRoleWithWebIdentity", GITHUB, c)
     ] == ["refs/tags/v1.0.0"]
     assert [r for r in (*REPOSITORIES, "gromit") if policies.allows(PUSH, arn(r))] == ["gromit"]
-    assert "gromit-push-gromit" not in {u["UserName"] for u in iam.list_users()["Users"]}
+    users = {user["UserName"] for user in iam.list_users()["Users"]}
+    assert users == {f"gromit-push-{repository}" for repository in KEYED}
     images = {tag: Image((tag,), 400) for tag in ("1.0.0", "v1.0.0", "20.1.0", "master")} | {
         "none": Image((), 8)
     }

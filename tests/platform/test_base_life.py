@@ -35,6 +35,7 @@ def test_it_is_made_at_once_and_goes_away_wholly(
     root.apply()
     assert root.plan().is_empty
     assert len(everything(own_emulator) - before) > 20
+    assert own_emulator.client("iam").list_users()["Users"] == [], "no repository asked for a key"
     root.destroy()
     assert root.resources() == []
     assert everything(own_emulator) - before == {"aws_secretsmanager_secret gromit/ca-key"}, (

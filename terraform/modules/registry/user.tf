@@ -1,9 +1,8 @@
-# The other way, for workflows that cannot assume a role: a user with an access key.
+# The other way, for workflows that cannot assume a role: a user with an access key, if the root lists the repository in `push_keys`.
 #
-# Terraform creates the key, so its secret half is in the state. It stays there because an entry in the catalogue must be enough to
-# get a key, and because no one gains anything by it: the state is encrypted in Terraform Cloud and shared with no other workspace,
-# and anyone with access to it can create such keys anyway. The key is no output; people and workflows read it from Secrets Manager.
-# `terraform apply -replace` of the key rotates it. List the repository in `keyless` of the root to have no key.
+# Terraform creates the key, so its secret half is in the state, in saved plans, and open to every reader of the state. That is why
+# no repository has a key unless its owner asks for one. The key is no output; people and workflows read it from Secrets Manager.
+# `terraform apply -replace` of the key rotates it.
 locals {
   keyed = var.with_key ? toset([var.repository]) : toset([])
 }

@@ -38,21 +38,21 @@ run "every_repository_of_the_catalogue_has_a_registry" {
   }
 
   assert {
-    condition     = concat(["gromit"], keys(output.push_key_secrets)) == keys(output.push_roles)
-    error_message = "A repository has no key, or gromit's own has one."
+    condition     = length(output.push_key_secrets) == 0 && keys(output.push_roles) == keys(output.registries)
+    error_message = "A repository has a long-lived key, or no role."
   }
 }
 
-run "keyless_repositories_have_only_a_role" {
+run "only_repositories_that_ask_for_a_key_have_one" {
   command = plan
 
   variables {
-    keyless = ["tyk", "tyk-pump"]
+    push_keys = ["tyk", "tyk-pump"]
   }
 
   assert {
-    condition     = keys(output.push_key_secrets) == ["tyk-analytics", "tyk-identity-broker", "tyk-sink"]
-    error_message = "A keyless repository has a key."
+    condition     = keys(output.push_key_secrets) == ["tyk", "tyk-pump"]
+    error_message = "A repository lacks its key, or has one that it did not ask for."
   }
 
   assert {
@@ -71,24 +71,24 @@ run "a_component_of_gromits_own_repository_is_refused" {
   expect_failures = [aws_iam_openid_connect_provider.github]
 }
 
-run "an_unknown_keyless_repository_is_refused" {
+run "a_key_for_an_unknown_repository_is_refused" {
   command = plan
 
   variables {
-    keyless = ["tyk-pmup"]
+    push_keys = ["tyk-pmup"]
   }
 
   expect_failures = [aws_iam_openid_connect_provider.github]
 }
 
-run "a_pattern_of_keyless_repositories_is_refused" {
+run "keys_for_a_pattern_of_repositories_are_refused" {
   command = plan
 
   variables {
-    keyless = ["tyk*"]
+    push_keys = ["tyk*"]
   }
 
-  expect_failures = [var.keyless]
+  expect_failures = [var.push_keys]
 }
 
 run "wildcard_organisations_are_refused" {
