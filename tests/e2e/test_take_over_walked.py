@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import httpx2
 import pytest
 
+from gromit.core.names import environment_name
 from gromit.local.cloud import variables
 from tests.e2e.stage import Stage
 from tests.e2e.v1_world import EDITED, V1World, answering, v1_installation
@@ -62,11 +63,13 @@ def test_a_world_of_v1_is_taken_over_and_nothing_of_it_is_lost(world: V1World) -
     world.row(runs, "processed", alpha=first.sha, beta="master")
     world.row(gone, "deleted", alpha="sha-2", beta="master")
     world.row("release-300", "deleted", alpha="sha-3", beta="master")
-    world.row(odd, "processed", alpha="master", beta="master")
-    world.run(runs, first.sha)
-    with answering(world, runs, first.sha):
+    world.row(odd, "processed", alpha=first.sha, beta="master")
+    for name in (runs, odd):
+        world.run(name, first.sha)
+    with answering(world, runs, first.sha), answering(world, odd, first.sha):
         flat = _walk(world, runs, gone, odd)
     _live_on(world, runs, flat)
+    _live_under_another_name(world, odd, first.sha)
 
 
 def _walk(world: V1World, runs: str, gone: str, odd: str) -> dict[str, str]:
@@ -137,3 +140,12 @@ def _live_on(world: V1World, runs: str, flat: dict[str, str]) -> None:
     assert stage.work("reap").endings[runs] == "done"
     assert stage.records(runs) == {}
     assert stage.services(runs) == []
+
+
+def _live_under_another_name(world: V1World, odd: str, version: str) -> None:
+    """See what sow, in the pass before, has made of an environment that gromit calls otherwise."""
+    stage, name = world.stage, environment_name(odd)
+    assert stage.phase(name) == "ready"
+    assert world.answer(name) == version
+    assert stage.services(name) == ["alpha", "beta"]
+    assert stage.services(odd) == []
