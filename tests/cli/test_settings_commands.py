@@ -133,7 +133,11 @@ def test_catalogue_show_has_every_component(gromit: Gromit) -> None:
     )
     assert (tyk["health"]["path"], tyk["health"]["grace"]) == ("/hello", 120)
     redis = next(row for row in rows if row["component"] == "redis")
-    assert (redis["image"], redis["default_tag"], redis["health"]) == ("redis:7", None, None)
+    assert (redis["image"], redis["default_tag"], redis["health"]) == (
+        "public.ecr.aws/docker/library/redis:7",
+        None,
+        None,
+    )
     assert gromit("catalogue", "show").stdout.splitlines()[0].split()[0] == "COMPONENT"
 
 

@@ -1,5 +1,6 @@
 """Catalogue files: valid ones, and the errors of invalid ones."""
 
+import re
 from dataclasses import fields
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from gromit.core.stack.hooks import Hook, HookKind
 from gromit.core.stack.secrets import SecretOrigin
 from gromit.errors import ConfigError
 
+TERRAFORM = Path(__file__).parents[3] / "terraform"
+DEFAULT_IMAGE = re.compile(r'(?:default *= *|optional\(string, )"([^":]+:[^"/]+)"')
+"""Default of a variable that is an image: a name, a colon and a tag."""
 ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:licence-AbCdEf"
 PORTAL = "components: [{name: portal, repository: portal, port: 3001, public: true}]"
 
@@ -42,10 +46,21 @@ def test_the_shipped_catalogue_is_the_tyk_stack() -> None:
         "tyk-pump": ("tyk-pump", None, False),
         "tyk-sink": ("tyk-sink", 9091, False),
         "tyk-identity-broker": ("tyk-identity-broker", 3010, False),
-        "redis": ("redis:7", 6379, False),
+        "redis": ("public.ecr.aws/docker/library/redis:7", 6379, False),
     }
     assert {c.default_tag for c in found.values()} == {"master"}
     assert not any("arn:" in source for c in found.values() for source in c.secrets.values())
+
+
+def test_every_shipped_image_names_a_registry_that_does_not_ration() -> None:
+    """Docker Hub, which a name without a registry means, limits pulls by address."""
+    components = catalogue_file.load_catalogue().components.values()
+    fixed = [c.image for c in components] + [h.image for c in components for h in c.hooks.values()]
+    defaults = [path.read_text() for path in TERRAFORM.rglob("variables.tf")]
+    fixed += [name for text in defaults for name in DEFAULT_IMAGE.findall(text)]
+    named = [image for image in fixed if image]
+    assert len(named) >= 4
+    assert [image for image in named if not image.startswith("public.ecr.aws/")] == []
 
 
 def test_shipped_templates_have_a_component_and_commands_name_rendered_files() -> None:
