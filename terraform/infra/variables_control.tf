@@ -78,13 +78,14 @@ variable "settings" {
 }
 
 variable "terraform_cloud" {
-  description = "Organisation with the states of base and infra, and a token with which the doctor checks that it can read them, for example `{ organization = \"example\", token_secret_arn = \"arn:aws:secretsmanager:…\" }`. Without it the doctor skips that check."
+  description = "Organisation with the states of base and infra, a token with which the doctor checks their workspaces, and the workspaces of other roots, for example `{ organization = \"example\", token_secret_arn = \"arn:aws:secretsmanager:…\", workspaces = [\"backup-prod\"] }`. Without it the doctor skips that check. The token needs to read runs, and no state."
   nullable    = false
   default     = {}
 
   type = object({
     organization     = optional(string, "")
     token_secret_arn = optional(string, "")
+    workspaces       = optional(list(string), [])
   })
 
   validation {
@@ -95,6 +96,11 @@ variable "terraform_cloud" {
   validation {
     condition     = var.terraform_cloud.token_secret_arn == "" || can(regex("^arn:aws[a-z-]*:secretsmanager:[^*]*$", var.terraform_cloud.token_secret_arn))
     error_message = "The token must be the ARN of a Secrets Manager secret, never a value."
+  }
+
+  validation {
+    condition     = alltrue([for name in var.terraform_cloud.workspaces : can(regex("^[A-Za-z0-9_-]+$", name))])
+    error_message = "Each workspace must be the name of one, for example `backup-prod`."
   }
 }
 

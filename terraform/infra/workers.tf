@@ -36,11 +36,17 @@ locals {
     GROMIT_DOCTOR_QUOTA_PERCENT = tostring(var.alarms.quota_percent)
   }, local.platform.key_pair == "" ? {} : { GROMIT_DOCTOR_KEY_PAIR = local.platform.key_pair })
 
-  # doctor checks with a token that the states of base and infra can be read. A person creates the secret with that token.
+  # doctor checks the workspaces of base and infra with a token. A person creates the secret with that token.
   looks_at_states = var.terraform_cloud.token_secret_arn != ""
-  states          = { GROMIT_BASE = "base-prod", GROMIT_INFRA = "infra-prod", TF_CLOUD_ORGANIZATION = var.terraform_cloud.organization }
   for_doctor      = merge(local.expected, local.looks_at_states ? local.states : {})
   doctor_secrets  = { for secret in data.aws_secretsmanager_secret.terraform_cloud : "TF_API_TOKEN" => secret.arn }
+
+  states = {
+    GROMIT_BASE              = "base-prod"
+    GROMIT_INFRA             = "infra-prod"
+    GROMIT_DOCTOR_WORKSPACES = join(",", var.terraform_cloud.workspaces)
+    TF_CLOUD_ORGANIZATION    = var.terraform_cloud.organization
+  }
 
   # With `watch`, a worker that can watch is a service and has no schedule.
   watching  = { for name, worker in local.workers : name => worker if var.watch && worker.watches }

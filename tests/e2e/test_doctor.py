@@ -55,11 +55,12 @@ def secrets(stage: Stage) -> Iterator[str]:
 
 def test_a_healthy_installation_has_nothing_wrong(stage: Stage, secrets: str) -> None:
     emulated_account(stage.facts).client("ec2").create_key_pair(KeyName=stage.name)
-    with terraform_cloud(TOKEN, base_prod=3, infra_prod=5) as cloud:
+    with terraform_cloud(TOKEN, base_prod=3, infra_prod=5, backup_prod=7) as cloud:
         overrides: Any = {
             "GROMIT_CATALOGUE": secrets,
             "GROMIT_BASE": "base-prod",
             "GROMIT_INFRA": "infra-prod",
+            "GROMIT_DOCTOR_WORKSPACES": "backup-prod",
             "TF_CLOUD_ORGANIZATION": ORGANIZATION,
             "TF_API_TOKEN": TOKEN,
             "GROMIT_DOCTOR_TERRAFORM_CLOUD": cloud.url,
@@ -67,7 +68,7 @@ def test_a_healthy_installation_has_nothing_wrong(stage: Stage, secrets: str) ->
         }
         server = {name: stage.server[name] for name in ("GROMIT_SERVE_CERT", "GROMIT_SERVE_KEY")}
         ran = stage.gromit("doctor", "aws", "-o", "json", **(overrides | server))
-        assert len(cloud.asked) == 4
+        assert len(cloud.asked) == 3
     found = findings(ran)
     # The emulator has no policy simulation and few quotas: these checks are skipped with a reason.
     skipped = {str(Check.RIGHTS), str(Check.QUOTA)}
@@ -78,7 +79,7 @@ def test_a_healthy_installation_has_nothing_wrong(stage: Stage, secrets: str) ->
     assert "the response is not from AWS" in found["rights"][""]["seen"]
     assert found["registry"].keys() == {"alpha", "beta"}
     assert found["certificate"].keys() == {"ca", "serve", "client"}
-    assert found["state.infra"]["infra-prod"]["seen"] == "state 5 with 12 resources"
+    assert found["state.infra"]["infra-prod"]["seen"] == "applied, with 5 resources"
     assert next(iter(found["quota"].values()))["seen"].startswith(
         "tightest quota: Fargate On-Demand vCPU: enough for "
     )

@@ -1,6 +1,7 @@
 """Terraform Cloud on loopback: the part of its API that the doctor uses, behind the token."""
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,9 +19,12 @@ class TerraformCloudServer:
     token: str
     url: str = ""
     workspaces: Mapping[str, int | None] = field(default_factory=dict)
-    """Name to the serial of its state; None: it has no state."""
+    """Name to the number of its resources; None: it has no state."""
     execution_mode: str = "local"
     """Of all its workspaces. The default of an organisation is `remote`."""
+    locked: bool = False
+    reads_states: bool = False
+    """Whether its token may download states."""
     status: int = 200
     """Another status is its answer to everything."""
     body: bytes | None = None
@@ -40,45 +44,43 @@ class TerraformCloudServer:
                 organization == ORGANIZATION
             ):
                 return self._workspace(name)
-            case ["api", "v2", "workspaces", identifier, "current-state-version"]:
-                return self._state(identifier.removeprefix("ws-"))
             case _:
                 return _MISSING
 
     def _workspace(self, name: str) -> tuple[int, Any]:
         if name not in self.workspaces:
             return _MISSING
+        resources = self.workspaces[name]
+        state = None if resources is None else {"id": "sv-1", "type": "state-versions"}
         attributes = {
             "name": name,
             "execution-mode": self.execution_mode,
-            "locked": False,
+            "locked": self.locked,
             "operations": self.execution_mode != "local",
-            "resource-count": 12,
+            "permissions": {"can-read-state-versions": self.reads_states},
+            "resource-count": resources or 0,
             "setting-overwrites": {"execution-mode": True, "agent-pool": True},
             "terraform-version": "1.11.4",
         }
-        return 200, {"data": {"id": f"ws-{name}", "type": "workspaces", "attributes": attributes}}
-
-    def _state(self, name: str) -> tuple[int, Any]:
-        serial = self.workspaces.get(name)
-        if serial is None:
-            return _MISSING
-        attributes = {
-            "serial": serial,
-            "created-at": "2026-06-01T00:00:00.000Z",
-            "status": "finalized",
+        workspace = {
+            "id": f"ws-{name}",
+            "type": "workspaces",
+            "attributes": attributes,
+            "relationships": {"current-state-version": {"data": state}},
         }
-        return 200, {"data": {"id": "sv-1", "type": "state-versions", "attributes": attributes}}
+        return 200, {"data": workspace}
 
 
 _MISSING = 404, {"errors": [{"status": "404", "title": "not found"}]}
 
 
 @contextmanager
-def terraform_cloud(token: str, **workspaces: int | None) -> Iterator[TerraformCloudServer]:
-    """A server for the time of the block; `_` in a workspace's name stands for `-`."""
+def terraform_cloud(
+    token: str, tls: ssl.SSLContext | None = None, **workspaces: int | None
+) -> Iterator[TerraformCloudServer]:
+    """A server for the time of the block; `_` in a workspace's name means `-`."""
     held = TerraformCloudServer(
-        token, workspaces={name.replace("_", "-"): serial for name, serial in workspaces.items()}
+        token, workspaces={name.replace("_", "-"): count for name, count in workspaces.items()}
     )
 
     class Handler(BaseHTTPRequestHandler):
@@ -94,11 +96,14 @@ def terraform_cloud(token: str, **workspaces: int | None) -> Iterator[TerraformC
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(
         target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
     )
     thread.start()
-    held.url = f"http://127.0.0.1:{server.server_address[1]}"
+    scheme = "http" if tls is None else "https"
+    held.url = f"{scheme}://127.0.0.1:{server.server_address[1]}"
     try:
         yield held
     finally:

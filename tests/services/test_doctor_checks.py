@@ -38,7 +38,7 @@ CATALOGUE = Catalogue(
 )
 
 CA_KEY = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:gromit/ca-key-000000"
-WORKSPACES = (Check.STATE_BASE, Check.STATE_INFRA)
+WORKSPACES = (Check.STATE_BASE, Check.STATE_INFRA, Check.STATE_OTHER)
 PLATFORM_PARTS = {
     Check.PLATFORM_VPC: "vpc_problems",
     Check.PLATFORM_SUBNETS: "subnet_problems",
@@ -54,6 +54,7 @@ FACTS: Mapping[Check, str] = {
     Check.STATE_BUCKET: "state_bucket",
     Check.STATE_BASE: "workspace",
     Check.STATE_INFRA: "workspace",
+    Check.STATE_OTHER: "workspace",
     Check.REGISTRY: "registry",
     Check.SECRETS: "secrets",
     Check.TABLE: "table_lacks",
@@ -113,6 +114,7 @@ def test_each_check_names_its_subject() -> None:
         Check.STATE_BUCKET: ["states"],
         Check.STATE_BASE: ["base-prod"],
         Check.STATE_INFRA: ["infra-prod"],
+        Check.STATE_OTHER: ["backup-prod", "delegation-prod"],
         Check.REGISTRY: ["tyk"],
         Check.TABLE: ["environments"],
         Check.PLATFORM: ["/gromit/platform"],
@@ -177,12 +179,19 @@ def test_a_wrong_fact_is_a_finding_of_its_check_only(check: Check, facts: dict[s
     assert wrong(found(FakeInstallation(**facts))) == {check}
 
 
-@pytest.mark.parametrize("check", WORKSPACES)
-def test_a_workspace_that_runs_remotely_is_wrong(check: Check) -> None:
-    facts = FakeInstallation(workspace=WorkspaceFacts("", "remote", 7))
+@pytest.mark.parametrize(
+    ("check", "root"),
+    [
+        (Check.STATE_BASE, "terraform/base"),
+        (Check.STATE_INFRA, "terraform/infra"),
+        (Check.STATE_OTHER, "its root"),
+    ],
+)
+def test_a_workspace_that_runs_remotely_is_wrong(check: Check, root: str) -> None:
+    facts = FakeInstallation(workspace=WorkspaceFacts("", "remote", is_applied=True))
     findings = found(facts)
     assert wrong(findings) == set(WORKSPACES)
-    assert f"terraform/{check.value.removeprefix('state.')}" in findings[check][0].remedy
+    assert root in findings[check][0].remedy
 
 
 @pytest.mark.parametrize(
@@ -211,6 +220,7 @@ def test_a_value_that_differs_from_the_settings_is_wrong(
         (Check.KEY_PAIR, {"key_pair": None}, "doctor.key_pair is not set"),
         (Check.STATE_BASE, {"base": None}, "not set: GROMIT_BASE"),
         (Check.STATE_INFRA, {"infra": None}, "not set: GROMIT_INFRA"),
+        (Check.STATE_OTHER, {"workspaces": ()}, "not set: GROMIT_DOCTOR_WORKSPACES"),
         (Check.STATE_BASE, {"organization": ""}, "not set: TF_CLOUD_ORGANIZATION"),
         (
             Check.STATE_INFRA,

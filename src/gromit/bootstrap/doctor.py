@@ -31,6 +31,7 @@ def _expected(settings: Settings) -> ExpectedInstallation:
         state_bucket=settings.state.bucket,
         base=settings.base,
         infra=settings.infra,
+        workspaces=doctor_settings.workspaces,
         organization=os.environ.get("TF_CLOUD_ORGANIZATION", "").strip(),
         has_cloud_token=bool(os.environ.get("TF_API_TOKEN", "").strip()),
         table=settings.tablename,

@@ -257,7 +257,13 @@ class DoctorSettings(SettingsGroup):
         "parts: docs/reference/doctor.md",
     )
     terraform_cloud: str = Field(
-        "https://app.terraform.io", description="URL of Terraform Cloud or Terraform Enterprise"
+        "https://app.terraform.io",
+        description="URL of Terraform Cloud or Terraform Enterprise, without a path",
+    )
+    workspaces: Annotated[tuple[str, ...], BeforeValidator(split)] = Field(
+        (),
+        description="Terraform Cloud workspaces of other roots, such as backup-prod and "
+        "delegation-prod, which `gromit doctor aws` checks",
     )
 
 

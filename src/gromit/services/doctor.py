@@ -25,7 +25,6 @@ from gromit.core.doctor.findings import (
     judge_registry,
     judge_serve_identity,
     judge_table,
-    judge_workspace,
     judge_zone,
     ok,
     skipped,
@@ -44,6 +43,7 @@ from gromit.core.doctor.rights import (
     resource_arns,
 )
 from gromit.core.doctor.secrets import judge_secrets
+from gromit.core.doctor.workspaces import judge_workspace
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.config_files import mongo_users
 from gromit.core.stack.contract import Platform
@@ -168,6 +168,7 @@ class InstallationChecks:
             _on_aws(Check.STATE_BUCKET, self._state_bucket, subject=expected.state_bucket),
             self._workspace_check(Check.STATE_BASE, expected.base, "GROMIT_BASE"),
             self._workspace_check(Check.STATE_INFRA, expected.infra, "GROMIT_INFRA"),
+            *self._other_workspace_checks(),
             *self._registry_checks(),
             _on_aws(Check.SECRETS, self._secrets),
             _on_aws(Check.TABLE, self._table, subject=expected.table),
@@ -205,6 +206,10 @@ class InstallationChecks:
     def _workspace_check(self, check: Check, name: str | None, variable: str) -> DoctorCheck:
         run = partial(self._workspace, check, name, variable)
         return DoctorCheck(check=check, run=run, subject=name or "")
+
+    def _other_workspace_checks(self) -> Iterator[DoctorCheck]:
+        for name in self._expected.workspaces or (None,):
+            yield self._workspace_check(Check.STATE_OTHER, name, "GROMIT_DOCTOR_WORKSPACES")
 
     def _workspace(self, check: Check, name: str | None, variable: str) -> list[Finding]:
         required = {

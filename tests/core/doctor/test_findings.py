@@ -19,7 +19,6 @@ from gromit.core.doctor.findings import (
     judge_registry,
     judge_serve_identity,
     judge_table,
-    judge_workspace,
     judge_zone,
     ok,
     overall_health,
@@ -32,7 +31,6 @@ from gromit.core.doctor.installation import (
     BucketFacts,
     RegistryFacts,
     ServeIdentity,
-    WorkspaceFacts,
     ZoneFacts,
 )
 from tests.fakes.platform import PLATFORM
@@ -124,30 +122,6 @@ def test_the_bucket_of_states(bucket: BucketFacts, lacks: str) -> None:
     found = judge_bucket(bucket)
     assert is_ok(found) is not bool(lacks)
     assert lacks in found.observed
-
-
-def test_a_workspace_without_a_state_must_be_applied() -> None:
-    assert is_ok(judge_workspace(Check.STATE_BASE, WorkspaceFacts("base-prod", "local", 7, 12)))
-    found = judge_workspace(Check.STATE_INFRA, WorkspaceFacts("infra-prod", "local", None))
-    assert (found.check, found.subject, found.remedy) == (
-        Check.STATE_INFRA,
-        "infra-prod",
-        "apply terraform/infra",
-    )
-
-
-@pytest.mark.parametrize(("mode", "serial"), [("remote", None), ("remote", 7), ("agent", 7)])
-def test_a_workspace_whose_runs_are_executed_elsewhere_is_wrong(
-    mode: str, serial: int | None
-) -> None:
-    found = judge_workspace(Check.STATE_BASE, WorkspaceFacts("base-prod", mode, serial, 12))
-    assert not is_ok(found)
-    assert (found.subject, found.observed) == (
-        "base-prod",
-        f"its execution mode is {mode}, not local",
-    )
-    assert "execution mode to Local" in found.remedy
-    assert "terraform/base with TF_FORCE_LOCAL_BACKEND=1" in found.remedy
 
 
 @pytest.mark.parametrize(

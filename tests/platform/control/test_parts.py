@@ -188,7 +188,8 @@ def test_one_setting_makes_watching_services_of_sow_and_chitragupta(installed: I
 
 def token_of_terraform_cloud(arn: str) -> str:
     """Return the setting that names a secret."""
-    return f'-var=terraform_cloud={{organization="example",token_secret_arn="{arn}"}}'
+    values = {"organization": "example", "token_secret_arn": arn, "workspaces": ["backup-prod"]}
+    return f"-var=terraform_cloud={json.dumps(values)}"
 
 
 def test_the_doctor_looks_at_terraform_cloud_with_a_token_that_only_ecs_reads(
@@ -207,7 +208,9 @@ def test_the_doctor_looks_at_terraform_cloud_with_a_token_that_only_ecs_reads(
         after['module.worker["doctor"].aws_ecs_task_definition.this']["container_definitions"]
     )
     assert doctor["secrets"] == [{"name": "TF_API_TOKEN", "valueFrom": arn}]
-    assert {v["name"]: v["value"] for v in doctor["environment"]}["GROMIT_INFRA"] == "infra-prod"
+    environment = {variable["name"]: variable["value"] for variable in doctor["environment"]}
+    assert environment["GROMIT_INFRA"] == "infra-prod"
+    assert environment["GROMIT_DOCTOR_WORKSPACES"] == "backup-prod"
     readers = {
         address
         for address, values in after.items()

@@ -1,13 +1,16 @@
 """Workspaces of a Terraform Cloud on loopback; no message contains the token."""
 
+import ssl
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from gromit.core.doctor.installation import WorkspaceFacts
 from gromit.errors import BackendError, ConfigError, Denied, GromitError, NotFound, Temporary
 from gromit.web.clients.terraform_cloud import TerraformCloud, new_client
+from tests.fakes.authority import TestCa
 from tests.fakes.terraform_cloud import ORGANIZATION, TerraformCloudServer, terraform_cloud
 
 TOKEN = "canary-of-a-token"
@@ -30,12 +33,30 @@ def look(
         return TerraformCloud(http, organization).workspace(name)
 
 
-def test_a_workspace_says_which_state_it_has(server: TerraformCloudServer) -> None:
-    assert look(server) == WorkspaceFacts("base-prod", "local", 9, 12)
+def test_a_workspace_says_how_much_it_has(server: TerraformCloudServer) -> None:
+    assert look(server) == WorkspaceFacts("base-prod", "local", is_applied=True, resources=9)
 
 
 def test_a_workspace_without_a_state_says_so(server: TerraformCloudServer) -> None:
-    assert look(server, "infra-prod") == WorkspaceFacts("infra-prod", "local", None)
+    assert look(server, "infra-prod") == WorkspaceFacts("infra-prod", "local", is_applied=False)
+
+
+def test_a_workspace_whose_resources_were_all_removed_is_applied() -> None:
+    with terraform_cloud(TOKEN, base_prod=0) as emptied:
+        assert look(emptied) == WorkspaceFacts("base-prod", "local", is_applied=True)
+
+
+def test_a_locked_workspace_says_so(server: TerraformCloudServer) -> None:
+    server.locked = True
+    assert look(server).is_locked
+
+
+@pytest.mark.parametrize("reads_states", [False, True])
+def test_no_state_is_asked_for(server: TerraformCloudServer, reads_states: bool) -> None:
+    """A token that may not read states is enough."""
+    server.reads_states = reads_states
+    assert look(server).token_reads_state is reads_states
+    assert server.asked == ["/api/v2/organizations/acme/workspaces/base-prod"]
 
 
 @pytest.mark.parametrize("mode", ["remote", "agent"])
@@ -94,10 +115,11 @@ def test_what_it_answers_instead_is_said(
         b"[]",
         b"{}",
         b'{"data": []}',
-        b'{"data": {"id": "x", "attributes": {"resource-count": 1, "serial": 1}}}',
+        b'{"data": {"attributes": {"resource-count": 1, "locked": false}}}',
+        b'{"data": {"attributes": {"resource-count": 1, "execution-mode": "local"}}}',
         (
-            b'{"data": {"id": "x", "attributes":'
-            b' {"execution-mode": "local", "resource-count": 1, "serial": "x"}}}'
+            b'{"data": {"attributes":'
+            b' {"execution-mode": "local", "resource-count": "x", "locked": false}}}'
         ),
     ],
 )
@@ -111,6 +133,51 @@ def test_a_wrong_token_is_refused_and_not_quoted(server: TerraformCloudServer) -
     with pytest.raises(Denied) as caught:
         look(server, token="canary-of-another-token")
     assert "canary" not in f"{caught.value!r} {caught.value.hint}"
+
+
+@pytest.mark.parametrize("related", [b"", b', "relationships": {}', b', "relationships": []'])
+def test_the_number_of_resources_is_enough(server: TerraformCloudServer, related: bytes) -> None:
+    server.body = (
+        b'{"data": {"attributes": {"execution-mode": "local", "resource-count": 3,'
+        b' "locked": false, "permissions": null}' + related + b"}}"
+    )
+    assert look(server) == WorkspaceFacts("base-prod", "local", is_applied=True, resources=3)
+
+
+@pytest.mark.parametrize(
+    ("status", "remedy"), [(401, "create a new one"), (403, "lacks the permission")]
+)
+def test_a_refused_token_and_a_missing_permission_have_remedies_of_their_own(
+    server: TerraformCloudServer, status: int, remedy: str
+) -> None:
+    server.status = status
+    with pytest.raises(Denied) as caught:
+        look(server)
+    assert remedy in str(caught.value.hint)
+
+
+def test_an_unknown_ca_is_named_with_its_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ca = TestCa(tmp_path)
+    files = ca.leaf("cloud", "server")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(files.cert, files.key)
+    with terraform_cloud(TOKEN, tls, base_prod=9) as private:
+        with pytest.raises(Temporary, match="could not reach Terraform Cloud") as caught:
+            look(private)
+        assert "SSL_CERT_FILE" in str(caught.value.hint)
+        assert private.asked == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(ca.path))
+        assert look(private).resources == 9
+
+
+@pytest.mark.parametrize("path", ["/api/v2", "/x"])
+def test_a_path_is_refused(server: TerraformCloudServer, path: str) -> None:
+    with pytest.raises(ConfigError, match=f"has a path, {path}"):
+        new_client(server.url + path, TOKEN)
+    with closing(new_client(f"{server.url}/", TOKEN)) as http:
+        assert TerraformCloud(http, ORGANIZATION).workspace("base-prod").is_applied
 
 
 def test_one_that_cannot_be_reached_is_said() -> None:

@@ -12,7 +12,6 @@ from gromit.core.doctor.installation import (
     BucketFacts,
     RegistryFacts,
     ServeIdentity,
-    WorkspaceFacts,
     ZoneFacts,
 )
 from gromit.core.doctor.quotas import QuotaHeadroom
@@ -41,6 +40,7 @@ class Check(StrEnum):
     STATE_BUCKET = "state.bucket"
     STATE_BASE = "state.base"
     STATE_INFRA = "state.infra"
+    STATE_OTHER = "state.other"
     REGISTRY = "registry"
     SECRETS = "secrets"
     TABLE = "table"
@@ -191,27 +191,6 @@ def judge_bucket(bucket: BucketFacts) -> Finding:
         observed = f"{bucket.name} lacks {', '.join(missing)}"
         return wrong(Check.STATE_BUCKET, observed, _BASE, bucket.name)
     return ok(Check.STATE_BUCKET, "versioned, encrypted, closed to the public", bucket.name)
-
-
-def judge_workspace(check: Check, workspace: WorkspaceFacts) -> Finding:
-    """Whether a workspace runs locally and has been applied.
-
-    A remote run has neither the modules and the catalogue beside its root nor AWS credentials.
-    """
-    root = "base" if check is Check.STATE_BASE else "infra"
-    if workspace.execution_mode != "local":
-        return wrong(
-            check,
-            f"its execution mode is {workspace.execution_mode}, not local",
-            f"set its execution mode to Local (Settings, General); until then apply "
-            f"terraform/{root} with TF_FORCE_LOCAL_BACKEND=1",
-            workspace.name,
-        )
-    if workspace.serial is None:
-        observed = "readable, but never applied"
-        return wrong(check, observed, f"apply terraform/{root}", workspace.name)
-    observed = f"state {workspace.serial} with {workspace.resources} resources"
-    return ok(check, observed, workspace.name)
 
 
 def judge_registry(registry: RegistryFacts) -> Finding:

@@ -20,6 +20,8 @@ class ExpectedInstallation:
     """Terraform Cloud workspace of terraform/base."""
     infra: str | None
     """Terraform Cloud workspace of terraform/infra."""
+    workspaces: tuple[str, ...] = ()
+    """Terraform Cloud workspaces of other roots."""
     organization: str
     """Organization at Terraform Cloud; empty if not set."""
     has_cloud_token: bool
@@ -77,9 +79,12 @@ class WorkspaceFacts:
     name: str
     execution_mode: str
     """Place where its runs are executed: `local`, `remote` or `agent`."""
-    serial: int | None
-    """Serial of its current state; None if nothing was ever applied."""
+    is_applied: bool
+    """Whether it has a state, which the first apply creates."""
     resources: int = 0
+    is_locked: bool = False
+    token_reads_state: bool = False
+    """Whether the token may download the state."""
 
 
 @dataclass(frozen=True, slots=True)
