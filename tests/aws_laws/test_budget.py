@@ -12,7 +12,9 @@ import pytest
 
 from gromit.adapters.aws.ecs_tasks import EcsTasks
 from gromit.adapters.aws.route53 import CLIENT, Route53Zone
-from gromit.core.dns.plan import PublicTask, desired_records, plan
+from gromit.core.dns.ownership import NameOwner
+from gromit.core.dns.plan import PublicTask, plan
+from gromit.core.dns.tasks import desired_records
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.services.chitragupta import Chitragupta, DnsPolicy
 from tests.aws_laws.fleet import Fleet, address_of
@@ -20,6 +22,7 @@ from tests.aws_laws.laws import Laws, governed
 from tests.fakes.dns import FakeEnvironments
 
 DOMAIN = "dev.example.com"
+NAMES = NameOwner(DOMAIN)
 CATALOGUE = Catalogue({"tyk": Component(name="tyk", repository="tyk", port=8181, public=True)})
 OWN_RECORDS = 2  # SOA and NS
 INTERFACES, LIST, CHANGE = (
@@ -71,7 +74,7 @@ class Scene:
         if running:
             self.fleet.bare_interfaces(names)
         changes = plan(
-            desired_records(tasks, DOMAIN, 10, self.wanted.rows), (), DOMAIN, self.wanted.rows
+            desired_records(tasks, DOMAIN, 10, self.wanted.rows), (), NAMES, self.wanted.rows
         )
         self.keeper.zone.apply(changes, lambda _line: None)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from gromit.core.discrepancies.facts import InstallationInventory
 from gromit.core.discrepancies.finding import find_discrepancies
 from gromit.core.discrepancies.kinds import Discrepancy
+from gromit.core.dns.ownership import NameOwner
 from gromit.core.dns.plan import PublicTask
 from gromit.core.environments.claims import Claim, Claimant, ClaimStatus, Fence, NoWork
 from gromit.core.environments.environment import Failure
@@ -125,7 +126,7 @@ class EnvironmentWorld:
             folders=self.root,
             images=self.expiries,
             catalogue=CATALOGUE,
-            domain=DOMAIN,
+            owner=NameOwner(DOMAIN),
             now_ms=lambda: self.registry.now_ms,
         )
 

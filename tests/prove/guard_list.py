@@ -457,7 +457,7 @@ _ORDER = (
 _DNS_GUARDS = (
     Guard(
         "unexplained deletes of records are limited",
-        _DNS,
+        "core/dns/limits.py",
         "if count <= free or count * 100 <= percent * changes.ours:",
         "if True:",
         ("core/dns/test_plan.py",),
@@ -465,8 +465,22 @@ _DNS_GUARDS = (
     Guard(
         "records of others are not changed",
         _DNS,
-        "    if reason := records.forbidden:\n",
-        "    if (reason := records.forbidden) and not records.plain:\n",
+        "        if obstacle := records.obstacle(name):\n",
+        "        if (obstacle := records.obstacle(name)) and not records.plain:\n",
+        ("core/dns/test_plan.py",),
+    ),
+    Guard(
+        "records of another installation are not changed",
+        _DNS,
+        "    if mark.excludes(owner.installation):\n",
+        "    if False:\n",
+        ("core/dns/test_plan.py",),
+    ),
+    Guard(
+        "an address that was there before is not ours",
+        _DNS,
+        "if _label(name) in listed}",
+        "if not _label(name)}",
         ("core/dns/test_plan.py",),
     ),
     Guard(
@@ -479,8 +493,8 @@ _DNS_GUARDS = (
     Guard(
         "an incomplete listing does not prove the last record",
         _DNS,
-        "if records.is_ours and not keeps_records and not incomplete:",
-        "if records.is_ours and not keeps_records:",
+        "if is_last and records.marked and not incomplete:",
+        "if is_last and records.marked:",
         ("core/dns/test_plan.py",),
     ),
     Guard(

@@ -15,6 +15,7 @@ from gromit.bootstrap.machine import to_ms
 from gromit.bootstrap.serve import ServeParts, api_deps
 from gromit.config.load import load_settings
 from gromit.core.discrepancies.finding import find_discrepancies
+from gromit.core.dns.ownership import NameOwner
 from gromit.core.environments.phases import Work
 from gromit.core.security.roles import Role
 from gromit.core.stack.hooks import Hook, HookKind
@@ -170,7 +171,7 @@ class Installation:
                 folders=self.root,
                 images=FakeExpiries(self.images),
                 catalogue=CATALOGUE,
-                domain=DOMAIN,
+                owner=NameOwner(DOMAIN),
                 now_ms=lambda: self.now_ms,
             )
         )
@@ -294,7 +295,7 @@ class Installation:
                 clusters=self.faults.wrap("clusters", self.cloud),
                 services=self.faults.wrap("services", self.cloud),
                 sink=ServeObservations(worker),
-                domain=DOMAIN,
+                owner=NameOwner(DOMAIN),
             ),
             policy=DnsPolicy(
                 domain=DOMAIN,

@@ -98,6 +98,7 @@ class World:
             states=self.states,
             catalogue=CATALOGUE,
             domain=self.domain,
+            installation="",
             protected=("master", "release-*"),
             grace_ms=3_600_000,
             new_id=lambda: f"incarnation-{next(numbers)}",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 from structlog.testing import capture_logs
 
+from gromit.core.dns.ownership import NameOwner
 from gromit.core.dns.plan import RecordSet, owner_record
 from gromit.core.environments.known_environments import KnownEnvironment
 from gromit.core.environments.observation import Observation
@@ -66,7 +67,9 @@ class World:
 
     def __post_init__(self) -> None:
         self.services.put("app", service("tyk"), service("pump"))
-        self.observer = Observer(clusters=self, services=self.services, sink=self, domain=DOMAIN)
+        self.observer = Observer(
+            clusters=self, services=self.services, sink=self, owner=NameOwner(DOMAIN)
+        )
 
     def clusters(self, names: Collection[str]) -> Sequence[ClusterState]:
         self.asked.append(sorted(names))

@@ -31,13 +31,14 @@ def build_chitragupta(settings: Settings, health: HealthLook | None = None) -> C
         components=frozenset(c.name for c in known.components.values() if c.public),
         delete_percent=settings.dns.delete_percent,
         delete_free=settings.dns.delete_free,
+        installation=settings.installation,
     )
     serve = serve_client(settings)
     observer = Observer(
         clusters=cluster_source(),
         services=service_states(),
         sink=ServeObservations(serve),
-        domain=policy.domain,
+        owner=policy.owner,
         health=HealthObserver(
             source=health or HealthRound(programs=HttpPrograms(), rest=time.sleep, clock=now_ms),
             checks={

@@ -22,7 +22,7 @@ from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.chitragupta import build_chitragupta
 from gromit.bootstrap.clients import serve_client, suspension_check
 from gromit.bootstrap.config_root import config_root
-from gromit.bootstrap.machine import domain_if_set, now_ms
+from gromit.bootstrap.machine import name_owner_if_set, now_ms
 from gromit.config.schema import Settings
 from gromit.services.environment_doctor import EnvironmentDoctor
 from gromit.services.inventory import InventorySources, InventoryTaker
@@ -70,7 +70,7 @@ def build_environment_doctor(settings: Settings, root: Path | None) -> DoctorPar
         folders=tree,
         images=EcrExpiries(session().client("ecr", config=aws.CLIENT), settings.registryid),
         catalogue=configured_catalogue(settings),
-        domain=domain_if_set(settings),
+        owner=name_owner_if_set(settings),
         now_ms=now_ms,
     )
     repairer = Repairer(

@@ -78,6 +78,7 @@ def migration(settings: Settings, root: Path, decisions: Decisions) -> Migration
         states=state_bucket(settings),
         catalogue=configured_catalogue(settings),
         domain=domain_if_set(settings),
+        installation=settings.installation,
         protected=settings.environments.protected,
         grace_ms=to_ms(settings.reap.grace),
         new_id=lambda: uuid.uuid4().hex,

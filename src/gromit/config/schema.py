@@ -20,6 +20,7 @@ from gromit.config.lifetime import LifetimeSettings
 from gromit.config.servers import GatewaySettings, ServeSettings
 from gromit.config.values import (
     Duration,
+    InstallationName,
     ListenAddress,
     NameList,
     PositiveDuration,
@@ -301,6 +302,11 @@ class Settings(SettingsGroup):
         None,
         description="Terraform Cloud workspace of terraform/infra, which `gromit doctor aws` "
         "checks; unset: not checked",
+    )
+    installation: InstallationName = Field(
+        "",
+        description="name of this installation in its DNS records; "
+        "empty: none, and records without a name are everyone's",
     )
     ca: str | None = Field(
         None, description="certificate of gromit's CA: PEM text or path of a PEM file"

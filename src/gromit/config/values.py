@@ -13,6 +13,7 @@ from pydantic import (
     PlainSerializer,
 )
 
+from gromit.core.dns.ownership import INSTALLATION_NAME
 from gromit.core.names import parse_repository
 from gromit.core.stack.catalogue import check_repository
 from gromit.core.time import format_duration, parse_duration
@@ -67,4 +68,5 @@ PositiveDuration = Annotated[Duration, Field(gt=_NONE)]
 NameList = Annotated[tuple[str, ...], BeforeValidator(split)]
 Repositories = Annotated[NameList | None, AfterValidator(_own_names)]
 NetworkList = Annotated[NameList, AfterValidator(_are_networks)]
+InstallationName = Annotated[str, Field(pattern=rf"^({INSTALLATION_NAME})?$")]
 ListenAddress = Annotated[str, Field(pattern=r"^.+:\d{1,5}$")]

@@ -13,18 +13,18 @@ from typing import Protocol
 
 import structlog
 
+from gromit.core.dns.limits import enforce_delete_limits
 from gromit.core.dns.names import records_after
+from gromit.core.dns.ownership import NameOwner
 from gromit.core.dns.plan import (
     RecordSet,
     TaskListing,
     ZoneChanges,
-    desired_records,
-    enforce_delete_limits,
     environment_for_name,
     plan,
 )
 from gromit.core.dns.strays import RecordForm, report_strays, without_strays
-from gromit.core.dns.tasks import merge_listings, unconfirmed
+from gromit.core.dns.tasks import desired_records, merge_listings, unconfirmed
 from gromit.core.environments.known_environments import KnownEnvironment, desired_by_name
 from gromit.errors import (
     BackendError,
@@ -55,11 +55,18 @@ class DnsPolicy:
     """Largest share of gromit's records that one pass may delete unexplained."""
     delete_free: int
     """Number of unexplained deletes that every pass may do."""
+    installation: str = ""
+    """Name of this installation; empty if it has none."""
 
     @property
     def form(self) -> RecordForm:
         """Form of gromit's own address records."""
         return RecordForm(self.domain, self.components, self.ttl)
+
+    @property
+    def owner(self) -> NameOwner:
+        """Owner of gromit's records."""
+        return NameOwner(self.domain, self.installation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +166,7 @@ class Chitragupta:
         def current_plan() -> ZoneChanges:
             found = [r for r in self.zone.records() if self._environment(r) == environment]
             records = without_strays(found, self.policy.form)
-            return plan((), records, self.policy.domain, {environment: False})
+            return plan((), records, self.policy.owner, {environment: False})
 
         self._write(current_plan(), current_plan, progress)
 
@@ -200,9 +207,8 @@ class Chitragupta:
     ) -> ZoneChanges:
         desired = desired_records(listing.tasks, self.policy.domain, self.policy.ttl, rows)
         form = self.policy.form
-        changes = plan(
-            desired, without_strays(actual, form), form.domain, rows, _why_incomplete(listing)
-        )
+        records, owner = without_strays(actual, form), self.policy.owner
+        changes = plan(desired, records, owner, rows, _why_incomplete(listing))
         return report_strays(changes, actual, form)
 
     def _write(

@@ -15,6 +15,7 @@ from gromit.core.discrepancies.facts import (
     StateFacts,
 )
 from gromit.core.discrepancies.resources import accounted_resources
+from gromit.core.dns.ownership import NameOwner
 from gromit.core.dns.plan import RecordSet, environment_for_name
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.component_inputs import required_images
@@ -54,7 +55,8 @@ class InventorySources:
     """None if the config root is not on this machine."""
     images: ImageExpiries
     catalogue: Catalogue
-    domain: str | None
+    owner: NameOwner | None
+    """Owner of public names; None if no domain is set."""
     now_ms: Callable[[], int]
 
 
@@ -97,7 +99,7 @@ class InventoryTaker:
             now_ms=sources.now_ms(),
             components=frozenset(components),
             public=frozenset(c.name for c in components.values() if c.public),
-            domain=sources.domain,
+            owner=sources.owner,
             rows=rows,
             unreadable=unclear,
             changed=changed,
@@ -127,10 +129,10 @@ class InventoryTaker:
 
     def _named(self, records: Collection[RecordSet] | None) -> set[str]:
         """Return the environments that records name."""
-        domain = self.sources.domain
-        if records is None or domain is None:
+        owner = self.sources.owner
+        if records is None or owner is None:
             return set()
-        named = {environment_for_name(record.name, domain) for record in records}
+        named = {environment_for_name(record.name, owner.domain) for record in records}
         return {name for name in named if name is not None}
 
     def _second_look(

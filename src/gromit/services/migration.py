@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from gromit.core.dns.ownership import NameOwner
 from gromit.core.dns.plan import ZoneChanges
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.history import ChangeContext
@@ -80,6 +81,8 @@ class Migration:
     states: StateArchive
     catalogue: Catalogue
     domain: str | None
+    installation: str
+    """Name of this installation; empty if it has none."""
     protected: tuple[str, ...]
     grace_ms: int
     new_id: Callable[[], str]
@@ -191,7 +194,8 @@ class Migration:
     def _records(self, known: Mapping[str, bool]) -> list[RecordMigration | SkippedItem]:
         if self.zone is None or self.domain is None:
             return []
-        return plan_records(known, self.zone.records(), self.catalogue, self.domain)
+        owner = NameOwner(self.domain, self.installation)
+        return plan_records(known, self.zone.records(), self.catalogue, owner)
 
     def _record(
         self, step: RecordMigration | SkippedItem, progress: Progress, *, dry_run: bool
@@ -200,7 +204,9 @@ class Migration:
             return MigrationResult("record", step.name, "left alone", step.why)
         if dry_run or self.zone is None:
             return MigrationResult("record", step.owner.name, "would write", step.why)
-        self.zone.apply(ZoneChanges(creates=((step.owner, step.why),)), progress)
+        written = ((step.owner, step.why),)
+        changes = ZoneChanges(creates=written) if step.is_new else ZoneChanges(upserts=written)
+        self.zone.apply(changes, progress)
         return MigrationResult("record", step.owner.name, "written", step.why)
 
 

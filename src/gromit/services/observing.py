@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from gromit.core.dns.names import name_states
+from gromit.core.dns.ownership import NameOwner
 from gromit.core.dns.plan import RecordSet
 from gromit.core.environments.known_environments import KnownEnvironment
 from gromit.core.environments.observation import Observation
@@ -36,7 +37,7 @@ class Observer:
     clusters: ClusterSource
     services: ServiceStates
     sink: ObservationSink
-    domain: str
+    owner: NameOwner
     health: HealthObserver | None = None
     """Asks programs; None where only tasks and names are of interest."""
     _failures: NewReasons = field(default_factory=NewReasons)
@@ -61,7 +62,7 @@ class Observer:
         self, made: Collection[KnownEnvironment], records: Collection[RecordSet]
     ) -> list[Observation]:
         public = {k.name: [c for c, is_public in k.components.items() if is_public] for k in made}
-        names = name_states(records, self.domain, public)
+        names = name_states(records, self.owner, public)
         settled = [k for k in made if k.is_settled]
         clusters = self._clusters(settled)
         stopped = {k.name: self._stopped(k, clusters.get(k.name), names[k.name]) for k in settled}

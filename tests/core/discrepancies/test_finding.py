@@ -16,6 +16,7 @@ from gromit.core.discrepancies.facts import (
 from gromit.core.discrepancies.finding import find_discrepancies
 from gromit.core.discrepancies.kinds import DiscrepancyKind as Kind
 from gromit.core.discrepancies.kinds import Repair
+from gromit.core.dns.ownership import NameOwner
 from gromit.core.dns.plan import RecordSet, owner_record
 from gromit.core.environments.phases import Phase
 from gromit.core.environments.terraform_locks import FoundLock, Verdict
@@ -75,7 +76,7 @@ HEALTHY = InstallationInventory(
     now_ms=NOW,
     components=frozenset({"app"}),
     public=frozenset({"app"}),
-    domain=DOMAIN,
+    owner=NameOwner(DOMAIN),
     rows={
         "good": _row("good", Phase.READY),
         "busy": _row("busy", Phase.SOWING, lease_until_ms=NOW + HOUR // 60),

@@ -3,10 +3,12 @@
 import pytest
 
 from gromit.core.dns.names import name_states, records_after
+from gromit.core.dns.ownership import NameOwner
 from gromit.core.dns.plan import RecordSet, ZoneChanges, owner_record
 from gromit.core.stack.addresses import NameState, NameStatus
 
 DOMAIN = "dev.example.com"
+NAMES = NameOwner(DOMAIN)
 OWNER = owner_record("app", DOMAIN)
 
 
@@ -37,7 +39,8 @@ def blocked(reason: str) -> NameStatus:
         (
             (record("tyk"),),
             blocked(
-                f"tyk.app.{DOMAIN} exists without {OWNER.name}, so it is not gromit's"
+                f"tyk.app.{DOMAIN} exists, and {OWNER.name} does not cover it, so it is not"
+                " gromit's"
                 " (`gromit migrate` takes it over)"
             ),
         ),
@@ -46,11 +49,25 @@ def blocked(reason: str) -> NameStatus:
 def test_the_status_of_a_name_follows_from_the_records(
     records: tuple[RecordSet, ...], status: NameStatus
 ) -> None:
-    assert name_states(records, DOMAIN, {"app": ["tyk"]}) == {"app": {"tyk": status}}
+    assert name_states(records, NAMES, {"app": ["tyk"]}) == {"app": {"tyk": status}}
+
+
+def test_a_foreign_address_blocks_its_own_name_only() -> None:
+    owner = owner_record("app", DOMAIN, "", ["tyk"])
+    found = name_states((owner, record("tyk"), record("dash")), NAMES, {"app": ["tyk", "dash"]})
+    assert found["app"]["dash"] == PUBLISHED
+    assert found["app"]["tyk"].state is NameState.BLOCKED
+
+
+def test_names_of_another_installation_are_blocked_by_its_name() -> None:
+    theirs = owner_record("app", DOMAIN, "team-b")
+    owner = NameOwner(DOMAIN, "team-a")
+    found = name_states((theirs, record("tyk")), owner, {"app": ["tyk"]})
+    assert found["app"]["tyk"] == blocked(f"{OWNER.name} belongs to the installation team-b")
 
 
 def test_environments_and_names_do_not_mix() -> None:
-    found = name_states((OWNER, record("tyk")), DOMAIN, {"app": ["tyk", "dash"], "b": ["tyk"]})
+    found = name_states((OWNER, record("tyk")), NAMES, {"app": ["tyk", "dash"], "b": ["tyk"]})
     assert found == {"app": {"tyk": PUBLISHED, "dash": MISSING}, "b": {"tyk": MISSING}}
 
 

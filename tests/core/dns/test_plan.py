@@ -8,21 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gromit.core.dns.limits import enforce_delete_limits
+from gromit.core.dns.ownership import NameOwner, parse_mark
 from gromit.core.dns.plan import (
     PublicTask,
     RecordSet,
     ZoneChanges,
-    desired_records,
-    enforce_delete_limits,
     environment_for_name,
-    normalize_name,
     owner_record,
     plan,
 )
+from gromit.core.dns.tasks import desired_records
+from gromit.core.dns.zone_names import normalize_name
 from gromit.errors import UnsafePlan
 from tests.fakes.dns import FakeZone
 
 DOMAIN = "dev.example.com"
+NAMES = NameOwner(DOMAIN)
 TYK, DASHBOARD = f"tyk.app-test.{DOMAIN}", f"tyk-analytics.app-test.{DOMAIN}"
 OWNER = owner_record("app-test", DOMAIN)
 UP: Mapping[str, bool] = {"app-test": True}
@@ -52,7 +54,7 @@ def apply(changes: ZoneChanges, records: Iterable[RecordSet]) -> tuple[RecordSet
 
 
 def test_the_first_record_of_an_environment_comes_with_its_ownership_record() -> None:
-    changes = plan([a(TYK, "1.1.1.1")], [], DOMAIN, UP)
+    changes = plan([a(TYK, "1.1.1.1")], [], NAMES, UP)
     assert [r for r, _ in changes.creates] == [OWNER, a(TYK, "1.1.1.1")]
     assert OWNER.name == f"_gromit.app-test.{DOMAIN}"
     assert OWNER.values == {'"heritage=gromit,environment=app-test"'}
@@ -60,21 +62,108 @@ def test_the_first_record_of_an_environment_comes_with_its_ownership_record() ->
 
 def test_a_further_record_of_an_environment_of_ours_is_created_alone() -> None:
     changes = plan(
-        [a(TYK, "1.1.1.1"), a(DASHBOARD, "2.2.2.2")], [OWNER, a(TYK, "1.1.1.1")], DOMAIN, UP
+        [a(TYK, "1.1.1.1"), a(DASHBOARD, "2.2.2.2")], [OWNER, a(TYK, "1.1.1.1")], NAMES, UP
     )
     assert done(changes) == {"creates": [DASHBOARD]}
 
 
-def test_an_environment_with_a_foreign_record_gets_none_and_no_ownership() -> None:
-    changes = plan([a(TYK, "1.1.1.1"), a(DASHBOARD, "2.2.2.2")], [a(TYK, "9.9.9.9")], DOMAIN, UP)
+def test_free_names_are_published_beside_a_foreign_record() -> None:
+    desired, theirs = [a(TYK, "1.1.1.1"), a(DASHBOARD, "2.2.2.2")], a(TYK, "9.9.9.9")
+    changes = plan(desired, [theirs], NAMES, UP)
+    assert done(changes) == {"creates": [OWNER.name, DASHBOARD], "blocked": [TYK]}
+    assert changes.blocked[0][1] == (
+        f"{TYK} exists, and {OWNER.name} does not cover it, so it is not gromit's"
+        " (`gromit migrate` takes it over)"
+    )
+    assert changes.creates[0][0].values == OWNER.values | {'"foreign=tyk"'}
+    after = apply(changes, [theirs])
+    again = plan(desired, after, NAMES, UP)
+    assert done(again) == {"blocked": [TYK]}
+    assert again.blocked == changes.blocked
+
+
+def test_a_foreign_record_stays_when_its_environment_goes() -> None:
+    theirs = a(TYK, "9.9.9.9")
+    records = [owner_record("app-test", DOMAIN, "", ["tyk"]), theirs, a(DASHBOARD, "2.2.2.2")]
+    changes = plan([], records, NAMES, {"app-test": False})
+    assert done(changes) == {"deletes": [DASHBOARD, OWNER.name], "left_alone": [TYK]}
+    assert apply(changes, records) == (theirs,)
+
+
+def test_a_name_is_published_once_its_foreign_record_is_gone() -> None:
+    marked = owner_record("app-test", DOMAIN, "", ["tyk"])
+    changes = plan([a(TYK, "1.1.1.1")], [marked, a(DASHBOARD, "2.2.2.2")], NAMES, UP, "page 2")
+    assert done(changes) == {
+        "creates": [TYK],
+        "upserts": [OWNER.name],
+        "left_alone": [DASHBOARD],
+    }
+    assert changes.upserts[0][0] == OWNER
+
+
+def test_a_foreign_name_stays_foreign_while_any_record_has_it() -> None:
+    marked = owner_record("app-test", DOMAIN, "", ["tyk"])
+    records = [marked, RecordSet(TYK, "CNAME", 60, frozenset({"x."})), a(DASHBOARD, "2.2.2.2")]
+    assert not plan([a(TYK, "1.1.1.1"), a(DASHBOARD, "2.2.2.2")], records, NAMES, UP)
+
+
+def test_an_environment_with_foreign_records_only_gets_no_ownership_record() -> None:
+    changes = plan([a(TYK, "1.1.1.1")], [a(TYK, "9.9.9.9")], NAMES, UP)
+    assert done(changes) == {"blocked": [TYK]}
+
+
+# ── two installations ─────────────────────────────────────────────────────────────────────────────
+
+A, B = NameOwner(DOMAIN, "team-a"), NameOwner(DOMAIN, "team-b")
+NAMED = owner_record("app-test", DOMAIN, "team-a")
+
+
+def test_an_installation_writes_its_name() -> None:
+    changes = plan([a(TYK, "1.1.1.1")], [], A, UP)
+    assert changes.creates[0][0] == NAMED
+    assert NAMED.values == {'"heritage=gromit,environment=app-test,installation=team-a"'}
+    assert not plan([a(TYK, "1.1.1.1")], apply(changes, []), A, UP)
+
+
+@pytest.mark.parametrize("other", [B, NAMES], ids=["another name", "no name"])
+@pytest.mark.parametrize("wanted", [UP, {"app-test": False}, {}])
+def test_a_record_of_another_installation_is_never_changed(
+    other: NameOwner, wanted: Mapping[str, bool]
+) -> None:
+    records = [NAMED, a(TYK, "1.1.1.1")]
+    changes = plan([a(TYK, "2.2.2.2"), a(DASHBOARD, "2.2.2.2")], records, other, wanted)
     assert done(changes) == {"blocked": [DASHBOARD, TYK]}
-    assert "it is not gromit's" in changes.blocked[0][1]
+    assert changes.blocked[0][1] == f"{NAMED.name} belongs to the installation team-a"
+    assert done(plan([], records, other, wanted)) == {"left_alone": [TYK]}
+
+
+def test_a_mark_without_a_name_stays_ours_and_gets_the_name() -> None:
+    records = [OWNER, a(TYK, "1.1.1.1")]
+    changes = plan([a(TYK, "1.1.1.1")], records, A, UP)
+    assert [r for r, _ in changes.upserts] == [NAMED]
+    assert not plan([a(TYK, "1.1.1.1")], apply(changes, records), A, UP)
+    gone = plan([], records, A, {"app-test": False})
+    assert [r for r, _ in gone.deletes] == [a(TYK, "1.1.1.1"), OWNER]
+
+
+@pytest.mark.parametrize("wanted", [{"app-test": None}, {}])
+def test_a_mark_without_a_name_stays_as_it_is_where_no_row_wants_its_environment(
+    wanted: Mapping[str, bool | None],
+) -> None:
+    assert plan([], [OWNER, a(TYK, "1.1.1.1")], A, wanted, "page 2").upserts == ()
+
+
+def test_a_mark_keeps_its_foreign_names_when_it_gets_the_name() -> None:
+    records = [owner_record("app-test", DOMAIN, "", ["tyk"]), a(TYK, "9.9.9.9")]
+    records = [*records, a(DASHBOARD, "2.2.2.2")]
+    changes = plan([a(DASHBOARD, "2.2.2.2")], records, A, UP)
+    assert [r for r, _ in changes.upserts] == [owner_record("app-test", DOMAIN, "team-a", ["tyk"])]
 
 
 def test_a_foreign_ownership_record_keeps_us_out() -> None:
     theirs = replace(OWNER, values=frozenset({'"heritage=external-dns"'}))
-    assert done(plan([a(TYK, "1.1.1.1")], [theirs], DOMAIN, UP)) == {"blocked": [TYK]}
-    assert done(plan([], [theirs, a(TYK, "1.1.1.1")], DOMAIN, {"app-test": False})) == {
+    assert done(plan([a(TYK, "1.1.1.1")], [theirs], NAMES, UP)) == {"blocked": [TYK]}
+    assert done(plan([], [theirs, a(TYK, "1.1.1.1")], NAMES, {"app-test": False})) == {
         "left_alone": [TYK]
     }
 
@@ -90,24 +179,24 @@ def test_a_foreign_ownership_record_keeps_us_out() -> None:
     ids=["more values", "weighted", "CNAME", "of another environment"],
 )
 def test_only_the_exact_ownership_record_makes_an_environment_ours(mark: RecordSet) -> None:
-    assert done(plan([], [mark, a(TYK, "1.1.1.1")], DOMAIN, {})) == {"left_alone": [TYK]}
+    assert done(plan([], [mark, a(TYK, "1.1.1.1")], NAMES, {})) == {"left_alone": [TYK]}
 
 
 def test_a_changed_ttl_of_the_ownership_record_does_not_matter() -> None:
-    assert not plan([a(TYK, "1.1.1.1")], [replace(OWNER, ttl=60), a(TYK, "1.1.1.1")], DOMAIN, UP)
+    assert not plan([a(TYK, "1.1.1.1")], [replace(OWNER, ttl=60), a(TYK, "1.1.1.1")], NAMES, UP)
 
 
 def test_nothing_is_done_where_all_is_as_desired() -> None:
-    changes = plan([a(TYK, "1.1.1.1")], [OWNER, a(TYK, "1.1.1.1")], DOMAIN, UP)
+    changes = plan([a(TYK, "1.1.1.1")], [OWNER, a(TYK, "1.1.1.1")], NAMES, UP)
     assert done(changes) == {}
     assert not changes
     assert changes.ours == 1
 
 
 def test_other_values_or_another_ttl_are_written_over_ours() -> None:
-    moved = plan([a(TYK, "2.2.2.2")], [OWNER, a(TYK, "1.1.1.1")], DOMAIN, UP)
+    moved = plan([a(TYK, "2.2.2.2")], [OWNER, a(TYK, "1.1.1.1")], NAMES, UP)
     assert moved.upserts == ((a(TYK, "2.2.2.2"), "now also 2.2.2.2, no longer 1.1.1.1"),)
-    aged = plan([a(TYK, "1.1.1.1", ttl=10)], [OWNER, a(TYK, "1.1.1.1", ttl=60)], DOMAIN, UP)
+    aged = plan([a(TYK, "1.1.1.1", ttl=10)], [OWNER, a(TYK, "1.1.1.1", ttl=60)], NAMES, UP)
     assert aged.upserts == ((a(TYK, "1.1.1.1"), "ttl 10 instead of 60"),)
 
 
@@ -115,19 +204,19 @@ def test_an_incomplete_listing_adds_addresses_but_loses_none() -> None:
     changes = plan(
         [a(TYK, "2.2.2.2")],
         [OWNER, a(TYK, "1.1.1.1"), a(DASHBOARD, "3.3.3.3")],
-        DOMAIN,
+        NAMES,
         UP,
         "page 2 failed",
     )
     assert [r for r, _ in changes.upserts] == [a(TYK, "1.1.1.1", "2.2.2.2")]
     assert done(changes) == {"upserts": [TYK], "left_alone": [DASHBOARD]}
     assert not plan(
-        [a(TYK, "1.1.1.1")], [OWNER, a(TYK, "1.1.1.1", "2.2.2.2")], DOMAIN, UP, "page 2 failed"
+        [a(TYK, "1.1.1.1")], [OWNER, a(TYK, "1.1.1.1", "2.2.2.2")], NAMES, UP, "page 2 failed"
     )
 
 
 def test_an_incomplete_listing_deletes_nothing_even_of_an_environment_that_is_gone() -> None:
-    changes = plan([], [OWNER, a(TYK, "1.1.1.1")], DOMAIN, {"app-test": False}, "page 1 failed")
+    changes = plan([], [OWNER, a(TYK, "1.1.1.1")], NAMES, {"app-test": False}, "page 1 failed")
     assert done(changes) == {"left_alone": [TYK]}
     assert "page 1 failed" in changes.left_alone[0][1]
 
@@ -136,7 +225,7 @@ def test_an_incomplete_listing_deletes_nothing_even_of_an_environment_that_is_go
     "obstacle", [RecordSet(TYK, "CNAME", 60, frozenset({"elsewhere."})), a(TYK, routing="alias")]
 )
 def test_a_name_that_another_kind_of_record_holds_is_blocked_alone(obstacle: RecordSet) -> None:
-    changes = plan([a(TYK, "1.1.1.1"), a(DASHBOARD, "2.2.2.2")], [obstacle], DOMAIN, UP)
+    changes = plan([a(TYK, "1.1.1.1"), a(DASHBOARD, "2.2.2.2")], [obstacle], NAMES, UP)
     assert done(changes) == {"creates": [OWNER.name, DASHBOARD], "blocked": [TYK]}
 
 
@@ -151,7 +240,7 @@ def test_a_name_that_another_kind_of_record_holds_is_blocked_alone(obstacle: Rec
 def test_what_is_ours_and_not_desired_goes(
     wanted: Mapping[str, bool], reason: str, unexplained: tuple[str, ...]
 ) -> None:
-    changes = plan([], [OWNER, a(TYK, "1.1.1.1")], DOMAIN, wanted)
+    changes = plan([], [OWNER, a(TYK, "1.1.1.1")], NAMES, wanted)
     assert [r for r, _ in changes.deletes] == [a(TYK, "1.1.1.1"), OWNER]
     assert changes.deletes[0][1] == reason
     assert changes.unexplained == unexplained
@@ -159,14 +248,14 @@ def test_what_is_ours_and_not_desired_goes(
 
 def test_the_ownership_record_stays_while_a_record_of_the_environment_does() -> None:
     changes = plan(
-        [a(TYK, "1.1.1.1")], [OWNER, a(TYK, "1.1.1.1"), a(DASHBOARD, "2.2.2.2")], DOMAIN, UP
+        [a(TYK, "1.1.1.1")], [OWNER, a(TYK, "1.1.1.1"), a(DASHBOARD, "2.2.2.2")], NAMES, UP
     )
     assert done(changes) == {"deletes": [DASHBOARD]}
 
 
 def test_the_ownership_record_is_deleted_as_it_is() -> None:
     aged = replace(OWNER, ttl=77)
-    assert [r for r, _ in plan([], [aged], DOMAIN, {}).deletes] == [aged]
+    assert [r for r, _ in plan([], [aged], NAMES, {}).deletes] == [aged]
 
 
 @pytest.mark.parametrize(
@@ -183,13 +272,13 @@ def test_the_ownership_record_is_deleted_as_it_is() -> None:
     ],
 )
 def test_anything_of_another_kind_or_shape_is_not_looked_at(record: RecordSet) -> None:
-    changes = plan([], [OWNER, a(TYK, "1.1.1.1"), record], DOMAIN, {"app-test": False})
+    changes = plan([], [OWNER, a(TYK, "1.1.1.1"), record], NAMES, {"app-test": False})
     assert [r for r, _ in changes.deletes] == [a(TYK, "1.1.1.1"), OWNER]
 
 
 def test_a_desired_name_of_a_wrong_shape_is_blocked_with_a_reason() -> None:
     odd = a(f"tyk.a--b.{DOMAIN}", "1.1.1.1")
-    assert plan([odd], [], DOMAIN, {"a--b": True}).blocked == (
+    assert plan([odd], [], NAMES, {"a--b": True}).blocked == (
         (odd, "neither component nor environment may be called so"),
     )
 
@@ -278,7 +367,7 @@ def test_deletes_that_a_row_explains_do_not_count() -> None:
     actual = [
         r for n in names for r in (owner_record(n, DOMAIN), a(f"tyk.{n}.{DOMAIN}", "1.1.1.1"))
     ]
-    changes = plan([], actual, DOMAIN, dict.fromkeys(names, False))
+    changes = plan([], actual, NAMES, dict.fromkeys(names, False))
     assert len(changes.deletes) == 100
     enforce_delete_limits(changes, percent=0, free=0)
 
@@ -324,6 +413,9 @@ class World:
     tasks: tuple[PublicTask, ...]
     records: tuple[RecordSet, ...]
     owned: frozenset[str]
+    owner: NameOwner
+    """Its installation, of which the ownership records may or may not have the name."""
+    marks: tuple[RecordSet, ...]
     wanted: Mapping[str, bool | None]
     incomplete: str
 
@@ -335,7 +427,7 @@ class World:
         return plan(
             self.desired,
             self.records if records is None else records,
-            DOMAIN,
+            self.owner,
             self.wanted,
             self.incomplete,
         )
@@ -344,7 +436,9 @@ class World:
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
     owned = draw(st.frozensets(st.sampled_from(ENVIRONMENTS)))
-    marks = [owner_record(e, DOMAIN) for e in owned]
+    owner = draw(st.sampled_from((NAMES, A)))
+    named = st.sampled_from(("", owner.installation))
+    marks = [owner_record(e, DOMAIN, draw(named)) for e in owned]
     ours = [
         a(f"{c}.{e}.{DOMAIN}", *draw(values))
         for e in owned
@@ -357,6 +451,8 @@ def worlds(draw: st.DrawFn) -> World:
         tuple(draw(tasks_strategy)),
         tuple(records.values()),
         owned,
+        owner,
+        tuple(marks),
         draw(wanted_strategy),
         draw(st.sampled_from(("", "", "page 2 failed"))),
     )
@@ -368,9 +464,7 @@ def in_force(world: World) -> frozenset[str]:
         r for r in world.records if r.name.startswith("_gromit.") and r.type in {"TXT", "CNAME"}
     ]
     return frozenset(
-        e
-        for e in world.owned
-        if [m for m in marks if f".{e}." in m.name] == [owner_record(e, DOMAIN)]
+        e for e in world.owned if [m in world.marks for m in marks if f".{e}." in m.name] == [True]
     )
 
 
@@ -433,10 +527,21 @@ def test_a_new_record_never_exists_without_its_ownership_record(world: World) ->
     for record, _ in (*changes.creates, *changes.upserts):
         environment = environment_for_name(record.name, DOMAIN)
         assert environment is not None
-        assert (
-            after.content[(f"_gromit.{environment}.{DOMAIN}", "TXT", "")].values
-            == owner_record(environment, DOMAIN).values
-        )
+        mark = parse_mark(after.content[(f"_gromit.{environment}.{DOMAIN}", "TXT", "")].values)
+        assert mark is not None
+        assert (mark.environment, mark.installation) == (environment, world.owner.installation)
+        assert record.name.partition(".")[0] not in mark.foreign
+
+
+@given(worlds())
+def test_another_installation_changes_nothing_that_this_one_wrote(world: World) -> None:
+    changes = replace(world, owner=A).plan()
+    after = apply(changes, world.records)
+    written = {r for r, _ in (*changes.creates, *changes.upserts)}
+    theirs = replace(world, owner=B).plan(after)
+    touched = (*theirs.creates, *theirs.upserts, *theirs.deletes)
+    marked = {environment_for_name(r.name, DOMAIN) for r in written}
+    assert {environment_for_name(r.name, DOMAIN) for r, _ in touched} & marked == set()
 
 
 @given(worlds())
@@ -452,8 +557,7 @@ def test_an_incomplete_listing_takes_no_record_and_no_address_away(world: World)
 def test_environments_that_are_not_wanted_end_without_records_of_ours(world: World) -> None:
     gone = replace(world, wanted=dict.fromkeys(ENVIRONMENTS, False), incomplete="")
     after = apply(gone.plan(), gone.records)
-    left = [r for r in after if r in {owner_record(e, DOMAIN) for e in in_force(gone)}]
-    assert left == []
+    assert [r for r in after if r in gone.marks and is_ours(r, gone)] == []
 
 
 @given(st.text(alphabet=string.ascii_letters + "-_.", max_size=60))

@@ -6,7 +6,7 @@ import pytest
 
 from gromit.core.dns.plan import RecordSet, ZoneChanges, owner_record, plan
 from gromit.core.dns.strays import STRAY, RecordForm, report_strays, without_strays
-from tests.core.dns.test_plan import DOMAIN, OWNER, TYK, UP, a, apply, done
+from tests.core.dns.test_plan import DOMAIN, NAMES, OWNER, TYK, UP, a, apply, done
 
 FORM = RecordForm(DOMAIN, frozenset({"tyk", "tyk-analytics"}), 10)
 HAND = a(f"hand.app-test.{DOMAIN}", "9.9.9.9", ttl=300)
@@ -15,7 +15,7 @@ HAND = a(f"hand.app-test.{DOMAIN}", "9.9.9.9", ttl=300)
 def planned(
     desired: Sequence[RecordSet], actual: Sequence[RecordSet], wanted: Mapping[str, bool]
 ) -> ZoneChanges:
-    changes = plan(desired, without_strays(actual, FORM), DOMAIN, wanted)
+    changes = plan(desired, without_strays(actual, FORM), NAMES, wanted)
     return report_strays(changes, actual, FORM)
 
 

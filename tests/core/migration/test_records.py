@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
+from gromit.core.dns.ownership import NameOwner
 from gromit.core.dns.plan import RecordSet, owner_record
 from gromit.core.migration.records import RecordMigration, plan_records
 from gromit.core.migration.steps import SkippedItem
 from tests.core.migration.test_rows import CATALOGUE
 
 DOMAIN = "dev.example.com"
+NAMES = NameOwner(DOMAIN)
 
 
 def a(name: str, *values: str, **more: Any) -> RecordSet:
@@ -21,7 +23,7 @@ def planned(
     *records: RecordSet, rows: Mapping[str, bool] | None = None
 ) -> list[RecordMigration | SkippedItem]:
     return plan_records(
-        {"app": True, "old": False} if rows is None else rows, records, CATALOGUE, DOMAIN
+        {"app": True, "old": False} if rows is None else rows, records, CATALOGUE, NAMES
     )
 
 
@@ -37,6 +39,25 @@ def test_those_of_a_deleted_environment_do_too_so_that_reap_can_remove_them() ->
 
 def test_what_is_ours_already_needs_nothing() -> None:
     assert planned(a("tyk.app"), owner_record("app", DOMAIN)) == []
+
+
+def test_the_name_of_the_installation_is_in_what_it_takes_over() -> None:
+    found = plan_records({"app": True}, [a("tyk.app")], CATALOGUE, NameOwner(DOMAIN, "team-a"))
+    assert found == [
+        RecordMigration(owner_record("app", DOMAIN, "team-a"), "takes over tyk"),
+    ]
+
+
+def test_records_that_our_mark_lists_as_foreign_are_taken_over() -> None:
+    mark = owner_record("app", DOMAIN, "", ["tyk", "hand"])
+    assert planned(a("tyk.app"), a("dash.app"), a("hand.app"), mark) == [
+        RecordMigration(owner_record("app", DOMAIN, "", ["hand"]), "takes over tyk", is_new=False)
+    ]
+    assert planned(a("tyk.app"), mark, rows={}) == []
+
+
+def test_records_that_another_installation_lists_as_foreign_are_not() -> None:
+    assert planned(a("tyk.app"), owner_record("app", DOMAIN, "team-b", ["tyk"])) == []
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ def _doctor_environments() -> None:
         now_ms=0,
         components=frozenset(),
         public=frozenset(),
-        domain=None,
+        owner=None,
         rows={},
         unreadable=frozenset({"app-test"}),
     )

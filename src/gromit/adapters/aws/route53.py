@@ -20,7 +20,8 @@ from botocore.config import Config
 
 from gromit.adapters.aws import client as aws
 from gromit.core.dns.batches import Action, Change, EnvironmentChanges, pack_batches
-from gromit.core.dns.plan import RecordSet, ZoneChanges, normalize_name
+from gromit.core.dns.plan import RecordSet, ZoneChanges
+from gromit.core.dns.zone_names import normalize_name
 from gromit.errors import BackendError, ConfigError, Temporary
 from gromit.ports import Progress
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gromit.core.dns.ownership import NameOwner
 from gromit.core.dns.plan import RecordSet
 from gromit.core.environments.phases import Phase
 from gromit.core.environments.terraform_locks import FoundLock, Verdict
@@ -100,7 +101,8 @@ class InstallationInventory:
     """Components that every environment has."""
     public: frozenset[str]
     """Components with a public name."""
-    domain: str | None
+    owner: NameOwner | None
+    """Owner of public names; None if no domain is set."""
     rows: Mapping[str, RowFacts]
     unreadable: frozenset[str] = frozenset()
     """Environments whose rows cannot be read. Nothing is concluded about them."""

@@ -27,23 +27,24 @@ def dangling(inventory: InstallationInventory) -> Iterator[Discrepancy]:
 
 def foreign(inventory: InstallationInventory) -> Iterator[Discrepancy]:
     """Records of others at names of desired environments."""
-    if inventory.records is None or inventory.domain is None:
+    owner = inventory.owner
+    if inventory.records is None or owner is None:
         return
     names = [row.name for row in inventory.rows.values() if row.is_desired]
     sample = [
-        RecordSet(public_name(component, name, inventory.domain), "A", 1, _SAMPLE)
+        RecordSet(public_name(component, name, owner.domain), "A", 1, _SAMPLE)
         for name in names
         for component in sorted(inventory.public)
     ]
     wanted: dict[str, bool | None] = dict.fromkeys(names, True)
-    for record, reason in plan(sample, inventory.records, inventory.domain, wanted).blocked:
+    for record, reason in plan(sample, inventory.records, owner, wanted).blocked:
         yield Discrepancy(
             kind=DiscrepancyKind.FOREIGN_RECORD,
-            environment=str(environment_for_name(record.name, inventory.domain)),
+            environment=str(environment_for_name(record.name, owner.domain)),
             subject=record.name,
             seen=f"{record.name} cannot be published: {reason}",
             repair=Repair.PERSON,
-            remedy="remove the record of others, if it is not needed",
+            remedy="give the environment another name, or remove the record if nothing needs it",
         )
 
 
@@ -66,11 +67,12 @@ def folders(inventory: InstallationInventory) -> Iterator[Discrepancy]:
 
 def _owned_by_none(inventory: InstallationInventory) -> Iterator[tuple[str, RecordSet]]:
     """Yield records of gromit that no environment accounts for, with its name."""
-    if inventory.records is None or inventory.domain is None:
+    owner = inventory.owner
+    if inventory.records is None or owner is None:
         return
-    named = [(environment_for_name(r.name, inventory.domain), r) for r in inventory.records]
+    named = [(environment_for_name(r.name, owner.domain), r) for r in inventory.records]
     ended = {name: False for name, _ in named if name and inventory.tombstone_or_none(name)}
     records = [r for name, r in named if name in ended]
-    for record, _ in plan((), records, inventory.domain, dict(ended)).deletes:
-        if (name := environment_for_name(record.name, inventory.domain)) is not None:
+    for record, _ in plan((), records, owner, dict(ended)).deletes:
+        if (name := environment_for_name(record.name, owner.domain)) is not None:
             yield name, record

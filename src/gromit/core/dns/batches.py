@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import groupby
 
-from gromit.core.dns.plan import OWNER_LABEL, RecordSet, ZoneChanges
+from gromit.core.dns.ownership import OWNER_LABEL
+from gromit.core.dns.plan import RecordSet, ZoneChanges
 
 ELEMENTS_MAX = 1000
 CHARACTERS_MAX = 32_000

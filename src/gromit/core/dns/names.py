@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 
+from gromit.core.dns.ownership import NameOwner
 from gromit.core.dns.plan import EnvironmentRecords, RecordSet, ZoneChanges, records_by_environment
 from gromit.core.stack.addresses import NameState, NameStatus, public_name
 
@@ -18,21 +19,22 @@ def records_after(before: Iterable[RecordSet], changes: ZoneChanges) -> tuple[Re
 
 
 def name_states(
-    records: Iterable[RecordSet], domain: str, components: Mapping[str, Collection[str]]
+    records: Iterable[RecordSet], owner: NameOwner, components: Mapping[str, Collection[str]]
 ) -> Mapping[str, Mapping[str, NameStatus]]:
     """Return the status of the name of each of the public `components`, by environment.
 
     | records                                        | status    |
     |------------------------------------------------|-----------|
     | the environment's names belong to others       | blocked   |
+    | an address of others                           | blocked   |
     | a CNAME, an alias or a routed address          | blocked   |
     | a plain address                                | published |
     | none                                           | missing   |
     """
-    found = {r.name: r for r in records_by_environment((), records, domain)}
+    found = {r.name: r for r in records_by_environment((), records, owner)}
     return {
         environment: {
-            name: _status(found.get(environment), public_name(name, environment, domain))
+            name: _status(found.get(environment), public_name(name, environment, owner.domain))
             for name in names
         }
         for environment, names in components.items()
@@ -42,9 +44,6 @@ def name_states(
 def _status(records: EnvironmentRecords | None, name: str) -> NameStatus:
     if records is None:
         return MISSING
-    if records.forbidden:
-        return NameStatus(NameState.BLOCKED, records.forbidden)
-    if blocker := records.blockers.get(name):
-        kind = f"{blocker.type} {blocker.routing}".rstrip()
-        return NameStatus(NameState.BLOCKED, f"a record of type {kind} exists")
+    if obstacle := records.obstacle(name):
+        return NameStatus(NameState.BLOCKED, obstacle)
     return NameStatus(NameState.PUBLISHED) if name in records.plain else MISSING

@@ -2,28 +2,30 @@
 
 Each component of an environment has one record, `<component>.<env>.<domain>`, with the addresses of
 all its running tasks. One TXT record per environment, `_gromit.<env>.<domain>`, is its ownership
-record: it marks all plain address records of that form below the environment's name as gromit's.
-Records without it belong to others and are never changed.
+record: it marks all plain address records of that form below the environment's name as those of one
+installation of gromit, except the names that it lists as foreign. Records without it belong to
+others and are never changed.
 
 Values have the form of zone files, as Route53 stores them: texts are in quotation marks.
 """
 
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gromit.core.names import is_environment_name, normalize_dns_name
+from gromit.core.dns.ownership import (
+    OWNER_LABEL,
+    OWNER_TTL,
+    NameOwner,
+    OwnershipMark,
+    parse_mark,
+)
+from gromit.core.names import is_environment_name
 from gromit.core.stack.addresses import public_name
 from gromit.core.stack.catalogue import COMPONENT_NAME
-from gromit.errors import UnsafePlan
 
-OWNER_LABEL = "_gromit"
-OWNER_TTL = 300
-_NAMED = 20
 UNREADABLE = "its row in the table cannot be read"
 """Why the records of an environment stay as they are, whatever runs."""
-_OCTAL = re.compile(r"\\([0-3][0-7]{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,25 +90,13 @@ class ZoneChanges:
         return bool(self.creates or self.upserts or self.deletes)
 
 
-def normalize_name(text: str) -> str:
-    r"""Return a name in the form for comparison: lower case, no trailing dot.
-
-    Route53's octal escapes (`\052`) are decoded, but for a dot: an escaped one separates no labels.
-    """
-
-    def decode(found: re.Match[str]) -> str:
-        character = chr(int(found[1], 8))
-        return found[0] if character == "." else character
-
-    return normalize_dns_name(_OCTAL.sub(decode, text))
-
-
-def owner_record(environment: str, domain: str) -> RecordSet:
-    """Ownership record of an environment."""
-    value = f'"heritage=gromit,environment={environment}"'
-    return RecordSet(
-        public_name(OWNER_LABEL, environment, domain), "TXT", OWNER_TTL, frozenset({value})
-    )
+def owner_record(
+    environment: str, domain: str, installation: str = "", foreign: Iterable[str] = ()
+) -> RecordSet:
+    """Ownership record of an environment; `foreign` are the first labels of names of others."""
+    mark = OwnershipMark(environment, installation, frozenset(foreign))
+    name = public_name(OWNER_LABEL, environment, domain)
+    return RecordSet(name, "TXT", OWNER_TTL, mark.values)
 
 
 def environment_for_name(name: str, domain: str) -> str | None:
@@ -121,35 +111,23 @@ def environment_for_name(name: str, domain: str) -> str | None:
     return None
 
 
-def desired_records(
-    tasks: Iterable[PublicTask], domain: str, ttl: int, wanted: Mapping[str, bool | None]
-) -> tuple[RecordSet, ...]:
-    """Records for the running tasks of the `wanted` environments, and of no other cluster."""
-    addresses: defaultdict[str, set[str]] = defaultdict(set)
-    for task in tasks:
-        if wanted.get(task.environment):
-            addresses[public_name(task.component, task.environment, domain)].add(task.address)
-    return tuple(
-        RecordSet(name, "A", ttl, frozenset(values)) for name, values in sorted(addresses.items())
-    )
-
-
 def plan(
     desired: Iterable[RecordSet],
     actual: Iterable[RecordSet],
-    domain: str,
+    owner: NameOwner,
     wanted: Mapping[str, bool | None],
     incomplete: str = "",
 ) -> ZoneChanges:
-    """Changes that bring gromit's records in a zone to the desired ones.
+    """Changes that bring an installation's records in a zone to the desired ones.
 
     `wanted` has an entry for each environment that serve knows: True if it should run, False if it
     is to be, or has been, destroyed, None if its row cannot be read. `incomplete` says why the
     listing of tasks is incomplete ("" if it is complete).
 
     The decision for each name `<component>.<env>.<domain>` depends on the owner of the
-    environment's names. *Ours*: the ownership record exists. *Free*: neither it nor any plain
-    address record of the environment exists. *Theirs*: everything else.
+    environment's names. *Ours*: the ownership record is this installation's, or names none. *Free*:
+    there is no ownership record. *Theirs*: everything else. A plain address is foreign where the
+    names are free or theirs, or if the ownership record lists it.
 
     | desired | existing record      | owner      | row    | change                                |
     |---------|----------------------|------------|--------|---------------------------------------|
@@ -158,106 +136,88 @@ def plan(
     | yes     | none, or any         | theirs     | wanted | blocked: all names of the environment |
     | yes     | the same             | ours       | wanted | none                                  |
     | yes     | other values         | ours       | wanted | upsert; incomplete: keep all values   |
+    | yes     | foreign address      | ours, free | wanted | blocked: this name only               |
     | yes     | CNAME, alias, routed | ours, free | wanted | blocked: this name only               |
     | no      | plain address        | ours       | gone   | delete                                |
     | no      | plain address        | ours       | wanted | delete, unexplained: no task runs     |
     | no      | plain address        | ours       | none   | delete, unexplained: unknown          |
     | no      | plain address        | ours       | any    | left alone while incomplete           |
-    | no      | plain address        | theirs     | any    | left alone                            |
+    | no      | foreign address      | any        | any    | left alone                            |
     | no      | anything else        | any        | any    | ignored                               |
 
     If the row cannot be read, nothing of the environment is desired or changed.
 
-    The ownership record is deleted with the last address record.
+    The ownership record is deleted with the last address record of ours. That of a wanted
+    environment gets the installation's name, and loses a foreign name without any record.
     """
     records = tuple(desired)
-    parts = _misnamed(records, domain)
-    for environment in records_by_environment(records, actual, domain):
+    parts = _misnamed(records, owner.domain)
+    for environment in records_by_environment(records, actual, owner):
         parts.append(_plan_environment(environment, wanted, incomplete))
     return _joined(parts)
 
 
-def enforce_delete_limits(changes: ZoneChanges, percent: int, free: int) -> None:
-    """Limit the unexplained deletes of a plan.
-
-    Raises `UnsafePlan` if there are more than `free`, and more than `percent` of our records.
-    """
-    count = len(changes.unexplained)
-    if count <= free or count * 100 <= percent * changes.ours:
-        return
-    named = ", ".join(changes.unexplained[:_NAMED])
-    more = f" and {count - _NAMED} more" if count > _NAMED else ""
-    raise UnsafePlan(
-        f"{count} of {changes.ours} public records would be deleted"
-        f" although no row says that their environments are gone: {named}{more}",
-        hint="check that serve lists all environments and that their tasks run;"
-        " --force deletes the records anyway",
-    )
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentRecords:
     """Desired and existing records of one environment."""
 
     name: str
     owner: RecordSet
-    """Ownership record that the environment has or would get."""
+    """Ownership record that the environment should have."""
     desired: Mapping[str, RecordSet]
     plain: Mapping[str, RecordSet]
-    """Plain address records of its names: ours if it is ours."""
+    """Plain address records of ours."""
+    foreign: Mapping[str, RecordSet]
+    """Plain address records of others."""
     blockers: Mapping[str, RecordSet]
     """Records that exclude a plain address record of the same name."""
-    ownership_records: tuple[RecordSet, ...]
-    """Existing records with the name of the ownership record."""
+    marked: RecordSet | None
+    """Existing ownership record, if it is ours."""
+    forbidden: str
+    """Why no record may be changed; empty if the environment is ours or free."""
 
-    @property
-    def is_ours(self) -> bool:
-        """Whether exactly the ownership record exists, with any TTL."""
-        existing = [replace(record, ttl=OWNER_TTL) for record in self.ownership_records]
-        return existing == [self.owner]
-
-    @property
-    def forbidden(self) -> str:
-        """Why no record may be changed; empty if the environment is ours or free."""
-        if self.is_ours:
+    def obstacle(self, name: str) -> str:
+        """Why a name cannot be published; empty if it can."""
+        if self.forbidden:
+            return self.forbidden
+        if blocker := self.blockers.get(name):
+            kind = f"{blocker.type} {blocker.routing}".rstrip()
+            return f"a record of type {kind} exists"
+        if name not in self.foreign:
             return ""
-        if self.ownership_records:
-            return f"{self.owner.name} exists and is not gromit's"
-        if self.plain:
-            return (
-                f"{min(self.plain)} exists without {self.owner.name}, so it is not gromit's"
-                " (`gromit migrate` takes it over)"
-            )
-        return ""
+        return (
+            f"{name} exists, and {self.owner.name} does not cover it, so it is not gromit's"
+            " (`gromit migrate` takes it over)"
+        )
 
 
 def records_by_environment(
-    desired: Iterable[RecordSet], actual: Iterable[RecordSet], domain: str
+    desired: Iterable[RecordSet], actual: Iterable[RecordSet], owner: NameOwner
 ) -> list[EnvironmentRecords]:
     """Group records by environment. Records with other names are left out."""
     desired_by_name: defaultdict[str, dict[str, RecordSet]] = defaultdict(dict)
     existing: defaultdict[str, list[RecordSet]] = defaultdict(list)
     for record in desired:
-        if environment := environment_for_name(record.name, domain):
+        if environment := environment_for_name(record.name, owner.domain):
             desired_by_name[environment][record.name] = record
     for record in actual:
-        if environment := environment_for_name(record.name, domain):
+        if environment := environment_for_name(record.name, owner.domain):
             existing[environment].append(record)
     return [
-        _environment_records(name, domain, desired_by_name[name], existing[name])
+        _environment_records(name, owner, desired_by_name[name], existing[name])
         for name in sorted(desired_by_name.keys() | existing.keys())
     ]
 
 
 def _environment_records(
-    environment: str, domain: str, desired: Mapping[str, RecordSet], found: Iterable[RecordSet]
+    environment: str, owner: NameOwner, desired: Mapping[str, RecordSet], found: Iterable[RecordSet]
 ) -> EnvironmentRecords:
-    owner = owner_record(environment, domain)
+    owner_name = public_name(OWNER_LABEL, environment, owner.domain)
     plain: dict[str, RecordSet] = {}
     blockers: dict[str, RecordSet] = {}
     ownership_records = []
     for record in found:
-        if record.name == owner.name:
+        if record.name == owner_name:
             # Other types do not exclude a TXT record, and say nothing about ownership.
             if record.type in {"TXT", "CNAME"}:
                 ownership_records.append(record)
@@ -265,46 +225,89 @@ def _environment_records(
             plain[record.name] = record
         elif record.type in {"A", "CNAME"}:
             blockers[record.name] = record
+    mark, forbidden = _judge_ownership(environment, owner, ownership_records)
+    listed = {_label(name) for name in plain} if mark is None else mark.foreign
+    foreign = {name: record for name, record in plain.items() if _label(name) in listed}
+    # A name in the list whose record is replaced by one of another type stays in it.
+    kept = {_label(name) for name in (*foreign, *blockers)} & listed
     return EnvironmentRecords(
-        environment, owner, desired, plain, blockers, tuple(ownership_records)
+        name=environment,
+        owner=owner_record(environment, owner.domain, owner.installation, kept),
+        desired=desired,
+        plain={name: record for name, record in plain.items() if name not in foreign},
+        foreign=foreign,
+        blockers=blockers,
+        marked=ownership_records[0] if mark else None,
+        forbidden=forbidden,
     )
+
+
+def _judge_ownership(
+    environment: str, owner: NameOwner, found: Sequence[RecordSet]
+) -> tuple[OwnershipMark | None, str]:
+    """Return the mark if it is ours, and why no record of the environment may be changed."""
+    if not found:
+        return None, ""
+    mark = parse_mark(found[0].values)
+    is_plain = len(found) == 1 and found[0].type == "TXT" and not found[0].routing
+    if not is_plain or mark is None or mark.environment != environment:
+        return None, f"{found[0].name} exists and is not gromit's"
+    if mark.excludes(owner.installation):
+        return None, f"{found[0].name} belongs to the installation {mark.installation}"
+    return mark, ""
+
+
+def _label(name: str) -> str:
+    return name.partition(".")[0]
 
 
 def _plan_environment(
     records: EnvironmentRecords, wanted: Mapping[str, bool | None], incomplete: str
 ) -> ZoneChanges:
-    if reason := records.forbidden:
-        return ZoneChanges(
-            blocked=tuple((r, reason) for _, r in sorted(records.desired.items())),
-            left_alone=tuple((r, reason) for r in _stale(records)),
-        )
+    ours = len(records.plain)
+    others = tuple(
+        (record, records.obstacle(name))
+        for name, record in sorted(records.foreign.items())
+        if name not in records.desired
+    )
     if wanted.get(records.name, False) is None:
         # It may have to run or not, so neither a record nor its absence is wrong.
         kept = tuple((r, UNREADABLE) for r in _stale(records))
-        return ZoneChanges(left_alone=kept, ours=len(records.plain))
+        return ZoneChanges(left_alone=(*others, *kept), ours=ours)
     writes, removals = _writes(records, incomplete), _removals(records, wanted, incomplete)
-    creates, deletes = writes.creates, removals.deletes
-    # The first record brings the ownership record along, in front of it.
-    if creates and not records.is_ours:
-        creates = ((records.owner, f"first record of {records.name}"), *creates)
-    # The last record takes the ownership record along. An incomplete listing proves no last one.
-    keeps_records = bool(creates) or len(records.plain) > len(deletes)
-    if records.is_ours and not keeps_records and not incomplete:
-        last = (records.ownership_records[0], f"no record of {records.name} is left")
-        deletes = (*deletes, last)
+    # An incomplete listing proves no last record.
+    is_last = not writes.creates and len(removals.deletes) == ours
+    if not is_last:
+        writes = _with_owner(records, writes, is_wanted=wanted.get(records.name) is True)
+    deletes = removals.deletes
+    if is_last and records.marked and not incomplete:
+        deletes = (*deletes, (records.marked, f"no record of {records.name} is left"))
     return ZoneChanges(
-        creates=creates,
+        creates=writes.creates,
         upserts=writes.upserts,
         deletes=deletes,
-        left_alone=removals.left_alone,
+        left_alone=(*others, *removals.left_alone),
         blocked=writes.blocked,
         unexplained=removals.unexplained,
-        ours=len(records.plain),
+        ours=ours,
     )
 
 
+def _with_owner(
+    records: EnvironmentRecords, writes: ZoneChanges, *, is_wanted: bool
+) -> ZoneChanges:
+    """Add the ownership record to the writes of an environment, in front of all others."""
+    if records.marked is None:
+        first = (records.owner, f"first record of {records.name}")
+        return replace(writes, creates=(first, *writes.creates))
+    if is_wanted and records.marked.values != records.owner.values:
+        difference = _difference(records.marked, records.owner)
+        return replace(writes, upserts=((records.owner, difference), *writes.upserts))
+    return writes
+
+
 def _stale(records: EnvironmentRecords) -> list[RecordSet]:
-    """Plain address records that are not desired, by name."""
+    """Plain address records of ours that are not desired, by name."""
     return [r for name, r in sorted(records.plain.items()) if name not in records.desired]
 
 
@@ -312,9 +315,8 @@ def _writes(records: EnvironmentRecords, incomplete: str) -> ZoneChanges:
     creates, upserts, blocked = [], [], []
     for name, new in sorted(records.desired.items()):
         old = records.plain.get(name)
-        if blocker := records.blockers.get(name):
-            kind = f"{blocker.type} {blocker.routing}".rstrip()
-            blocked.append((new, f"a record of type {kind} exists"))
+        if obstacle := records.obstacle(name):
+            blocked.append((new, obstacle))
         elif old is None:
             creates.append((new, f"runs at {_list(new.values)}"))
         else:

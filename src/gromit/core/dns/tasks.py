@@ -1,4 +1,4 @@
-"""Running tasks, merged from the listing of network interfaces and from ECS.
+"""Running tasks, merged from the listing of network interfaces and from ECS, and their records.
 
 Listing the network interfaces of all tasks is cheap, but does not say whether a task runs. ECS says
 so, for one cluster per call. So each pass lists the interfaces, and asks ECS only about
@@ -6,10 +6,29 @@ environments whose records would change.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from gromit.core.dns.plan import PublicTask, TaskListing, ZoneChanges, environment_for_name
+from gromit.core.dns.plan import (
+    PublicTask,
+    RecordSet,
+    TaskListing,
+    ZoneChanges,
+    environment_for_name,
+)
 from gromit.core.stack.addresses import public_name
+
+
+def desired_records(
+    tasks: Iterable[PublicTask], domain: str, ttl: int, wanted: Mapping[str, bool | None]
+) -> tuple[RecordSet, ...]:
+    """Records for the running tasks of the `wanted` environments, and of no other cluster."""
+    addresses: defaultdict[str, set[str]] = defaultdict(set)
+    for task in tasks:
+        if wanted.get(task.environment):
+            addresses[public_name(task.component, task.environment, domain)].add(task.address)
+    return tuple(
+        RecordSet(name, "A", ttl, frozenset(values)) for name, values in sorted(addresses.items())
+    )
 
 
 def unconfirmed(
