@@ -238,7 +238,10 @@ MEANINGS: Mapping[str, str] = {
         "ECS did not identify this task; if the task dies, only its own machine can prove it"
     ),
     "terraform.chosen": "the terraform in use, and the source of its providers",
-    "terraform.ended": "an apply or destroy ended, with its exit code",
+    "terraform.ended": (
+        "an apply or destroy of an environment ended, with its exit code, and product and version "
+        "of the program"
+    ),
     "terraform.interrupted": "terraform was asked to stop and saves its state",
     "tls.denylist_unreadable": (
         "the deny list is unreadable; serve answers every request with 503 until it can read "

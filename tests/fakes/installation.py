@@ -98,6 +98,7 @@ HEALTHY: Mapping[str, Any] = {
         "client": pem_bundle("client", Role.OPERATOR),
     },
     "serve_identity": ServeIdentity("https://serve.internal", "alice", "operator"),
+    "terraform": "terraform 1.11.4, with AWS provider 5.100.0",
     "has_config_root": True,
     "suspension": None,
     "simulate_role": {},
@@ -216,6 +217,11 @@ class FakeInstallation:
         """Serve identity of the facts."""
         fact: ServeIdentity = self._fact("serve_identity")
         return fact
+
+    def terraform(self) -> str:
+        """Program of the facts."""
+        found: str = self._fact("terraform")
+        return found
 
     def has_config_root(self) -> bool:
         """Whether the facts have a config root."""

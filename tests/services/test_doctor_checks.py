@@ -65,6 +65,7 @@ FACTS: Mapping[Check, str] = {
     Check.DELEGATION: "name_servers",
     Check.CERTIFICATE: "certificate",
     Check.SERVE: "serve_identity",
+    Check.TERRAFORM: "terraform",
     Check.ROOT: "suspension",
     Check.RIGHTS: "simulate_role",
     Check.QUOTA: "quota_usages",
@@ -130,7 +131,7 @@ def test_each_check_names_its_subject() -> None:
 
 def test_each_check_runs_only_if_those_that_it_needs_are_ok() -> None:
     checks = InstallationChecks(FakeInstallation(), EXPECTED, CATALOGUE, lambda: NOW).checks()
-    outside_aws = {Check.CERTIFICATE, Check.SERVE, Check.ROOT, *WORKSPACES}
+    outside_aws = {Check.CERTIFICATE, Check.SERVE, Check.TERRAFORM, Check.ROOT, *WORKSPACES}
     aws = set(Check) - outside_aws - {Check.IDENTITY, Check.SUSPENSION}
     further = {
         **{check: {Check.PLATFORM} for check in PLATFORM_PARTS},
@@ -261,6 +262,13 @@ def test_a_config_root_on_another_machine_is_skipped() -> None:
     assert "suspension" not in facts.asked
 
 
+def test_a_machine_without_terraform_is_skipped() -> None:
+    missing = ConfigError("no usable terraform found", hint="install terraform")
+    (finding,) = found(FakeInstallation(terraform=missing))[Check.TERRAFORM]
+    assert finding.state is FindingStatus.SKIPPED
+    assert "no usable terraform found" in finding.observed
+
+
 def test_a_control_plane_that_is_not_installed_is_skipped() -> None:
     findings = found(FakeInstallation(simulate_role=None))
     assert states(findings)[Check.RIGHTS] == {FindingStatus.SKIPPED}
@@ -300,6 +308,7 @@ def test_without_an_identity_aws_is_asked_for_nothing_else() -> None:
         "workspace",
         "certificate",
         "serve_identity",
+        "terraform",
         "has_config_root",
         "suspension",
     }

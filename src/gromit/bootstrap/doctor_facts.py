@@ -11,6 +11,7 @@ from gromit.bootstrap.backends import session
 from gromit.bootstrap.clients import has_serve, serve_client
 from gromit.bootstrap.config_root import config_root
 from gromit.bootstrap.machine import domain
+from gromit.bootstrap.terraform import describe_terraform
 from gromit.config.schema import Settings
 from gromit.core.doctor.certificates import PemBundle
 from gromit.core.doctor.installation import ExpectedInstallation, ServeIdentity, WorkspaceFacts
@@ -32,6 +33,10 @@ class ComposedFacts(AwsFacts):
         token = os.environ.get("TF_API_TOKEN", "").strip()
         with closing(new_client(self._settings.doctor.terraform_cloud, token)) as http:
             return TerraformCloud(http, self._expected.organization).workspace(name)
+
+    def terraform(self) -> str:
+        """Program and provider that a worker on this machine would use."""
+        return describe_terraform(self._settings)
 
     def domain(self) -> str:
         """Domain of the settings."""

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -29,7 +30,30 @@ STOPPING = timedelta(seconds=10)
 
 def terraform_runner(settings: Settings, states: S3StateBucket) -> Terraform:
     """Runner of terraform on the packaged stack."""
-    setup = TerraformConfig(
+    return Terraform(
+        _config(settings),
+        SessionDeps(environ=os.environ, mask=log.mask, save_errored_state=states.keep_errored),
+    )
+
+
+def describe_terraform(settings: Settings) -> str:
+    """Product and version of this machine's terraform, and of its AWS provider.
+
+    It works in a folder of its own, so that it meets no run of a worker. Nothing is applied.
+    """
+    with tempfile.TemporaryDirectory(prefix="gromit-doctor-") as work:
+        config = replace(_config(settings), work=Path(work))
+        deps = SessionDeps(environ=os.environ, mask=log.mask, save_errored_state=_keep_nothing)
+        with Terraform(config, deps) as runner:
+            return runner.describe()
+
+
+def _keep_nothing(_environment: str, _state: bytes) -> str:
+    raise AssertionError("nothing was applied, so no state is unsaved")
+
+
+def _config(settings: Settings) -> TerraformConfig:
+    return TerraformConfig(
         backend=Backend(
             bucket=settings.state.bucket,
             region=session().region_name,
@@ -42,10 +66,6 @@ def terraform_runner(settings: Settings, states: S3StateBucket) -> Terraform:
         overlay=settings.terraform.overlay,
         timeout=settings.sow.timeout,
         grace=terraform_grace(settings.terraform),
-    )
-    return Terraform(
-        setup,
-        SessionDeps(environ=os.environ, mask=log.mask, save_errored_state=states.keep_errored),
     )
 
 

@@ -87,6 +87,12 @@ class InstallationFacts(Protocol):
     def serve_identity(self) -> ServeIdentity:
         """Name and role that serve gives the caller."""
 
+    def terraform(self) -> str:
+        """Product and version of this machine's terraform, and of its AWS provider.
+
+        Raises `ConfigError` if there is no usable terraform.
+        """
+
     def has_config_root(self) -> bool:
         """Whether the path of the config root exists on this machine, or cannot be accessed."""
 

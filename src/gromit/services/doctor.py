@@ -49,7 +49,7 @@ from gromit.core.stack.config_files import mongo_users
 from gromit.core.stack.contract import Platform
 from gromit.core.stack.secret_sources import secret_ids
 from gromit.core.stack.secrets import MISSING_SECRET
-from gromit.errors import BackendError, GromitError
+from gromit.errors import BackendError, ConfigError, GromitError
 from gromit.ports import Progress
 from gromit.ports.installation import InstallationFacts
 
@@ -177,6 +177,7 @@ class InstallationChecks:
             *self._zone_checks(),
             *self._certificate_checks(),
             DoctorCheck(check=Check.SERVE, run=self._serve, subject=expected.serve_url or ""),
+            DoctorCheck(check=Check.TERRAFORM, run=self._terraform),
             DoctorCheck(check=Check.ROOT, run=self._root, subject=root),
             DoctorCheck(
                 check=Check.SUSPENSION, run=self._suspension, needs=(Check.ROOT,), subject=root
@@ -310,6 +311,12 @@ class InstallationChecks:
         if self._expected.serve_url is None:
             return _unset(Check.SERVE, "serve.url")
         return [judge_serve_identity(self._facts.serve_identity())]
+
+    def _terraform(self) -> list[Finding]:
+        try:
+            return [ok(Check.TERRAFORM, self._facts.terraform())]
+        except ConfigError as error:
+            return [skipped(Check.TERRAFORM, f"only workers need it: {error.message}")]
 
     def _root(self) -> list[Finding]:
         root = self._expected.root

@@ -1,6 +1,7 @@
 """Applies, failures and clean-up, with a real terraform on a stack without a provider."""
 
 import json
+import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
+from structlog.testing import capture_logs
 
 from gromit.adapters.terraform.runner import Terraform
 from gromit.adapters.terraform.session import SessionDeps
@@ -24,11 +26,16 @@ pytestmark = pytest.mark.terraform
 
 def test_people_see_what_is_done_while_it_is_done(world: World) -> None:
     lines: list[str] = []
-    with world.runner(BARE) as runner:
+    with world.runner(BARE) as runner, capture_logs() as logs:
         runner.apply(bare("seen"), world.lock("seen"), lines.append)
+        described = runner.describe()
     assert lines[0] == "2 to create, 0 to change, 0 to destroy"
     assert lines[1].startswith("terraform_data.first: created (")
     assert lines[-1].endswith("[2/2]")
+    (ended,) = [entry for entry in logs if entry["event"] == "terraform.ended"]
+    assert ended["env"] == "seen"
+    assert described.startswith(f"{ended['program']}, with ")
+    assert re.match(r"(terraform|opentofu) 1\.\d+\.\d+$", ended["program"])
 
 
 def test_what_a_person_has_set_for_terraform_changes_nothing(world: World) -> None:

@@ -74,6 +74,11 @@ def ensure_unpacked(bundle: ProviderBundle, cache: Path) -> Path:
     return mirror
 
 
+def aws_versions(mirror: Path) -> list[str]:
+    """Return the versions of the AWS provider in a mirror folder, in no order of age."""
+    return sorted(path.parent.name for path in mirror.glob("*/hashicorp/aws/*/*_*"))
+
+
 def _unpack(bundle: ProviderBundle, mirror: Path) -> None:
     with bundle.archive.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()

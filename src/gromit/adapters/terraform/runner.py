@@ -94,6 +94,13 @@ class Terraform:
             )
         return code
 
+    def describe(self) -> str:
+        """Return product and version of the program, and of the AWS provider if it is unpacked.
+
+        Raises `ConfigError` if there is no usable program.
+        """
+        return self._session.describe()
+
     def interrupt(self) -> None:
         """Stop running terraforms gracefully and start no new ones.
 
@@ -137,6 +144,7 @@ class Terraform:
             action=arguments[0],
             code=result.process.code,
             seconds=seconds,
+            program=result.summary.program,
         )
         if result.process.code != 0 or kept is not None:
             raise session.failure(result, kept)

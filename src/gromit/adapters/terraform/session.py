@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from threading import Event, Lock
@@ -230,6 +231,16 @@ class TerraformSession:
                     f"{result.action}: {self._failure_reason(result)}{unsaved}", hint=hint
                 )
 
+    def describe(self) -> str:
+        """Return product and version of the program, and of an unpacked AWS provider."""
+        with self.opened() as ready:
+            version = core.parse_tool_version(self._ask_version(ready.folder, ready.program))
+        mirror = self._mirror()
+        if mirror is None:
+            return f"{version}, with an AWS provider from the registry"
+        providers = provider_mirror.aws_versions(mirror)
+        return f"{version}, with AWS provider {', '.join(providers) or 'of none'}"
+
     def mask(self, text: str) -> str:
         """Return `text` without what looks like a secret, and without terraform's own secrets."""
         for value in self._secrets:
@@ -317,18 +328,19 @@ class TerraformSession:
         return provider_mirror.ensure_unpacked(bundle, self.config.cache) if bundle else None
 
     def _choose(self, folder: RunFolder) -> str:
+        search_path = self.deps.environ.get("PATH", "")
+        return choose_program(self.config.command, search_path, partial(self._ask_version, folder))
+
+    def _ask_version(self, folder: RunFolder, program: str) -> str:
+        """Return the output of a program's `version`."""
         call = core.TerraformCall(cli_config=str(folder.cli_config), data_dir=str(folder.data))
-
-        def ask(program: str) -> str:
-            lines: list[str] = []
-            run_process(
-                self.process_spec(PreparedRun(folder, program), ("version",), call, folder.path),
-                self._stop_policy(_PREPARATION),
-                lines.append,
-            )
-            return "\n".join(lines)
-
-        return choose_program(self.config.command, self.deps.environ.get("PATH", ""), ask)
+        lines: list[str] = []
+        run_process(
+            self.process_spec(PreparedRun(folder, program), ("version",), call, folder.path),
+            self._stop_policy(_PREPARATION),
+            lines.append,
+        )
+        return "\n".join(lines)
 
     def _stop_policy(self, limit: timedelta) -> StopPolicy:
         grace_s = self.config.grace.total_seconds()

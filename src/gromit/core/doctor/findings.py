@@ -55,6 +55,7 @@ class Check(StrEnum):
     DELEGATION = "zone.delegation"
     CERTIFICATE = "certificate"
     SERVE = "serve"
+    TERRAFORM = "terraform"
     ROOT = "root"
     SUSPENSION = "suspension"
     RIGHTS = "rights"

@@ -23,6 +23,13 @@ _DID = {"create": "created", "update": "changed", "delete": "destroyed", "read":
 
 
 @dataclass(frozen=True, slots=True)
+class ProgramStarted:
+    """The program began; `program` is its product and version."""
+
+    program: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeSummary:
     """Number of changes that are planned (`plan`) or done (`apply`, `destroy`)."""
 
@@ -79,7 +86,13 @@ class UnparsedLine:
 
 
 TerraformEvent = (
-    ChangeSummary | ResourceApplied | ResourceErrored | Diagnostic | StackOutputs | UnparsedLine
+    ProgramStarted
+    | ChangeSummary
+    | ResourceApplied
+    | ResourceErrored
+    | Diagnostic
+    | StackOutputs
+    | UnparsedLine
 )
 
 
@@ -87,6 +100,8 @@ TerraformEvent = (
 class RunSummary:
     """Summary of the events of a run."""
 
+    program: str = ""
+    """Product and version, such as `terraform 1.11.4`; empty if it ended before it said so."""
     planned: int = 0
     """Number of planned changes."""
     done: int = 0
@@ -117,21 +132,30 @@ def parse_event(line: str, mask: Mask) -> TerraformEvent:
 
 def fold_event(course: RunSummary, event: TerraformEvent) -> RunSummary:
     """Return the summary of a run after one more event."""
+    return replace(course, **_updates(course, event))
+
+
+def _updates(course: RunSummary, event: TerraformEvent) -> dict[str, Any]:
+    """Return the fields of the summary that an event changes."""
+    changed: dict[str, Any] = {}
     match event:
+        case ProgramStarted(program=program):
+            changed["program"] = program
         case ChangeSummary(operation="plan"):
-            return replace(course, planned=event.add + event.change + event.remove)
+            changed["planned"] = event.add + event.change + event.remove
         case ResourceApplied():
-            return replace(course, done=course.done + 1)
+            changed["done"] = course.done + 1
         case Diagnostic(is_error=True) if course.error is None:
-            return replace(course, error=event)
+            changed["error"] = event
         case StackOutputs(values=values) if values:
-            return replace(course, outputs=values)
+            changed["outputs"] = values
         case UnparsedLine(text=text) if text.strip():
-            return replace(course, stray=(*course.stray, text)[:_STRAYS])
+            changed["stray"] = (*course.stray, text)[:_STRAYS]
         case ChangeSummary() | ResourceErrored() | Diagnostic() | StackOutputs() | UnparsedLine():
-            return course
+            pass
         case _:
             assert_never(event)
+    return changed
 
 
 def describe_event(event: TerraformEvent, course: RunSummary) -> str | None:
@@ -152,7 +176,7 @@ def describe_event(event: TerraformEvent, course: RunSummary) -> str | None:
         case Diagnostic():
             severity = "error" if event.is_error else "warning"
             return f"{severity}: {event}"
-        case ChangeSummary() | StackOutputs() | UnparsedLine():
+        case ProgramStarted() | ChangeSummary() | StackOutputs() | UnparsedLine():
             return None
         case _:
             assert_never(event)
@@ -191,6 +215,14 @@ def error_without_frame(text: str, mask: Mask) -> str:
     plain = _FRAME.sub("", mask(text))
     _, found, rest = plain.partition("Error: ")
     return " ".join((rest if found else plain).split())[:LONGEST]
+
+
+def _version(message: Mapping[str, Any], mask: Mask) -> TerraformEvent:
+    """Return the program of a version event: each product has its version under its own key."""
+    for key, product in _PRODUCTS.items():
+        if version := _text(message, key):
+            return ProgramStarted(mask(f"{product} {version}")[:LONGEST])
+    return UnparsedLine()
 
 
 def _summary(message: Mapping[str, Any], _mask: Mask) -> TerraformEvent:
@@ -232,7 +264,9 @@ def _is_public(output: object) -> bool:
     return isinstance(output, dict) and "value" in output and not output.get("sensitive")
 
 
+_PRODUCTS = {"terraform": "terraform", "tofu": "opentofu"}
 _PARSERS: Mapping[str, Callable[[Mapping[str, Any], Mask], TerraformEvent]] = {
+    "version": _version,
     "change_summary": _summary,
     "apply_complete": _applied,
     "apply_errored": _errored,
