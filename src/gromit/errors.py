@@ -100,6 +100,11 @@ class BackendError(GromitError):
 
     code = "backend"
 
+    def __init__(self, message: str, *, hint: str | None = None, is_outdated: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.is_outdated = is_outdated
+        """Whether a thing was not as the request assumed, so that a new look may help."""
+
 
 class Temporary(BackendError):
     """The service was unreachable, throttled or busy; the same request may succeed later."""

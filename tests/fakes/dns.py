@@ -26,6 +26,8 @@ class FakeZone:
     before_apply: list[Callable[[], None]] = field(default_factory=list)
     """Called before the next calls of `apply`, one each: another process is faster."""
     batches: int = 0
+    looks: int = 0
+    """Number of listings."""
 
     @classmethod
     def of(cls, *records: RecordSet) -> "FakeZone":
@@ -34,6 +36,7 @@ class FakeZone:
 
     def records(self) -> Sequence[RecordSet]:
         """Return all records."""
+        self.looks += 1
         return tuple(self.content.values())
 
     def apply(self, changes: ZoneChanges, progress: Progress) -> None:
@@ -44,16 +47,19 @@ class FakeZone:
             raise self.failures.pop(0)
         self.batches += 1
         bad: list[str] = []
+        is_outdated = False
         for environment in sorted(
             {_environment(r) for r, _ in (*changes.creates, *changes.upserts, *changes.deletes)}
         ):
-            bad += self._apply_one(
+            obstacles = self._apply_one(
                 deletes=[r for r, _ in changes.deletes if _environment(r) == environment],
                 creates=[r for r, _ in changes.creates if _environment(r) == environment],
                 upserts=[r for r, _ in changes.upserts if _environment(r) == environment],
             )
+            is_outdated |= bool(set(obstacles) - self.refused)
+            bad += obstacles
         if bad:
-            raise BackendError("refused by the zone: " + ", ".join(bad))
+            raise BackendError("refused by the zone: " + ", ".join(bad), is_outdated=is_outdated)
         progress("written")
 
     def values(self, name: str, kind: str = "A") -> set[str]:

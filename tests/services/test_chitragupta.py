@@ -234,6 +234,7 @@ def test_a_pass_that_another_one_overtakes_finds_nothing_left_to_do() -> None:
     world.zone.before_apply = [passing(other)]
     world.keeper.run(silent)
     assert world.zone.names() == {TYK, DASH}
+    assert world.zone.looks == 3  # two of the first pass, and one of the other
 
 
 def test_a_record_that_the_zone_refuses_for_good_is_named_and_the_others_are_written() -> None:
@@ -248,6 +249,7 @@ def test_a_record_that_the_zone_refuses_for_good_is_named_and_the_others_are_wri
     )
     with pytest.raises(BackendError, match=r"tyk\.e1\."):
         world.keeper.run(silent)
+    assert zone.looks == 1  # a second look cannot help
     assert [zone.values(f"tyk.e{n}.{DOMAIN}") for n in (0, 1, 2, 9)] == [
         {"8.8.8.8"},
         {"1.1.1.1"},

@@ -32,7 +32,6 @@ from gromit.errors import (
     Denied,
     GromitError,
     Suspended,
-    Temporary,
     UnsafePlan,
 )
 from gromit.ports import ChangeFeed, DesiredEnvironments, Progress, RecordStore, TaskSource
@@ -214,14 +213,17 @@ class Chitragupta:
     def _write(
         self, changes: ZoneChanges, replan: Callable[[], ZoneChanges], progress: Progress
     ) -> None:
-        """Write the changes. If the zone refuses some, plan again and write what is left, once."""
+        """Write the changes. If some were planned on old records, plan again and write once more.
+
+        A look costs many calls, and does not help if the zone refuses a record for good.
+        """
         if not changes:
             return
         try:
             self.zone.apply(changes, progress)
-        except (Temporary, Denied):
-            raise
         except BackendError as refusal:
+            if not refusal.is_outdated:
+                raise
             # Most likely a concurrent pass was faster, and nothing is left to do.
             log.info("dns.refused", reason=refusal.message)
             if rest := replan():

@@ -277,7 +277,25 @@ def test_a_poisoned_environment_is_found_and_all_others_are_written(
     }
     assert all(f"tyk.e{n}.{DOMAIN}" in error.message for n in guilty)
     assert "already exists" in error.message
+    assert error.is_outdated
     assert scene.laws.calls[CHANGE] <= 1 + 2 * 8 * len(guilty)  # halving 200 takes at most 8 steps
+
+
+@pytest.mark.parametrize(
+    "stale", [record(1), record(2, "8.8.8.8")], ids=["deleted meanwhile", "changed meanwhile"]
+)
+def test_a_refused_delete_says_that_a_new_look_may_help(scene: Scene, stale: RecordSet) -> None:
+    scene.put(plain(f"tyk.e2.{DOMAIN}", "1.1.1.1"))
+    with pytest.raises(BackendError) as raised:
+        scene.apply(ZoneChanges(deletes=because([stale])))
+    assert raised.value.is_outdated
+
+
+def test_what_route53_never_accepts_needs_no_new_look(scene: Scene) -> None:
+    scene.laws.fail(CHANGE, "InvalidChangeBatch")
+    with pytest.raises(BackendError) as raised:
+        scene.apply(ZoneChanges(creates=because([record(1)])))
+    assert not raised.value.is_outdated
 
 
 def test_a_long_list_of_refusals_is_cut_in_the_message(scene: Scene) -> None:

@@ -39,8 +39,7 @@ def blocked(reason: str) -> NameStatus:
         (
             (record("tyk"),),
             blocked(
-                f"tyk.app.{DOMAIN} exists, and {OWNER.name} does not cover it, so it is not"
-                " gromit's"
+                "a record of type A exists that is not gromit's: 1.1.1.1"
                 " (`gromit migrate` takes it over)"
             ),
         ),

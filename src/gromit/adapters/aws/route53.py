@@ -47,6 +47,8 @@ MIN_INTERVAL_S = 0.2
 """Shortest time between the end of a change request and the start of the next, in all threads."""
 
 _REFUSALS_SHOWN = 5
+_OUTDATED = ("already exists", "not found", "do not match")
+"""Parts of Route53's reasons to refuse a change of a record that is not as it was listed."""
 _PAST_TENSE = {Action.CREATE: "created", Action.UPSERT: "updated", Action.DELETE: "deleted"}
 _T = TypeVar("_T")
 
@@ -208,6 +210,7 @@ class Route53Zone:
         return BackendError(
             f"zone {self._zone_id} refused {'; '.join(shown)}",
             hint="everything else was written; the next pass tries these again",
+            is_outdated=any(part in reason for _, reason in refused for part in _OUTDATED),
         )
 
 

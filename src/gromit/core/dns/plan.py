@@ -183,12 +183,12 @@ class EnvironmentRecords:
         if blocker := self.blockers.get(name):
             kind = f"{blocker.type} {blocker.routing}".rstrip()
             return f"a record of type {kind} exists"
-        if name not in self.foreign:
-            return ""
-        return (
-            f"{name} exists, and {self.owner.name} does not cover it, so it is not gromit's"
-            " (`gromit migrate` takes it over)"
-        )
+        if other := self.foreign.get(name):
+            return (
+                f"a record of type A exists that is not gromit's: {min(other.values)}"
+                " (`gromit migrate` takes it over)"
+            )
+        return ""
 
 
 def records_by_environment(
