@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import Protocol
@@ -14,6 +15,7 @@ from gromit.adapters.aws.state_bucket import S3StateBucket, lock_key
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.contract import StateHead, StateMark
 from gromit.core.stack.terraform import state_key
+from gromit.errors import BackendError
 from gromit.ports import StateBucket
 from gromit.ports.inventory import StateArchive, StateNames
 from tests.fakes.owners import owner
@@ -28,7 +30,7 @@ class World(Protocol):
     states: StateBucket
     archive: StateArchive
 
-    def put(self, name: str) -> None:
+    def put(self, name: str, lineage: str = "one") -> None:
         """Store a state without resources."""
         ...
 
@@ -39,8 +41,8 @@ class _Fake:
         self.states: StateBucket = self.fake
         self.archive: StateArchive = self.fake
 
-    def put(self, name: str) -> None:
-        self.fake.heads[name] = StateHead(0, StateMark("one", 1))
+    def put(self, name: str, lineage: str = "one") -> None:
+        self.fake.heads[name] = StateHead(0, StateMark(lineage, 1))
 
 
 class _S3:
@@ -57,6 +59,7 @@ class _S3:
         )
         self.states: StateBucket = made
         self.archive: StateArchive = made
+        self.bucket = made
         # Neither of these is an environment's state.
         for key in (
             "env:/app/other",
@@ -66,8 +69,8 @@ class _S3:
         ):
             self.client.put_object(Bucket=BUCKET, Key=key, Body=b"x")
 
-    def put(self, name: str) -> None:
-        body = json.dumps({"lineage": "one", "serial": 1, "resources": []}).encode()
+    def put(self, name: str, lineage: str = "one") -> None:
+        body = json.dumps({"lineage": lineage, "serial": 1, "resources": []}).encode()
         self.client.put_object(Bucket=BUCKET, Key=state_key(name), Body=body)
 
 
@@ -138,3 +141,35 @@ def test_a_state_of_a_name_of_gromit_v1_is_copied_once(world: World) -> None:
     assert not world.archive.copy("TT-1234_fix", "tt"), "it has a state"
     assert not world.archive.copy("missing", "other")
     assert world.states.head("other") is None
+    assert not world.archive.has_other("TT-1234_fix", "tt")
+
+
+def test_a_state_of_a_name_of_gromit_v1_is_set_aside_once(world: World) -> None:
+    before = world.archive.v1_names()
+    assert "TT-1234_fix" not in before
+    world.put("TT-1234_fix")
+    world.put("app")
+    assert world.archive.v1_names() == before | {"TT-1234_fix"}
+    assert world.archive.set_v1_aside("TT-1234_fix")
+    assert world.archive.v1_names() == before
+    assert world.archive.set_v1_aside("TT-1234_fix") == ""
+
+
+def test_two_states_of_two_names_may_differ(world: World) -> None:
+    world.put("TT-1234_fix")
+    assert not world.archive.has_other("TT-1234_fix", "tt")
+    world.put("tt", "two")
+    assert world.archive.has_other("TT-1234_fix", "tt")
+
+
+def test_a_bucket_that_is_not_there_has_no_states_of_gromit_v1(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "emulated")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "emulated")
+    with mock_aws():
+        world = _S3()
+        missing = replace(world.bucket, bucket="not-there")
+        assert missing.v1_names() == frozenset()
+        with pytest.raises(BackendError, match="NoSuchBucket"):
+            missing.names()

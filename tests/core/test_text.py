@@ -1,12 +1,13 @@
 """Text of others as one safe line."""
 
+import shlex
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gromit.core.text import UNSAFE, is_plain, plain_line, visible
+from gromit.core.text import UNSAFE, is_plain, plain_line, shell_word, visible
 
 
 @pytest.mark.parametrize(
@@ -62,3 +63,14 @@ def test_line_ends_can_be_kept() -> None:
 def test_a_shown_text_is_plain(text: str) -> None:
     assert is_plain(visible(text))
     assert visible(visible(text)) == visible(text)
+
+
+@given(st.text())
+@example("it's a $HOME")
+@example("")
+def test_a_word_of_a_shell_is_one_word(text: str) -> None:
+    assert shlex.split(shell_word(text)) == [text]
+
+
+def test_a_plain_word_of_a_shell_has_no_quotation_marks() -> None:
+    assert shell_word("/config/TT-1234_fix") == "/config/TT-1234_fix"

@@ -22,9 +22,10 @@ def world(install: Callable[..., Stage]) -> Iterator[V1World]:
 
 
 def _migrate(stage: Stage, *arguments: str) -> dict[str, str]:
-    """Return the actions of a migration on rows and records, by name."""
+    """Return the actions of a migration on rows, records and states, by name."""
     lines = stage.gromit("migrate", *arguments, "-o", "json").json
-    return {line["name"]: line["action"] for line in lines if line["what"] in {"row", "record"}}
+    kinds = {"row", "record", "state"}
+    return {line["name"]: line["action"] for line in lines if line["what"] in kinds}
 
 
 def _start_gateway(stage: Stage) -> None:
@@ -84,6 +85,9 @@ def _walk(world: V1World, runs: str, gone: str, odd: str) -> dict[str, str]:
         "would convert",
         "left alone",
     )
+    assert plan[odd] == "would adopt"
+    left = {f"alpha.{odd.lower()}.{world.stage.facts.domain}", f"env:/{odd}/devenv"}
+    assert {plan[old] for old in left} == {"left alone"}
     _migrate(stage, "--apply")
     assert _migrate(stage, "--back")[runs] == "would return"
     _migrate(stage, "--back", "--apply")
@@ -149,3 +153,18 @@ def _live_under_another_name(world: V1World, odd: str, version: str) -> None:
     assert world.answer(name) == version
     assert stage.services(name) == ["alpha", "beta"]
     assert stage.services(odd) == []
+
+    # Now nothing answers at its old record, and nothing uses its old state.
+    left = {f"alpha.{odd.lower()}.{stage.facts.domain}", f"env:/{odd}/devenv"}
+    planned = _migrate(stage)
+    assert {planned[old] for old in left} == {"would remove", "would set aside"}
+    assert stage.records(odd.lower()) != {}
+    _migrate(stage, "--apply")
+    assert stage.records(odd.lower()) == {}
+    assert stage.state(odd) is None
+    assert not left & _migrate(stage, "--apply").keys()
+
+    # Its end leaves nothing under either name.
+    stage.delete(name)
+    assert stage.work("reap").endings[name] == "done"
+    assert (stage.services(name), stage.state(name), stage.records(name)) == ([], None, {})

@@ -130,7 +130,8 @@ class V1World:
 
     def _record(self, name: str, address: str) -> None:
         entry = {
-            "Name": f"alpha.{name}.{self.stage.facts.domain}",
+            # Route53 keeps names in lower case, whatever it is given.
+            "Name": f"alpha.{name}.{self.stage.facts.domain}".lower(),
             "Type": "A",
             "TTL": 1,
             "ResourceRecords": [{"Value": address}],

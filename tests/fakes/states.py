@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner
+from gromit.core.names import is_environment_name
 from gromit.core.stack.contract import StateHead
 from gromit.errors import BackendError, Conflict, GromitError
 from gromit.ports.inventory import StateNames
@@ -110,6 +111,25 @@ class FakeStates:
             return ""
         self.aside.append((name, self.heads.pop(name, None)))
         self.damaged.discard(name)
+        return f"aside-{len(self.aside)}"
+
+    def v1_names(self) -> frozenset[str]:
+        """Return the names of states that no environment can have."""
+        self._called("v1_names")
+        return frozenset(name for name in self.heads if not is_environment_name(name))
+
+    def has_other(self, source: str, target: str) -> bool:
+        """Compare two heads."""
+        self._called("has_other")
+        one, other = self.heads.get(source), self.heads.get(target)
+        return one is not None and other is not None and one != other
+
+    def set_v1_aside(self, name: str) -> str:
+        """Rename a state."""
+        self._called("set_v1_aside")
+        if name not in self.heads:
+            return ""
+        self.aside.append((name, self.heads.pop(name)))
         return f"aside-{len(self.aside)}"
 
     def copy(self, source: str, target: str) -> bool:

@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 
 from gromit.core.dns.plan import RecordSet, owner_record
+from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.environment import parse_environment
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.row_writes import Condition, RowWrite, WriteResult
-from gromit.core.names import environment_name
+from gromit.core.migration.steps import MigrationResult
+from gromit.core.names import environment_name, reaping_name
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.contract import StateHead, StateMark
 from gromit.core.stack.resources import Resource, ResourceKind
 from gromit.errors import BackendError, Conflict, InvalidInput
-from gromit.services.migration import PAGE, Decisions, Migration, MigrationResult
+from gromit.services.migration import PAGE, Decisions, Migration
 from tests.fakes.dns import FakeZone
 from tests.fakes.inventory import FakeClusters
 from tests.fakes.resources import FakeEnvironmentResources
@@ -266,6 +268,7 @@ def test_a_name_that_gromit_maps_is_adopted_once_and_its_row_is_moved() -> None:
     world = World(zone=None)
     world.store.put({"name": "TT-1234_fix", "state": "processed", "tyk": "sha-1"})
     world.cluster("TT-1234_fix")
+    world.states.heads["TT-1234_fix"] = HEAD
     target = environment_name("TT-1234_fix")
     assert actions(world.run(dry_run=True))["row", "TT-1234_fix"] == "would adopt"
     assert actions(world.run())["row", "TT-1234_fix"] == "adopted"
@@ -285,18 +288,65 @@ def test_the_state_of_a_row_that_is_moved_goes_with_it(*, reaped: bool) -> None:
     assert set(world.states.heads) == {"TT-1234_fix"}
     world.run(decisions=Decisions(reap=("TT-*",)) if reaped else UNDECIDED)
     target = environment_name("TT-1234_fix")
-    assert world.states.heads == {"TT-1234_fix": HEAD, target: HEAD}, "the old one is the way back"
+    way_back = {} if reaped else {"TT-1234_fix": HEAD}
+    assert world.states.heads == {**way_back, target: HEAD}
+    assert world.states.aside == ([("TT-1234_fix", HEAD)] if reaped else [])
     assert parse_environment(world.rows[target]).want == ("gone" if reaped else "up")
 
 
-def test_a_state_that_is_there_already_stays() -> None:
+def test_a_row_with_two_states_stays_and_both_do() -> None:
     world = World(zone=None)
-    world.store.put({"name": "TT-1234_fix", "state": "processed", "tyk": "sha-1"})
+    odd = {"name": "TT-1234_fix", "state": "processed", "tyk": "sha-1"}
+    world.store.put(odd)
     target = environment_name("TT-1234_fix")
-    newer = StateHead(1, StateMark("other", 3))
-    world.states.heads |= {"TT-1234_fix": HEAD, target: newer}
-    world.run()
-    assert world.states.heads[target] == newer
+    states = {"TT-1234_fix": HEAD, target: StateHead(1, StateMark("other", 3))}
+    world.states.heads |= states
+    for dry_run in (True, False):
+        (line,) = [line for line in world.run(dry_run=dry_run) if line.name == "TT-1234_fix"]
+        assert line.action == "left alone"
+        assert f"there is a state of {target} as well" in line.why
+    assert world.rows["TT-1234_fix"] == odd
+    world.run(decisions=Decisions(reap=("TT-*",)))
+    reaped = reaping_name("TT-1234_fix")
+    assert parse_environment(world.rows[reaped]).want == "gone"
+    assert world.states.heads == {target: states[target], reaped: HEAD}
+
+
+@pytest.mark.parametrize("decisions", [UNDECIDED, Decisions(reap=("TT-*",))])
+def test_a_cluster_that_runs_without_a_state_is_never_doubled(decisions: Decisions) -> None:
+    world = World(zone=None)
+    odd = {"name": "TT-1234_fix", "state": "processed", "tyk": "sha-1"}
+    world.store.put(odd)
+    world.cluster("TT-1234_fix")
+    (line,) = [x for x in world.run(decisions=decisions) if x.name == "TT-1234_fix"]
+    assert line.action == "left alone"
+    assert "copy its state to `env:/TT-1234_fix/devenv`" in line.why
+    assert world.rows["TT-1234_fix"] == odd
+    assert world.states.heads == {}
+
+
+def test_old_records_and_states_go_when_gromit_has_replaced_them_and_not_before() -> None:
+    old, target = "TT-1234_fix", environment_name("TT-1234_fix")
+    name = f"tyk.{old.lower()}.{DOMAIN}"
+    world = World(zone=FakeZone.of(RecordSet(name, "A", 60, frozenset({"9.9.9.9"}))))
+    assert world.zone is not None
+    world.store.put({"name": old, "state": "processed", "tyk": "sha-1"})
+    world.states.heads[old] = HEAD
+    keys = ("record", name), ("state", f"env:/{old}/devenv")
+
+    def said(*, dry_run: bool) -> list[str]:
+        found = actions(world.run(dry_run=dry_run))
+        return [found[key] for key in keys if key in found]
+
+    for dry_run in (True, False, False):
+        assert said(dry_run=dry_run) == ["left alone", "left alone"]
+    assert (world.zone.names(), old in world.states.heads) == ({name}, True)
+    world.store.put({**world.rows[target], Attribute.OBSERVED: 1})
+    assert said(dry_run=True) == ["would remove", "would set aside"]
+    assert (world.zone.names(), old in world.states.heads) == ({name}, True)
+    assert said(dry_run=False) == ["removed", "set aside"]
+    assert (world.zone.names(), set(world.states.heads)) == (set(), {target})
+    assert said(dry_run=False) == []
 
 
 @pytest.mark.parametrize("other", ["app", "APP", "a.pp"])

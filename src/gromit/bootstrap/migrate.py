@@ -16,9 +16,10 @@ from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.machine import domain_if_set, now_ms, operator, to_ms
 from gromit.config.schema import Settings
 from gromit.core.environments.history import ChangeContext
+from gromit.core.migration.steps import MigrationResult
 from gromit.ports import Progress
 from gromit.services.going_back import GoingBack
-from gromit.services.migration import Decisions, Migration, MigrationResult
+from gromit.services.migration import Decisions, Migration
 from gromit.services.preparation import prepare_config_root, prepare_table
 
 
@@ -84,6 +85,7 @@ def migration(settings: Settings, root: Path, decisions: Decisions) -> Migration
         new_id=lambda: uuid.uuid4().hex,
         decisions=decisions,
         config_texts=partial(read_config_texts, root),
+        root=str(root),
     )
 
 

@@ -11,6 +11,7 @@ them, halves of characters, and separators of lines and paragraphs.
 """
 _ESCAPE_SEQUENCE = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]")
 """Whole sequences that a terminal takes for a colour or a movement."""
+_SHELL_WORD = re.compile(r"[A-Za-z0-9@%+=:,./_-]+")
 
 
 def is_plain(text: str) -> bool:
@@ -30,6 +31,13 @@ def visible(text: str, *, keep: str = "") -> str:
     if is_plain(text):
         return text
     return "".join(repr(c)[1:-1] if _is_unsafe(c) and c not in keep else c for c in text)
+
+
+def shell_word(text: str) -> str:
+    """Return a text as one word of a shell command, in quotation marks only if it needs them."""
+    if _SHELL_WORD.fullmatch(text):
+        return text
+    return "'" + text.replace("'", "'\\''") + "'"
 
 
 def _is_unsafe(character: str) -> bool:

@@ -74,6 +74,18 @@ class StateArchive(Protocol):
         False without such a state, or if the environment has one: that one stays.
         """
 
+    def v1_names(self) -> frozenset[str]:
+        """Return the names that have a state although no environment can have them."""
+
+    def has_other(self, source: str, target: str) -> bool:
+        """Whether both names have a state, and not the same."""
+
+    def set_v1_aside(self, name: str) -> str:
+        """Rename the state of a name of `v1_names`, and return its new URL; "" without a state.
+
+        Raises `Conflict` if the state changes meanwhile.
+        """
+
 
 class ResourceListing(Protocol):
     """Resources of all environments, but for clusters and what they contain."""

@@ -7,10 +7,10 @@ from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.environment import parse_environment
 from gromit.core.environments.row_writes import Row, WriteRefused
 from gromit.core.migration.going_back import is_for_v1, plan_return
-from gromit.core.migration.steps import SkippedItem
+from gromit.core.migration.steps import MigrationResult, SkippedItem
 from gromit.errors import Conflict, UnreadableRow
 from gromit.ports import EnvironmentStore
-from gromit.services.migration import PAGE, MigrationResult
+from gromit.services.migration import PAGE
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -15,6 +15,7 @@ from gromit.core.environments.precedence import is_protected_name
 from gromit.core.environments.row_writes import Row, WriteAccepted
 from gromit.core.environments.v1_rows import is_v1_row, v1_name
 from gromit.core.migration.kept_files import find_doubtful_files
+from gromit.core.migration.old_names import find_new_names
 from gromit.core.migration.orphans import ConfigTexts, find_orphans
 from gromit.core.migration.records import RecordMigration, plan_records
 from gromit.core.migration.rows import (
@@ -28,26 +29,17 @@ from gromit.core.migration.rows import (
     plan_row,
     undecided_line,
 )
-from gromit.core.migration.steps import SkippedItem
+from gromit.core.migration.steps import MigrationResult, SkippedItem
 from gromit.core.names import mapped_name
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.clusters import ClusterState
 from gromit.errors import Conflict, InvalidInput
 from gromit.ports import ClusterSource, EnvironmentStore, Progress, RecordStore
 from gromit.ports.inventory import StateArchive
+from gromit.services.old_names import OldNames
 
 PAGE = 100
 _CLUSTER_NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
-
-
-@dataclass(frozen=True, slots=True)
-class MigrationResult:
-    """Result for one row or record."""
-
-    what: str
-    name: str
-    action: str
-    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +81,13 @@ class Migration:
     decisions: Decisions = field(default_factory=Decisions)
     config_texts: Callable[[], ConfigTexts] = dict
     """Reads the config files below the config root, before anything changes."""
+    root: str = ""
+    """The config root, for commands that people copy."""
 
     def run(
         self, stamp: ChangeContext, progress: Progress, *, dry_run: bool
     ) -> list[MigrationResult]:
-        """Migrate rows, then records, or only report what would be done.
+        """Migrate rows, then records and states, or only report what would be done.
 
         Raises `Conflict` if a row changes during the migration.
         """
@@ -113,7 +107,12 @@ class Migration:
         if self.zone is None:
             progress("no zone is set (`cluster.zoneid`): public records are not checked")
         records = self._records(_known(rows, steps))
-        return [*results, *(self._record(r, progress, dry_run=dry_run) for r in records)]
+        results += [self._record(r, progress, dry_run=dry_run) for r in records]
+        old_names = OldNames(self.zone, self.states, self.catalogue, self.domain)
+        return [
+            *results,
+            *old_names(find_new_names(rows, steps), progress, dry_run=dry_run),
+        ]
 
     def _rows(self) -> list[Row]:
         after: str | None = None
@@ -131,11 +130,14 @@ class Migration:
         flat = [row for row in rows if is_v1_row(row)]
         names = {v1_name(row) for row in flat if _CLUSTER_NAME.fullmatch(v1_name(row))}
         clusters = {c.name: c for c in self.clusters.clusters(names)} if names else {}
+        renamed = any(_is_renamed(row) for row in flat)
+        states = self.states.v1_names() if renamed else frozenset()
         # A row under its own name comes before one that maps to it.
         taken = Counter({str(row[Attribute.NAME]): 1 for row in rows})
         steps = []
         for row in sorted(flat, key=_is_renamed):
-            step = plan_row(row, self._facts(row, clusters, taken), self._defaults(stamp))
+            facts = self._facts(row, clusters, taken, states)
+            step = plan_row(row, facts, self._defaults(stamp))
             if isinstance(step, RowMigration):
                 taken[step.target] += 1
             if step is not None:
@@ -143,15 +145,23 @@ class Migration:
         return steps
 
     def _facts(
-        self, row: Row, clusters: Mapping[str, ClusterState], taken: Mapping[str, int]
+        self,
+        row: Row,
+        clusters: Mapping[str, ClusterState],
+        taken: Mapping[str, int],
+        states: Collection[str],
     ) -> MigrationFacts:
         name = v1_name(row)
         target = mapped_name(name)
+        is_renamed = _is_renamed(row)
+        other = target if is_renamed and name in states else None
         return MigrationFacts(
             protected=target is not None and is_protected_name(target, self.protected),
             cluster=clusters.get(name),
             decision=self.decisions.of(name),
-            is_taken=target is not None and target != name and target in taken,
+            is_taken=is_renamed and target in taken,
+            lacks_state=is_renamed and name not in states,
+            has_other_state=other is not None and self.states.has_other(name, other),
         )
 
     def _defaults(self, stamp: ChangeContext) -> MigrationDefaults:
@@ -184,7 +194,7 @@ class Migration:
         others = {str(row[Attribute.NAME]) for row in rows} - {m.name for m in migrations}
         tree = self.config_texts()
         unused = "would be unused" if dry_run else "unused"
-        orphans = find_orphans(migrations, others, tree, self.catalogue)
+        orphans = find_orphans(migrations, others, tree, self.catalogue, self.root)
         doubtful = find_doubtful_files(migrations, tree, self.catalogue, self.domain)
         return [
             *(MigrationResult(o.what, o.name, unused, o.why) for o in orphans),

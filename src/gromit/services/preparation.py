@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from gromit.core.migration.steps import MigrationResult
 from gromit.ports import Progress
-from gromit.services.migration import MigrationResult
 
 
 class TableStructure(Protocol):

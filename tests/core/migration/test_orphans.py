@@ -1,6 +1,9 @@
 """Config files, folders and databases that a migration from gromit v1 leaves unused."""
 
+import re
+import subprocess
 from collections.abc import Collection, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -38,7 +41,7 @@ def _found(
     others: Collection[str] = (),
     catalogue: Catalogue = SHIPPED,
 ) -> dict[tuple[str, str], str]:
-    orphans = find_orphans(rows or [_migration("app")], others, tree, catalogue)
+    orphans = find_orphans(rows or [_migration("app")], others, tree, catalogue, "/config")
     assert len({(o.what, o.name, o.why) for o in orphans}) == len(orphans)
     return {(o.what, o.name): o.why for o in orphans}
 
@@ -48,7 +51,7 @@ def test_a_tree_of_gromit_v1_stays_in_use_as_it_is() -> None:
 
 
 def test_nothing_is_unused_where_nothing_is_migrated_or_no_tree_is_mounted() -> None:
-    assert find_orphans([], [], {"x": _tree("x")}, SHIPPED) == ()
+    assert find_orphans([], [], {"x": _tree("x")}, SHIPPED, "/config") == ()
     assert _found({}) == {}
 
 
@@ -83,14 +86,36 @@ def test_a_file_that_an_edited_file_names_is_in_use_and_gromits_own_are_no_files
 def test_a_renamed_environment_leaves_its_folder_and_its_database() -> None:
     found = _found({"TT-1234_fix": _tree("TT-1234_fix")}, _migration("TT-1234_fix"))
     assert set(found) == {("config", "TT-1234_fix"), ("database", "tyk_analytics-TT-1234_fix")}
-    assert f"the environment is {RENAMED} from now on" in found["config", "TT-1234_fix"]
+    assert found["config", "TT-1234_fix"] == (
+        f"the environment is {RENAMED} from now on. To keep edited files, run"
+        f" `cp -aT /config/TT-1234_fix /config/{RENAMED}` before sow, and correct the files that"
+        f" `grep -rlFe TT-1234_fix /config/{RENAMED}` lists"
+    )
     assert f"uses tyk_analytics-{RENAMED}" in found["database", "tyk_analytics-TT-1234_fix"]
 
 
 def test_a_deleted_environment_leaves_nothing_unless_it_is_renamed() -> None:
     gone = _migration("gone", "deleted")
     assert _found({"gone": {**_tree("gone"), "portal": {}}}, gone) == {}
-    assert len(_found({"TT_1": _tree("TT_1")}, _migration("TT_1", "deleted"))) == 2
+    found = _found({"TT_1": _tree("TT_1")}, _migration("TT_1", "deleted"))
+    assert len(found) == 2
+    assert found["config", "TT_1"] == "reap does not remove it: `rm -r /config/TT_1`"
+
+
+@pytest.mark.parametrize("name", ["TT-1234_fix", "it's_$HOME", "-rf_x y"])
+def test_the_commands_for_a_folder_do_what_they_say(tmp_path: Path, name: str) -> None:
+    (tmp_path / name / "tyk").mkdir(parents=True)
+    (tmp_path / name / "tyk" / "tyk.conf").write_text(f"redis.{name}.internal")
+    (tmp_path / name / "tyk" / "own.conf").write_text("{}")
+    orphans = find_orphans([_migration(name)], [], {name: _tree(name)}, SHIPPED, root=str(tmp_path))
+    (why,) = [orphan.why for orphan in orphans if orphan.what == "config"]
+    copy, grep = re.findall(r"`([^`]+)`", why)
+    for _ in range(2):
+        subprocess.run(["sh", "-c", copy], check=True)
+    copied = tmp_path / environment_name(name) / "tyk"
+    assert sorted(path.name for path in copied.iterdir()) == ["own.conf", "tyk.conf"]
+    named = subprocess.run(["sh", "-c", grep], check=True, capture_output=True, text=True)
+    assert named.stdout.split("\n") == [str(copied / "tyk.conf"), ""]
 
 
 def test_folders_without_a_row_are_counted_in_one_line() -> None:

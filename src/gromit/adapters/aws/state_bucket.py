@@ -138,17 +138,23 @@ class S3StateBucket:
 
     def names(self) -> StateNames:
         """Make one call for 1,000 objects."""
-        pages = self.client.get_paginator("list_objects_v2").paginate(
-            Bucket=self.bucket, Prefix=_WORKSPACES
-        )
-        with aws_errors("list the states"):
-            keys = {item["Key"] for page in pages for item in page.get("Contents", [])}
-        named = {key.removeprefix(_WORKSPACES).partition("/")[0] for key in keys}
-        valid = {name for name in named if is_environment_name(name)}
+        keys = self._keys()
+        valid = {name for name in _named(keys) if is_environment_name(name)}
         return StateNames(
             frozenset(name for name in valid if state_key(name) in keys),
             frozenset(name for name in valid if lock_key(name) in keys),
         )
+
+    def v1_names(self) -> frozenset[str]:
+        """Make one call for 1,000 objects."""
+        try:
+            keys = self._keys()
+        except BackendError as error:
+            if isinstance(error.__cause__, self.client.exceptions.NoSuchBucket):
+                return frozenset()
+            raise
+        named = _named(keys)
+        return frozenset(n for n in named if not is_environment_name(n) and state_key(n) in keys)
 
     def rewrite(
         self, lock: Lock, change: Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
@@ -168,7 +174,14 @@ class S3StateBucket:
 
     def set_aside(self, lock: Lock) -> str:
         """Copy the state, then delete it: a crash in between leaves both."""
-        key, environment = state_key(lock.environment), lock.environment
+        return self._set_aside(lock.environment)
+
+    def set_v1_aside(self, name: str) -> str:
+        """Take no lock: no worker uses a state of such a name."""
+        return self._set_aside(name)
+
+    def _set_aside(self, environment: str) -> str:
+        key = state_key(environment)
         found = self._get(key, f"read the state of {environment}")
         if found is None:
             return ""
@@ -192,6 +205,13 @@ class S3StateBucket:
         _log.info("state.copied", env=target, source=source)
         return True
 
+    def has_other(self, source: str, target: str) -> bool:
+        """Compare byte for byte: a copy that was not used yet is the same."""
+        one, other = (
+            self._get(state_key(name), f"read the state of {name}") for name in (source, target)
+        )
+        return one is not None and other is not None and one[0] != other[0]
+
     def keep_errored(self, environment: str, state: bytes) -> str:
         """Store a state that terraform could not save beside the real one, and return its URL.
 
@@ -202,6 +222,14 @@ class S3StateBucket:
             self._put_state(key, state)
         _log.error("state.rescued", env=environment, key=key)
         return f"s3://{self.bucket}/{key}"
+
+    def _keys(self) -> frozenset[str]:
+        """Return all keys of states, locks and what is kept beside them."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket, Prefix=_WORKSPACES
+        )
+        with aws_errors("list the states"):
+            return frozenset(item["Key"] for page in pages for item in page.get("Contents", []))
 
     def _put_lock(
         self, environment: str, owner: Owner, operation: str, **condition: Any
@@ -278,6 +306,10 @@ def _unless_changed(environment: str) -> Iterator[None]:
         if error_code(error) in _LOST | _ABSENT:
             raise Conflict(f"the state of {environment} has changed meanwhile") from error
         raise
+
+
+def _named(keys: Iterable[str]) -> frozenset[str]:
+    return frozenset(key.removeprefix(_WORKSPACES).partition("/")[0] for key in keys)
 
 
 def lock_key(environment: str) -> str:

@@ -20,6 +20,7 @@ from gromit.core.stack.config_files import (
     render_files,
     sample_variables,
 )
+from gromit.core.text import shell_word
 
 V1_DATABASE = "tyk_analytics-"
 """Beginning of the name of an environment's database in gromit v1."""
@@ -54,11 +55,12 @@ def find_orphans(
     others: Collection[str],
     tree: ConfigTexts,
     catalogue: Catalogue,
+    root: str,
 ) -> tuple[Orphan, ...]:
     """Return what the migration of these rows leaves unused.
 
-    `others` has the names of all other rows, whose folders are not looked at. Files of the same
-    name and reason in several environments are one orphan.
+    `others` has the names of all other rows, whose folders are not looked at, and `root` is the
+    folder above them. Files of the same name and reason in several environments are one orphan.
     """
     if not migrations:
         return ()
@@ -66,21 +68,34 @@ def find_orphans(
     unread = [u for m in stay for u in _unread(m.target, tree, catalogue)]
     known = {name for m in migrations for name in (m.name, m.target)} | set(others)
     return (
-        *_renamed_folders(migrations, tree),
+        *_renamed_folders(migrations, tree, root),
         *_merged(unread),
         *_unknown_folders(tree, known),
         *_databases(migrations, stay, tree, catalogue),
     )
 
 
-def _renamed_folders(migrations: Iterable[RowMigration], tree: ConfigTexts) -> Iterator[Orphan]:
+def _renamed_folders(
+    migrations: Iterable[RowMigration], tree: ConfigTexts, root: str
+) -> Iterator[Orphan]:
     for migration in migrations:
         if migration.name != migration.target and migration.name in tree:
-            why = (
-                f"the environment is {migration.target} from now on: copy edited files to the"
-                " folder of that name, and correct the names in them"
-            )
-            yield Orphan("config", migration.name, why)
+            yield Orphan("config", migration.name, _folder_commands(migration, root))
+
+
+def _folder_commands(migration: RowMigration, root: str) -> str:
+    """Return what to do with the folder of an old name.
+
+    gromit does not copy it: a file that exists is kept, and these name hosts by the old name.
+    """
+    old, new = (shell_word(f"{root}/{name}") for name in (migration.name, migration.target))
+    if migration.write.sets[Attribute.WANT] == Want.GONE:
+        return f"reap does not remove it: `rm -r {old}`"
+    return (
+        f"the environment is {migration.target} from now on. To keep edited files, run"
+        f" `cp -aT {old} {new}` before sow, and correct the files that"
+        f" `grep -rlFe {shell_word(migration.name)} {new}` lists"
+    )
 
 
 def _unknown_folders(tree: ConfigTexts, known: Collection[str]) -> Iterator[Orphan]:

@@ -34,6 +34,7 @@ from gromit.core.migration.steps import SkippedItem
 from gromit.core.names import environment_name, is_tag, mapped_name, reaping_name
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.clusters import ClusterState
+from gromit.core.stack.terraform import state_key
 
 
 class Decision(StrEnum):
@@ -62,6 +63,10 @@ class MigrationFacts:
     decision: Decision | None = None
     is_taken: bool = False
     """Whether another row has the name that gromit would give its environment."""
+    lacks_state: bool = False
+    """Whether it would get another name, and there is no state under its own."""
+    has_other_state: bool = False
+    """Whether there is another state under the name that gromit would give its environment."""
 
     @property
     def runs(self) -> bool:
@@ -118,6 +123,8 @@ def plan_row(row: Row, facts: MigrationFacts, defaults: MigrationDefaults) -> Ro
     | any, decided to be kept                  | up, observed generation 0                     |
     | any, decided to be reaped                | gone, reaped after the grace period           |
     | a name that no environment can have      | the row of the name that gromit gives it      |
+    | … if a cluster runs without its state    | stays: a second environment would be created  |
+    | … if that name has a row or state        | stays, until it is decided to be reaped       |
     | a default branch's tag                   | the fallback of that repository               |
     | the environment's name                   | the fallback of that repository: its branch's |
     | NULL, or an empty text                   | no version                                    |
@@ -127,7 +134,9 @@ def plan_row(row: Row, facts: MigrationFacts, defaults: MigrationDefaults) -> Ro
         return None
     name, target = v1_name(row), mapped_name(v1_name(row))
     is_reaped = facts.decision is Decision.REAP
-    if is_reaped and (target is None or facts.is_taken):
+    if facts.lacks_state and facts.runs:
+        return SkippedItem(name, _without_state(name, facts))
+    if is_reaped and (target is None or facts.is_taken or facts.has_other_state):
         target = reaping_name(name)
     elif refusal := _refusal(row, facts, target):
         return SkippedItem(name, refusal)
@@ -161,7 +170,20 @@ def _refusal(row: Row, facts: MigrationFacts, target: str | None) -> str | None:
             f"{target} is a row as well, and both are the same environment for gromit:"
             f" `--reap {name}` destroys this one{_running(facts)}"
         )
+    if facts.has_other_state:
+        return (
+            f"there is a state of {target} as well, so its own would be lost: move that one away,"
+            f" or `--reap {name}` destroys this environment{_running(facts)}"
+        )
     return None
+
+
+def _without_state(name: str, facts: MigrationFacts) -> str:
+    return (
+        "the state bucket has no state of it, so gromit would create a second environment beside"
+        f" it{_running(facts)}: copy its state to `{state_key(name)}`, or destroy it with the tools"
+        " of gromit v1"
+    )
 
 
 def _is_undecided(row: Row, facts: MigrationFacts, catalogue: Catalogue, target: str) -> bool:

@@ -4,8 +4,18 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class MigrationResult:
+    """Result for one row, record, state or file."""
+
+    what: str
+    name: str
+    action: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class SkippedItem:
-    """Row or record that is left unchanged, and what a person can do about it."""
+    """Row, record or state that is left unchanged, and what a person can do about it."""
 
     name: str
     why: str
