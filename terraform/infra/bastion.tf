@@ -19,6 +19,7 @@ module "bastion" {
   key_pair           = var.bastion.key_pair
   security_groups    = [aws_security_group.bastion.id, aws_security_group.mounts.id]
   user_data          = templatefile("${path.module}/files/bastion.sh.tftpl", { volumes = local.volumes })
+  boundary           = aws_iam_policy.boundary.arn
   policies           = { volumes = data.aws_iam_policy_document.bastion.json }
   tags               = local.tags
 

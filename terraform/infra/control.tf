@@ -8,6 +8,7 @@ locals {
     vpc_cidr        = local.platform.vpc_cidr
     public_subnets  = local.platform.public_subnets
     private_subnets = local.platform.private_subnets
+    boundary        = local.platform.boundary
     cluster         = local.platform.cluster_arn
     security_groups = [local.platform.mounts_security_group_id]
     zone_id         = local.platform.zone_id

@@ -23,3 +23,15 @@ resource "aws_route53_record" "authority" {
   records         = ["${aws_route53_zone.this.name_servers[0]}. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 60"]
   allow_overwrite = true # Route53 creates this record with the zone
 }
+
+# Only these authorities may give certificates for the domain and every name below it, and none a wildcard. Authorities look for the
+# nearest record above a name, so one record covers all environments.
+resource "aws_route53_record" "authorities" {
+  for_each = toset(length(var.certificate_authorities) > 0 ? [var.domain] : [])
+
+  zone_id = aws_route53_zone.this.zone_id
+  name    = each.value
+  type    = "CAA"
+  ttl     = 300
+  records = concat([for name in var.certificate_authorities : "0 issue \"${name}\""], ["0 issuewild \";\""])
+}

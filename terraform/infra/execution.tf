@@ -45,10 +45,11 @@ data "aws_iam_policy_document" "execution" {
 }
 
 resource "aws_iam_role" "execution" {
-  name               = "gromit-devenv-execution"
-  description        = "pulls images, writes logs and reads secrets for environments"
-  assume_role_policy = data.aws_iam_policy_document.execution_trust.json
-  tags               = local.tags
+  name                 = "gromit-devenv-execution"
+  description          = "pulls images, writes logs and reads secrets for environments"
+  assume_role_policy   = data.aws_iam_policy_document.execution_trust.json
+  permissions_boundary = aws_iam_policy.boundary.arn
+  tags                 = local.tags
 }
 
 resource "aws_iam_role_policy" "execution" {

@@ -41,5 +41,13 @@ data "aws_iam_policy_document" "records" {
       variable = "route53:ChangeResourceRecordSetsNormalizedRecordNames"
       values   = ["*.*.${local.platform.domain}"]
     }
+
+    # A public authority gives a certificate for `gateway.<domain>` to anyone who writes `_acme-challenge.gateway.<domain>`, and ACM reads
+    # a name that begins with `_` as well. gromit's own names never begin like this, but for its mark of ownership.
+    condition {
+      test     = "ForAllValues:StringNotLike"
+      variable = "route53:ChangeResourceRecordSetsNormalizedRecordNames"
+      values   = ["_acme-challenge.*"]
+    }
   }
 }

@@ -1,14 +1,7 @@
-# The services of the stack: clusters, task definitions, services, their names and their logs.
+# The services of the stack: clusters, task definitions, services, their names and their logs. The boundary of all roles excludes the
+# control plane's own cluster, and services with its task definitions.
 data "aws_iam_policy_document" "stack" {
   source_policy_documents = [data.aws_iam_policy_document.network.json]
-
-  # The control plane's cluster has no tag `env`, and is excluded by name as well.
-  statement {
-    sid       = "NotOurs"
-    effect    = "Deny"
-    actions   = ["ecs:CreateService", "ecs:DeleteCluster", "ecs:DeleteService", "ecs:StopTask", "ecs:UpdateService"]
-    resources = [local.platform.cluster_arn, "arn:aws:ecs:${local.here}:*/${local.platform.cluster_name}/*"] # its services and tasks
-  }
 
   statement {
     sid       = "ClustersBorn"
@@ -42,6 +35,7 @@ data "aws_iam_policy_document" "stack" {
       "ec2:DescribeNetworkInterfaces",
       "ec2:DescribeSecurityGroupRules",
       "ec2:DescribeSecurityGroups",
+      "ecs:DeregisterTaskDefinition", # of any family, but tasks of such a revision keep running
       "ecs:DescribeTaskDefinition",
       "ecs:ListServices",
       "ecs:ListTaskDefinitionFamilies",
@@ -61,12 +55,6 @@ data "aws_iam_policy_document" "stack" {
 
     # The cluster of an environment has its name. The tasks of the control plane's cluster show who owns a stale lock.
     resources = [for kind in ["cluster", "service", "task", "task-definition"] : "arn:aws:ecs:${local.here}:${kind}/*"]
-  }
-
-  statement {
-    sid       = "Deregister"
-    actions   = ["ecs:DeregisterTaskDefinition"]
-    resources = ["*"] # this action supports no resources; tasks of such a revision keep running
   }
 
   statement {

@@ -7,6 +7,7 @@ module "mongo" {
   instance_type = each.value.instance_type
   server        = each.value.server
   volume_gib    = each.value.volume_gib
+  boundary      = aws_iam_policy.boundary.arn
   dns           = { zone_id = aws_route53_zone.this.zone_id, domain = var.domain }
   tags          = local.tags
 

@@ -2,6 +2,15 @@ locals {
   base = jsondecode(nonsensitive(data.aws_ssm_parameter.base.value))
   tags = merge(var.tags, { managed = "gromit" })
 
+  # Values of the boundary of all roles. They are not in `platform`, because that names a role, which has this boundary.
+  limits = {
+    account_id   = data.aws_caller_identity.this.account_id
+    region       = var.region
+    cluster_arn  = aws_ecs_cluster.this.arn
+    cluster_name = aws_ecs_cluster.this.name
+    tags         = local.tags
+  }
+
   # The platform of the control plane: its files use this object and their own variables, and nothing else.
   platform = {
     vpc_id          = module.network.vpc_id
@@ -36,6 +45,7 @@ locals {
     ca_key_secret_arn  = local.base.ca_key_secret_arn
     execution_role_arn = aws_iam_role.execution.arn
 
+    boundary   = aws_iam_policy.boundary.arn
     key_pair   = var.bastion.key_pair
     region     = var.region
     account_id = data.aws_caller_identity.this.account_id

@@ -25,6 +25,7 @@ GROUND = tuple(
         "module.bastion",
         "module.mongo",
         "aws_route53_record.authority",
+        "aws_route53_record.authorities",
         "aws_route53_record.bastion",
         "aws_route53_record.mongo",
         "aws_ssm_parameter.platform",

@@ -87,6 +87,19 @@ def test_every_statement_says_something_to_aws(ground: Ground) -> None:
     } == {}
 
 
+def test_machines_and_environments_have_the_boundary_of_all_roles(ground: Ground) -> None:
+    iam = ground.client("iam")
+    assert {
+        role["RoleName"]: iam.get_role(RoleName=role["RoleName"])["Role"]["PermissionsBoundary"][
+            "PermissionsBoundaryArn"
+        ]
+        for role in iam.list_roles()["Roles"]
+    } == dict.fromkeys(
+        ("gromit-bastion", "gromit-mongo-0", "gromit-devenv-execution"),
+        f"arn:aws:iam::{ACCOUNT}:policy/gromit-boundary",
+    )
+
+
 def test_the_table_lacks_nothing_that_gromit_wants_of_it(ground: Ground) -> None:
     def pause(_seconds: float) -> None:
         raise AssertionError("there was something to wait for")
@@ -255,6 +268,29 @@ def test_resolvers_remember_for_a_minute_at_most_that_a_name_is_missing(ground: 
     servers = route53.get_hosted_zone(Id=zone["Id"])["DelegationSet"]["NameServers"]
     assert server.rstrip(".") in servers
     assert min(soa["TTL"], int(numbers[-1])) <= 60
+
+
+def test_no_authority_but_amazon_gives_certificates_for_names_in_the_domain(
+    ground: Ground,
+) -> None:
+    assert set(infra.records(ground.emulator, DOMAIN)[DOMAIN, "CAA"]) == {
+        '0 issue "amazon.com"',
+        '0 issuewild ";"',
+    }
+
+
+WRONG_AUTHORITIES = {
+    "no names": '["Let us encrypt"]',
+    "none that gives the gateway its own": '["letsencrypt.org"]',
+}
+
+
+@pytest.mark.parametrize("names", WRONG_AUTHORITIES.values(), ids=WRONG_AUTHORITIES)
+def test_authorities_without_use_are_refused(ground: Ground, names: str) -> None:
+    with pytest.raises(TerraformError, match=r"must be a DNS name|ACM cannot create"):
+        ground.root.plan(
+            infra.VALUES, *infra.GROUND, f"-var=certificate_authorities={names}", "-refresh=false"
+        )
 
 
 def test_environments_and_people_find_mongo_and_the_bastion_by_names_that_stay(

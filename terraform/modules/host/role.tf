@@ -27,10 +27,11 @@ data "aws_iam_policy_document" "session" {
 }
 
 resource "aws_iam_role" "this" {
-  name               = var.name
-  description        = "what the machine ${var.name} may do"
-  assume_role_policy = data.aws_iam_policy_document.trust.json
-  tags               = local.tags
+  name                 = var.name
+  description          = "what the machine ${var.name} may do"
+  assume_role_policy   = data.aws_iam_policy_document.trust.json
+  permissions_boundary = var.boundary
+  tags                 = local.tags
 }
 
 resource "aws_iam_role_policy" "session" {

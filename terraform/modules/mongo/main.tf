@@ -11,6 +11,7 @@ module "host" {
   instance_type   = var.instance_type
   subnet_id       = var.vpc.subnet_id
   security_groups = [aws_security_group.this.id]
+  boundary        = var.boundary
   tags            = var.tags
 
   user_data = templatefile("${path.module}/files/first-start.sh.tftpl", {

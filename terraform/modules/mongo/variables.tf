@@ -93,6 +93,17 @@ variable "dns" {
   }
 }
 
+variable "boundary" {
+  description = "ARN of the policy that limits the host's role, for example `arn:aws:iam::123456789012:policy/gromit-boundary`."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:policy/", var.boundary))
+    error_message = "The boundary must be the ARN of an IAM policy."
+  }
+}
+
 variable "tags" {
   description = "Tags of all resources, for example `{ managed = \"gromit\" }`."
   type        = map(string)

@@ -87,17 +87,19 @@ data "aws_iam_policy_document" "execution" {
 }
 
 resource "aws_iam_role" "task" {
-  name               = local.name
-  description        = "what gromit ${var.name} may do"
-  assume_role_policy = data.aws_iam_policy_document.trust.json
-  tags               = var.place.tags
+  name                 = local.name
+  description          = "what gromit ${var.name} may do"
+  assume_role_policy   = data.aws_iam_policy_document.trust.json
+  permissions_boundary = var.place.boundary
+  tags                 = var.place.tags
 }
 
 resource "aws_iam_role" "execution" {
-  name               = "${local.name}-execution"
-  description        = "what ECS does for gromit ${var.name}"
-  assume_role_policy = data.aws_iam_policy_document.trust.json
-  tags               = var.place.tags
+  name                 = "${local.name}-execution"
+  description          = "what ECS does for gromit ${var.name}"
+  assume_role_policy   = data.aws_iam_policy_document.trust.json
+  permissions_boundary = var.place.boundary
+  tags                 = var.place.tags
 }
 
 resource "aws_iam_role_policy" "task" {

@@ -152,7 +152,7 @@ variable "retention_days" {
 }
 
 variable "place" {
-  description = "Account and network of the part, and the tags of all resources, at least `managed`; for example `{ account_id = \"123456789012\", region = \"eu-central-1\", vpc_id = \"vpc-0a1b\", vpc_cidr = \"10.91.0.0/16\", tags = { managed = \"gromit\" } }`."
+  description = "Account and network of the part, the policy that limits its roles, and the tags of all resources, at least `managed`; for example `{ account_id = \"123456789012\", region = \"eu-central-1\", vpc_id = \"vpc-0a1b\", vpc_cidr = \"10.91.0.0/16\", boundary = \"arn:aws:iam::123456789012:policy/gromit-boundary\", tags = { managed = \"gromit\" } }`."
   nullable    = false
 
   type = object({
@@ -160,6 +160,7 @@ variable "place" {
     region     = string
     vpc_id     = string
     vpc_cidr   = string
+    boundary   = string
     tags       = map(string)
   })
 
@@ -171,6 +172,11 @@ variable "place" {
   validation {
     condition     = can(regex("^[0-9]{12}$", var.place.account_id))
     error_message = "The account must be an id of twelve digits."
+  }
+
+  validation {
+    condition     = can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:policy/", var.place.boundary))
+    error_message = "The boundary must be the ARN of an IAM policy."
   }
 
   validation {

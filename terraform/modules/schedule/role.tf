@@ -6,6 +6,13 @@ data "aws_iam_policy_document" "trust" {
       type        = "Service"
       identifiers = ["events.amazonaws.com"]
     }
+
+    # Only for rules of this account, whatever account makes EventBridge ask.
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [var.place.account_id]
+    }
   }
 }
 
@@ -37,10 +44,11 @@ data "aws_iam_policy_document" "this" {
 }
 
 resource "aws_iam_role" "this" {
-  name               = "${local.name}-schedule"
-  description        = "starts gromit ${var.part.name}"
-  assume_role_policy = data.aws_iam_policy_document.trust.json
-  tags               = var.place.tags
+  name                 = "${local.name}-schedule"
+  description          = "starts gromit ${var.part.name}"
+  assume_role_policy   = data.aws_iam_policy_document.trust.json
+  permissions_boundary = var.place.boundary
+  tags                 = var.place.tags
 }
 
 resource "aws_iam_role_policy" "this" {

@@ -40,15 +40,27 @@ variable "on" {
 }
 
 variable "place" {
-  description = "Cluster and private subnets of the tasks, their security groups besides the part's own, and the tags of all resources, at least `managed`; for example `{ cluster = \"arn:aws:ecs:…\", private_subnets = [\"subnet-0a1b\"], security_groups = [\"sg-0a1b\"], tags = { managed = \"gromit\" } }`."
+  description = "Account and cluster of the tasks, the policy that limits the role, their private subnets, their security groups besides the part's own, and the tags of all resources, at least `managed`; for example `{ account_id = \"123456789012\", boundary = \"arn:aws:iam::123456789012:policy/gromit-boundary\", cluster = \"arn:aws:ecs:…\", private_subnets = [\"subnet-0a1b\"], security_groups = [\"sg-0a1b\"], tags = { managed = \"gromit\" } }`."
   nullable    = false
 
   type = object({
+    account_id      = string
+    boundary        = string
     cluster         = string
     private_subnets = list(string)
     security_groups = optional(list(string), [])
     tags            = map(string)
   })
+
+  validation {
+    condition     = can(regex("^[0-9]{12}$", var.place.account_id))
+    error_message = "The account must be an id of twelve digits."
+  }
+
+  validation {
+    condition     = can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:policy/", var.place.boundary))
+    error_message = "The boundary must be the ARN of an IAM policy."
+  }
 
   validation {
     condition     = can(regex("^arn:aws[a-z-]*:ecs:[^*]*:cluster/", var.place.cluster))

@@ -94,6 +94,10 @@ def _context(call: Call, fields: Json) -> Context:
         context["s3:prefix"] = str(fields["prefix"])
     if call.action in {"ecs:RunTask", "ecs:StopTask"}:
         context["ecs:cluster"] = f"arn:aws:ecs:{HERE}:cluster/{fields['cluster']}"
+    if call.action in {"ecs:CreateService", "ecs:UpdateService", "ecs:RunTask"}:
+        context["ecs:enable-execute-command"] = str(fields.get("enableExecuteCommand", False))
+    if call.action in {"ecs:CreateService", "ecs:UpdateService"} and "taskDefinition" in fields:
+        context["ecs:task-definition"] = str(fields["taskDefinition"])
     if call.action == "route53:ChangeResourceRecordSets":
         changes = {"RecordTypes": "Type", "NormalizedRecordNames": "Name"}
         context |= {

@@ -27,6 +27,7 @@ FILES = (
     "certificate.tf",
     "control.tf",
     "gateway.tf",
+    "iam_boundary.tf",
     "iam_chitragupta.tf",
     "iam_doctor.tf",
     "iam_doctor_environments.tf",

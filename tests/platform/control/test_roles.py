@@ -21,6 +21,9 @@ pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("control")]
 
 ENVIRONMENT = {"aws:ResourceTag/env": "app-test"}
 NEW = {"aws:RequestTag/env": "app-test"}
+ITS_OWN = {"ecs:task-definition": f"arn:aws:ecs:{HERE}:task-definition/app-test--tyk:1"}
+OURS = {"ecs:task-definition": f"arn:aws:ecs:{HERE}:task-definition/gromit-pki:1"}
+EXEC = {"ecs:enable-execute-command": "true"}
 REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
 IAM_ROOM = 10_240
 """Maximum length in characters; AWS's page "IAM and AWS STS quotas"."""
@@ -59,7 +62,14 @@ ALLOWED: tuple[Row, ...] = (
     ("gromit-sow", "ecr:BatchGetImage", "image", {}),
     ("gromit-sow", "ecs:CreateCluster", "cluster", NEW),
     ("gromit-sow", "ecs:RegisterTaskDefinition", "*", NEW),
-    ("gromit-sow", "ecs:CreateService", "service", NEW),
+    ("gromit-sow", "ecs:CreateService", "service", NEW | ITS_OWN),
+    (
+        "gromit-sow",
+        "ecs:CreateService",
+        "service",
+        NEW | ITS_OWN | {"ecs:enable-execute-command": "false"},
+    ),
+    ("gromit-sow", "ecs:UpdateService", "service", ENVIRONMENT | ITS_OWN),
     ("gromit-sow", "ecs:UpdateService", "service", ENVIRONMENT),
     ("gromit-reap", "ecs:DeleteService", "service", ENVIRONMENT),
     ("gromit-reap", "ecs:DeleteCluster", "cluster", ENVIRONMENT),
@@ -182,7 +192,19 @@ REFUSED: tuple[Row, ...] = (
     ("gromit-sow", "servicediscovery:UntagResource", "*", {"aws:TagKeys": ["component", "env"]}),
     ("gromit-sow", "servicediscovery:UntagResource", "*", {}),
     ("gromit-reap", "ecr:BatchGetImage", "image", {}),
-    ("gromit-sow", "ecs:CreateService", "our service", NEW),
+    ("gromit-sow", "ecs:CreateService", "our service", NEW | ITS_OWN),
+    *(
+        (f"gromit-{w}", "ecs:CreateService", "service", NEW | more)
+        for w in TERRAFORM
+        for more in (OURS, ITS_OWN | EXEC)
+    ),
+    *(
+        (f"gromit-{w}", "ecs:UpdateService", "service", ENVIRONMENT | more)
+        for w in TERRAFORM
+        for more in (OURS, EXEC, ITS_OWN | EXEC)
+    ),
+    ("gromit-sow", "ecs:RunTask", "on_create", IN_ITS_CLUSTER | EXEC),
+    ("gromit-reap", "ecs:RunTask", "on_reap", IN_ITS_CLUSTER | EXEC),
     ("gromit-sow", "ecs:UpdateService", "our service", ENVIRONMENT),
     ("gromit-sow", "ecs:RunTask", "on_reap", IN_ITS_CLUSTER),
     ("gromit-reap", "ecs:RunTask", "on_create", IN_ITS_CLUSTER),
@@ -234,6 +256,9 @@ REFUSED: tuple[Row, ...] = (
             ("RecordTypes", "NS"),
             ("NormalizedRecordNames", DOMAIN),
             ("NormalizedRecordNames", f"serve.{DOMAIN}"),
+            ("NormalizedRecordNames", f"_acme-challenge.{DOMAIN}"),
+            ("NormalizedRecordNames", f"_acme-challenge.gateway.{DOMAIN}"),
+            ("NormalizedRecordNames", f"_acme-challenge.serve.{DOMAIN}"),
         )
     ),
     ("gromit-chitragupta", "s3:GetObject", "state", {}),
@@ -415,6 +440,47 @@ def test_the_image_is_pulled_from_exactly_the_registry_that_it_names(
     assert pulled == [f"arn:aws:ecr:{HERE}:repository/{name}" for name in repositories]
 
 
+BEYOND: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
+    ("iam:CreateUser", "*", {}),
+    ("iam:AttachRolePolicy", "role of serve", {}),
+    ("iam:PutRolePolicy", "role of serve", {}),
+    ("sts:AssumeRole", "role of serve", {}),
+    ("ec2:RunInstances", "*", {}),
+    ("ec2:AuthorizeVpcPeering", "vpc", {}),
+    ("dynamodb:DeleteTable", "table", {}),
+    ("s3:DeleteBucket", "bucket", {}),
+    ("s3:PutBucketPolicy", "bucket", {}),
+    ("ecs:CreateService", "our service", NEW | ITS_OWN),
+    ("ecs:StopTask", "our task", ENVIRONMENT),
+    ("ecs:CreateService", "service", NEW | OURS),
+    ("ecs:UpdateService", "service", ENVIRONMENT | OURS),
+    ("ecs:CreateService", "service", NEW | ITS_OWN | EXEC),
+    ("ecs:RunTask", "on_create", IN_ITS_CLUSTER | EXEC),
+    ("s3:GetObject", "state", {"aws:ResourceAccount": "210987654321"}),
+    ("secretsmanager:GetSecretValue", "secret", {"aws:ResourceAccount": "210987654321"}),
+)
+"""Requests that no role can make, even if a policy of its own allows everything."""
+
+
+def test_a_policy_that_allows_everything_gives_no_role_more_than_the_boundary(
+    installed: Installed,
+) -> None:
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    found = {
+        who: policies
+        for who, policies in everybody(installed.emulator.client("iam")).items()
+        if who != "role gromit-devenv-execution"  # of the ground, which this root does not make
+    }
+    assert {f"role gromit-{part}-execution" for part in PROGRAMS} <= found.keys()
+    assert {f"role gromit-{part}-schedule" for part in ("pki", *WORKERS)} <= found.keys()
+    assert [
+        (who, action, what)
+        for who, policies in found.items()
+        for action, what, context in BEYOND
+        if policies.with_statement(everything).allows(action, installed.arn(what), context)
+    ] == []
+
+
 def test_no_role_comes_near_to_what_iam_holds(installed: Installed) -> None:
     """IAM refuses longer policies. Only statements that name each registry grow."""
     iam = installed.emulator.client("iam")
@@ -447,6 +513,15 @@ def test_doctor_has_the_rights_that_its_page_names(installed: Installed) -> None
         a for s in found for a in ([s["Action"]] if isinstance(s["Action"], str) else s["Action"])
     }
     assert given - {"elasticfilesystem:ClientMount"} == named
+
+
+def test_schedules_are_started_by_rules_of_this_account_alone(installed: Installed) -> None:
+    iam, events = installed.emulator.client("iam"), ("Service", "events.amazonaws.com")
+    for part in ("pki", *WORKERS):
+        trust = role_trust(iam, f"gromit-{part}-schedule")
+        assert trust.accepts("sts:AssumeRole", events, {"aws:SourceAccount": ACCOUNT})
+        assert not trust.accepts("sts:AssumeRole", events, {"aws:SourceAccount": "210987654321"})
+        assert not trust.accepts("sts:AssumeRole", events)
 
 
 def test_a_schedule_starts_its_own_part_and_hands_over_its_own_roles(installed: Installed) -> None:

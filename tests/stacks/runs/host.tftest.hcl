@@ -15,6 +15,7 @@ variables {
   subnet_id       = "subnet-0a1b2c3d"
   security_groups = ["sg-0a1b2c3d"]
   user_data       = "#!/bin/bash\n"
+  boundary        = "arn:aws:iam::123456789012:policy/gromit-boundary"
   tags            = { managed = "gromit" }
 }
 
@@ -146,4 +147,12 @@ run "example" {
   module {
     source = "./examples/basic"
   }
+}
+
+run "a_boundary_by_name" {
+  command = plan
+  variables {
+    boundary = "gromit-boundary"
+  }
+  expect_failures = [var.boundary]
 }

@@ -21,11 +21,12 @@ mock_provider "aws" {
 }
 
 variables {
-  name = "mongo-0"
-  ami  = "ami-0a1b2c3d"
-  vpc  = { id = "vpc-0a1b", cidr = "10.91.0.0/16", subnet_id = "subnet-0a1b", zone = "eu-central-1a" }
-  dns  = { zone_id = "Z0A1B", domain = "dev.example.com" }
-  tags = { managed = "gromit" }
+  name     = "mongo-0"
+  ami      = "ami-0a1b2c3d"
+  vpc      = { id = "vpc-0a1b", cidr = "10.91.0.0/16", subnet_id = "subnet-0a1b", zone = "eu-central-1a" }
+  dns      = { zone_id = "Z0A1B", domain = "dev.example.com" }
+  boundary = "arn:aws:iam::123456789012:policy/gromit-boundary"
+  tags     = { managed = "gromit" }
 }
 
 run "data_on_a_volume_of_their_own" {
@@ -140,4 +141,12 @@ run "example" {
   module {
     source = "./examples/basic"
   }
+}
+
+run "a_boundary_by_name" {
+  command = plan
+  variables {
+    boundary = "gromit-boundary"
+  }
+  expect_failures = [var.boundary]
 }

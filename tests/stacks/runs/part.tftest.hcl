@@ -27,6 +27,7 @@ variables {
   place = {
     vpc_id     = "vpc-0a1b2c3d"
     vpc_cidr   = "10.91.0.0/16"
+    boundary   = "arn:aws:iam::123456789012:policy/gromit-boundary"
     region     = "eu-central-1"
     account_id = "123456789012"
     tags       = { managed = "gromit" }
@@ -247,6 +248,14 @@ run "the_tag_of_environments" {
   command = plan
   variables {
     place = merge(var.place, { tags = { managed = "gromit", env = "app-test" } })
+  }
+  expect_failures = [var.place]
+}
+
+run "no_boundary" {
+  command = plan
+  variables {
+    place = merge(var.place, { boundary = "" })
   }
   expect_failures = [var.place]
 }

@@ -17,6 +17,8 @@ variables {
   on    = { stopped = "{\"source\": [\"aws.ecs\"]}" }
 
   place = {
+    account_id      = "123456789012"
+    boundary        = "arn:aws:iam::123456789012:policy/gromit-boundary"
     cluster         = "arn:aws:ecs:eu-central-1:123456789012:cluster/internal"
     private_subnets = ["subnet-0a1b2c3d"]
     tags            = { managed = "gromit" }
@@ -105,6 +107,22 @@ run "no_tags" {
   command = plan
   variables {
     place = merge(var.place, { tags = {} })
+  }
+  expect_failures = [var.place]
+}
+
+run "a_place_without_an_account" {
+  command = plan
+  variables {
+    place = merge(var.place, { account_id = "example" })
+  }
+  expect_failures = [var.place]
+}
+
+run "no_boundary" {
+  command = plan
+  variables {
+    place = merge(var.place, { boundary = "" })
   }
   expect_failures = [var.place]
 }

@@ -40,7 +40,9 @@ resource "terraform_data" "made" {
 }
 
 locals {
-  platform = merge(var.ground, { for key in [
+  limits = merge(var.ground, { cluster_arn = terraform_data.made.output.cluster_arn })
+
+  platform = merge(var.ground, { boundary = aws_iam_policy.boundary.arn }, { for key in [
     "vpc_id", "public_subnets", "private_subnets", "cluster_arn", "namespace_id", "zone_id", "table_arn", "mounts_security_group_id",
     "execution_role_arn",
   ] : key => terraform_data.made.output[key] })

@@ -5,6 +5,8 @@ module "schedule" {
   every = "rate(37 minutes)"
 
   place = {
+    account_id      = "123456789012"
+    boundary        = "arn:aws:iam::123456789012:policy/gromit-boundary"
     cluster         = "arn:aws:ecs:eu-central-1:123456789012:cluster/internal"
     private_subnets = ["subnet-0a1b2c3d"]
     tags            = { managed = "example" }
