@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import httpx2
 import pytest
 
-from gromit.core.names import environment_name
+from gromit.core.names import environment_name, reaping_name
 from gromit.local.cloud import variables
 from tests.e2e.stage import Stage
 from tests.e2e.v1_world import EDITED, V1World, answering, v1_installation
@@ -67,9 +67,14 @@ def test_a_world_of_v1_is_taken_over_and_nothing_of_it_is_lost(world: V1World) -
     world.row(odd, "processed", alpha=first.sha, beta="master")
     for name in (runs, odd):
         world.run(name, first.sha)
+    # gromit has one environment for both names, and DNS has one record.
+    second = world.row(odd.lower(), "processed", alpha=first.sha, beta="master")
+    world.run(second, first.sha, published=False)
     with answering(world, runs, first.sha), answering(world, odd, first.sha):
         flat = _walk(world, runs, gone, odd)
     _live_on(world, runs, flat)
+    assert stage.services(second) == [], "reaped in the pass before"
+    assert stage.state(reaping_name(second)) is None
     _live_under_another_name(world, odd, first.sha)
 
 
@@ -97,7 +102,9 @@ def _walk(world: V1World, runs: str, gone: str, odd: str) -> dict[str, str]:
     } == before
 
     # To the end. A second time there is nothing left.
-    _migrate(stage, "--apply")
+    assert _migrate(stage, "--apply")[odd.lower()] == "left alone"
+    assert _migrate(stage, "--apply", "--reap", odd.lower())[odd.lower()] == "adopted"
+    assert stage.state(odd.lower()) is None, "set aside, because reap uses a copy"
     done = _migrate(stage, "--apply")
     assert set(done.values()) <= {"left alone"}
 

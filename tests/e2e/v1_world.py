@@ -48,7 +48,7 @@ class V1World:
         rows = [{k: v["S"] for k, v in item.items()} for item in flat]
         return {row.pop("name"): row for row in rows}
 
-    def run(self, name: str, version: str) -> None:
+    def run(self, name: str, version: str, *, published: bool = True) -> None:
         """Make a cluster in which alpha runs at a version, with its state, files and record."""
         stage, ecs = self.stage, self.stage.client("ecs")
         cluster = ecs.create_cluster(clusterName=name, tags=_tags(name))["cluster"]
@@ -83,7 +83,8 @@ class V1World:
             },
         )["service"]
         wait_for(f"alpha of {name}", lambda: self._address(name) is not None, 60)
-        self._record(name, str(self._address(name)))
+        if published:
+            self._record(name, str(self._address(name)))
         self._write_state(name, cluster, service, definition)
         folder = stage.ground.place.config / name / "alpha"
         folder.mkdir(parents=True)

@@ -98,7 +98,11 @@ def test_it_says_what_the_name_has_become_and_what_removes_the_rest() -> None:
 
 def test_rows_that_are_left_alone_keep_their_records_and_states() -> None:
     names = find_new_names((row(observed=1),), (step(OLD, is_taken=True),))
-    assert (records(names), states(names)) == ({}, {})
+    assert (records(names), states(names)) == ({RECORD: False}, {})
+    (record,) = plan_old_records(names, (a(f"tyk.{OLD.lower()}"),), CATALOGUE, DOMAIN)
+    assert record.why == f"the row {OLD}, which is left alone, may have this record as well"
+    alone = find_new_names((), (step(OLD, is_taken=True),))
+    assert (records(alone), states(alone)) == ({}, {})
 
 
 def test_a_record_stays_while_the_first_of_two_names_answers_at_it() -> None:

@@ -67,13 +67,15 @@ class NewNames:
         Names in DNS have no case, so that rows of several names may share a record. A name with a
         dot may be a person's below the name of an environment, if no row has it.
         """
-        if any(name.lower() == old for name in self.held):
-            return None
         found = [new for name, new in self.planned.items() if name.lower() == old]
         present = None if "." in old else self._present(old)
         if present is not None:
             found.append(present)
         return min(found, key=lambda new: new.is_replaced, default=None)
+
+    def held_name(self, old: str) -> str | None:
+        """Return the row that is left alone and may have records under this name."""
+        return min((name for name in self.held if name.lower() == old), default=None)
 
     def _present(self, old: str) -> NewName | None:
         found = (self.present.get(name) for name in (mapped_name(old) or old, reaping_name(old)))
@@ -112,7 +114,10 @@ def plan_old_records(
         new = names.of_record(old) if is_v1 and not is_environment_name(old) else None
         if new is None:
             continue
-        if new.is_replaced:
+        if held := names.held_name(old):
+            why = f"the row {held}, which is left alone, may have this record as well"
+            steps.append(SkippedItem(record.name, why))
+        elif new.is_replaced:
             steps.append(OldRecord(record, f"nothing answers at it: {old} is {new.environment}"))
         else:
             steps.append(SkippedItem(record.name, _later("answers", new, "removes it")))
