@@ -16,7 +16,8 @@ data "aws_iam_policy_document" "chitragupta" {
   }
 }
 
-# Records of environments: A and TXT below the domain, in this zone only. reap removes them, and may look at tasks anyway.
+# Records of environments: A and TXT below the domain, in this zone only. sow updates them after an apply, and reap removes them; both
+# may look at tasks anyway.
 data "aws_iam_policy_document" "records" {
   statement {
     sid       = "Records"

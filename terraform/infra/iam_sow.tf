@@ -1,4 +1,4 @@
-# Permissions of terraform for the stack of one environment (src/gromit/stacks/devenv), and those of sow and reap. Where AWS can distinguish
+# Permissions of terraform for the stack of one environment (src/gromit/stacks/devenv), and those of sow and reap but for records. Where AWS can distinguish
 # resources apart, they must be created with the tag `env`, and only resources with it may be changed. base and infra never use it.
 locals {
   here = "${local.platform.region}:${local.platform.account_id}"

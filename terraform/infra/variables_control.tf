@@ -22,10 +22,15 @@ variable "gateway_certificate_arn" {
 }
 
 variable "watch" {
-  description = "Whether sow and chitragupta always run and react within a second, for example true. If false, they run every 37 and 13 minutes."
-  type        = bool
+  description = "Parts that always run and react within a second, of sow and chitragupta, for example `[\"chitragupta\"]`. Otherwise sow runs every 37 minutes, and chitragupta every 13 minutes and whenever a task of an environment starts or stops."
+  type        = set(string)
   nullable    = false
-  default     = false
+  default     = []
+
+  validation {
+    condition     = length(setsubtract(var.watch, ["sow", "chitragupta"])) == 0
+    error_message = "Only sow and chitragupta can watch, for example `[\"chitragupta\"]`."
+  }
 }
 
 variable "worker_size" {

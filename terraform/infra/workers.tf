@@ -3,27 +3,27 @@
 locals {
   workers = {
     sow = {
-      command  = ["sow", "/config"], every = "rate(37 minutes)", watches = true, size = var.worker_size
+      command  = ["sow", "/config"], every = "rate(37 minutes)", size = var.worker_size
       volumes  = merge(local.mounted.certs.worker, local.mounted.config_kept)
       policies = [data.aws_iam_policy_document.sow.json]
     }
     reap = {
-      command  = ["reap", "/config"], every = "rate(1 day)", watches = false, size = var.worker_size
+      command  = ["reap", "/config"], every = "rate(1 day)", size = var.worker_size
       volumes  = merge(local.mounted.certs.worker, local.mounted.config_kept)
       policies = [data.aws_iam_policy_document.reap.json, data.aws_iam_policy_document.records.json]
     }
     chitragupta = {
-      command  = ["chitragupta", "/config"], every = "rate(13 minutes)", watches = true, size = { cpu = 256, memory = 512 }
+      command  = ["chitragupta", "/config"], every = "rate(13 minutes)", size = { cpu = 256, memory = 512 }
       volumes  = merge(local.mounted.certs.worker, local.mounted.config) # for the file that suspends all processing
       policies = [data.aws_iam_policy_document.chitragupta.json]
     }
     doctor = {
-      command  = ["doctor", "aws"], every = "rate(1 day)", watches = false, size = { cpu = 256, memory = 512 }
+      command  = ["doctor", "aws"], every = "rate(1 day)", size = { cpu = 256, memory = 512 }
       volumes  = merge(local.mounted.certs.worker, local.mounted.config)
       policies = [data.aws_iam_policy_document.doctor.json]
     }
     doctor-environments = {
-      command  = ["doctor", "environments", "/config"], every = "rate(1 day)", watches = false, size = { cpu = 256, memory = 512 }
+      command  = ["doctor", "environments", "/config"], every = "rate(1 day)", size = { cpu = 256, memory = 512 }
       volumes  = merge(local.mounted.certs.worker, local.mounted.config)
       policies = [data.aws_iam_policy_document.doctor_environments.json]
     }
@@ -48,9 +48,25 @@ locals {
     TF_CLOUD_ORGANIZATION    = var.terraform_cloud.organization
   }
 
-  # With `watch`, a worker that can watch is a service and has no schedule.
-  watching  = { for name, worker in local.workers : name => worker if var.watch && worker.watches }
-  scheduled = { for name, worker in local.workers : name => worker if !contains(keys(local.watching), name) }
+  # A worker in `watch` is a service and has no schedule.
+  watching  = { for name, worker in local.workers : name => worker if contains(var.watch, name) }
+  scheduled = { for name, worker in local.workers : name => worker if !contains(var.watch, name) }
+
+  # Events that start a worker besides its schedule. A task of a component has another public address than the task before it, so
+  # chitragupta comes when one has started, and when one has stopped. No service of the control plane changes a record.
+  on = {
+    chitragupta = {
+      tasks = jsonencode({
+        source      = ["aws.ecs"]
+        detail-type = ["ECS Task State Change"]
+        detail = {
+          clusterArn = [{ anything-but = [local.platform.cluster_arn] }]
+          group      = [{ prefix = "service:" }]
+          lastStatus = ["RUNNING", "STOPPED"]
+        }
+      })
+    }
+  }
 }
 
 # A missing secret fails the plan, instead of a task that never starts. The value is not read, so no state holds it.
@@ -71,14 +87,18 @@ module "worker" {
   source   = "../modules/part"
   for_each = local.workers
 
-  name           = each.key
-  image          = var.image
-  repositories   = local.image_repositories
-  command        = concat(each.value.command, contains(keys(local.watching), each.key) ? ["--watch"] : [])
-  environment    = merge(local.worker_settings, each.key == "doctor" ? local.for_doctor : {})
-  secrets        = each.key == "doctor" ? local.doctor_secrets : {}
-  volumes        = each.value.volumes
-  policies       = each.value.policies
+  name         = each.key
+  image        = var.image
+  repositories = local.image_repositories
+  command      = concat(each.value.command, contains(keys(local.watching), each.key) ? ["--watch"] : [])
+  environment  = merge(local.worker_settings, each.key == "doctor" ? local.for_doctor : {})
+  secrets      = each.key == "doctor" ? local.doctor_secrets : {}
+  volumes      = each.value.volumes
+  policies     = each.value.policies
+
+  # sow keeps the records of the environment that it works on. Its own policy has no room for them.
+  managed_policies = each.key == "sow" ? { records = data.aws_iam_policy_document.records.json } : {}
+
   asks_programs  = each.key == "chitragupta"
   size           = each.value.size
   place          = local.place
@@ -92,6 +112,7 @@ module "worker_schedule" {
   part  = module.worker[each.key].part
   place = local.place
   every = each.value.every
+  on    = lookup(local.on, each.key, {})
 }
 
 module "worker_service" {

@@ -7,7 +7,7 @@ import pytest
 from gromit.adapters.aws.route53 import CLIENT, Route53Zone
 from gromit.core.dns.plan import RecordSet, RecordWithReason, ZoneChanges, owner_record
 from gromit.errors import BackendError
-from gromit.ports import RecordStore
+from gromit.ports.public_zone import RecordStore
 from tests.aws_laws.laws import governed
 from tests.fakes.dns import FakeZone
 
@@ -73,6 +73,20 @@ def test_what_is_written_is_read(store: RecordStore) -> None:
     assert set(store.records()) == {own("e1"), a("e1", "3.3.3.3")}
     assert write(store, deletes=[a("e1", "3.3.3.3"), own("e1")]) == ""
     assert set(store.records()) == set()
+
+
+def test_the_records_of_one_environment_are_all_of_its_records_and_no_others(
+    store: RecordStore,
+) -> None:
+    # Route53 compares a dot with the other characters of a name, and `-` comes before it.
+    near = ("e1", "e", "e1-x", "e10", "e2", "x-e1", "dev")
+    for environment in near:
+        mark, one, two = own(environment), a(environment), a(environment, component="dash")
+        write(store, creates=[mark, one, two])
+    for environment in near:
+        found = {own(environment), a(environment), a(environment, component="dash")}
+        assert set(store.records_of(environment)) == found
+    assert set(store.records_of("e3")) == set()
 
 
 def test_what_is_there_cannot_be_created(store: RecordStore) -> None:

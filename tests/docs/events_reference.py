@@ -69,6 +69,10 @@ MEANINGS: Mapping[str, str] = {
         "a pass ended: number of records that could not be changed, and the reason if the "
         "list of tasks is incomplete"
     ),
+    "records.not_updated": (
+        "sow could not bring the public records of its environment up to date, with the reason; "
+        "chitragupta's next pass does"
+    ),
     "dns.put_off": "Route53 throttles or is busy with an earlier change; the request is repeated",
     "dns.record": "one record was created, updated or deleted",
     "dns.refused": (

@@ -11,12 +11,12 @@ def test_a_parked_environment_runs_nothing_until_it_comes_back(stage: Stage) -> 
     name = stage.env("parked")
     stage.build("alpha", name)
     assert stage.work("sow").endings == {name: "done"}
-    stage.work("chitragupta")
-    assert stage.records(name)
+    assert stage.running("alpha", name, public=True), "sow publishes what it has made"
 
     stage.gromit("env", "park", name)
     assert stage.work("sow").endings == {name: "done"}
     assert stage.phase(name) == "parked"
+    assert stage.records(name) == {}
     stage.work("chitragupta")
     assert stage.records(name) == {}
     shown = stage.gromit("cluster", "show", name, "-o", "json").json
@@ -33,6 +33,4 @@ def test_a_parked_environment_runs_nothing_until_it_comes_back(stage: Stage) -> 
     assert stage.work("sow").endings == {name: "done"}
     assert stage.phase(name) == "ready"
     assert stage.look(name)["versions"]["alpha"]["version"] == newest.sha
-    assert stage.running("alpha", name)
-    stage.work("chitragupta")
-    assert stage.records(name)
+    assert stage.running("alpha", name, public=True) == newest.sha

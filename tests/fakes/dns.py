@@ -39,6 +39,10 @@ class FakeZone:
         self.looks += 1
         return tuple(self.content.values())
 
+    def records_of(self, environment: str) -> Sequence[RecordSet]:
+        """Return the records below the environment's name."""
+        return tuple(r for r in self.records() if _environment(r).startswith(f"{environment}."))
+
     def apply(self, changes: ZoneChanges, progress: Progress) -> None:
         """Write what can be written, and name the rest."""
         if self.before_apply:
@@ -100,9 +104,10 @@ class FakeTasks:
     """Reason why the listing of ECS is incomplete."""
     asked: list[frozenset[str]] = field(default_factory=list)
 
-    def public_tasks(self) -> TaskListing:
-        """Return every task with an interface."""
-        return TaskListing(tuple(self.seen), not self.reason, self.reason)
+    def public_tasks(self, environment: str | None = None) -> TaskListing:
+        """Return every task with an interface, or those of an environment."""
+        tasks = tuple(t for t in self.seen if environment in {None, t.environment})
+        return TaskListing(tasks, not self.reason, self.reason)
 
     def running_tasks(self, environments: Collection[str]) -> TaskListing:
         """Return the running tasks of these environments."""
@@ -135,6 +140,31 @@ class FakeEnvironments:
             name: None if up is None else KnownEnvironment(name=name, is_desired=up)
             for name, up in self.rows.items()
         }
+
+
+@dataclass
+class FakeKeeper:
+    """A `RecordKeeper` that records its calls, and raises the next of `failures` in each."""
+
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
+    result: ZoneChanges = field(default_factory=ZoneChanges)
+
+    def publish(self, environment: str, progress: Progress) -> ZoneChanges:
+        """Record the call."""
+        self._called("publish", environment)
+        progress("published")
+        return self.result
+
+    def retire(self, environment: str, progress: Progress) -> None:
+        """Record the call."""
+        self._called("retire", environment)
+        progress("retired")
+
+    def _called(self, what: str, environment: str) -> None:
+        self.calls.append((what, environment))
+        if self.failures:
+            raise self.failures.pop(0)
 
 
 @dataclass

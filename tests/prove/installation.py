@@ -28,6 +28,7 @@ from gromit.services.clearing import Clearer, ClearPolicy
 from gromit.services.hooks import HookPolicy, HookRunner
 from gromit.services.inventory import InventorySources, InventoryTaker
 from gromit.services.observing import Observer
+from gromit.services.public_records import PublicRecords
 from gromit.services.reaping import Reaper
 from gromit.services.repairs import Repairer, RepairResult
 from gromit.services.runs import Runner, WorkFunction
@@ -211,7 +212,7 @@ class Installation:
             states=self.faults.wrap("states", self.states),
             owners=owners,
             guard=self.root.check,
-            do=self._sower(queue) if kind is Work.SOW else self._reaper(worker, queue),
+            do=self._sower(worker, queue) if kind is Work.SOW else self._reaper(worker, queue),
             renew_s=3600.0,
             before=lambda _claim, _step: None,
         )
@@ -252,7 +253,7 @@ class Installation:
             policy=HookPolicy(2.0, self._monotonic, self._pause),
         )
 
-    def _sower(self, queue: WorkQueue) -> WorkFunction:
+    def _sower(self, worker: ServeClient, queue: WorkQueue) -> WorkFunction:
         wrap = self.faults.wrap
         return Sower(
             catalogue=CATALOGUE,
@@ -266,6 +267,7 @@ class Installation:
             services=wrap("services", self.cloud),
             adopt=Adopter(wrap("states", self.states), self._clearer()),
             hooks=self._hook_runner(queue),
+            records=PublicRecords(self._chitragupta(worker)),
             policy=SettlePolicy(600.0, 5.0, self._monotonic, self._pause),
         )
 

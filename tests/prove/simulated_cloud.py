@@ -127,9 +127,9 @@ class SimulatedCloud:
         service = self.services[environment, component]
         self.services[environment, component] = replace(service, address=self._address())
 
-    def public_tasks(self) -> TaskListing:
-        """Return all tasks with a public address."""
-        return self.running_tasks({env for env, _ in self.services})
+    def public_tasks(self, environment: str | None = None) -> TaskListing:
+        """Return all tasks with a public address, or those of an environment."""
+        return self.running_tasks({env for env, _ in self.services if environment in {None, env}})
 
     def running_tasks(self, environments: Collection[str]) -> TaskListing:
         """Return the public tasks of these environments."""

@@ -266,6 +266,72 @@ def test_what_a_second_look_cannot_help_is_raised_at_once(error: BackendError) -
     assert world.zone.batches == 0
 
 
+# ── publishing one environment ────────────────────────────────────────────────────────────────────
+
+OTHER = PublicTask("other", "tyk", "3.3.3.3")
+SERVE_IS_DOWN = Temporary("serve cannot be reached")
+
+
+def replaced(*tasks: PublicTask) -> World:
+    """Return a world in which these run instead of `APP`; the records of two are stale."""
+    return World(
+        zone=FakeZone.of(
+            OWNER, owner_record("other", DOMAIN), *records_of(*APP, OTHER, domain=DOMAIN)
+        ),
+        tasks=FakeTasks([*tasks, replace(OTHER, address="4.4.4.4")]),
+        wanted=FakeEnvironments(failures=[SERVE_IS_DOWN] * 9),
+    )
+
+
+def test_publishing_changes_the_records_of_that_environment_alone_and_asks_serve_nothing() -> None:
+    world = replaced(PublicTask("app", "tyk", "9.9.9.9"), APP[1])
+    changes = world.keeper.publish("app", silent)
+    assert [r.name for r, _ in changes.upserts] == [TYK]
+    assert (world.zone.values(TYK), world.zone.values(DASH)) == ({"9.9.9.9"}, {"2.2.2.2"})
+    assert world.zone.values(f"tyk.other.{DOMAIN}") == {"3.3.3.3"}
+    assert world.tasks.asked == [frozenset({"app"})]
+
+
+def test_publishing_what_is_published_writes_nothing_and_asks_ecs_nothing() -> None:
+    world = replaced(*APP)
+    assert not world.keeper.publish("app", silent)
+    assert (world.zone.batches, world.tasks.asked) == (0, [])
+
+
+def test_a_task_that_still_starts_takes_no_published_name_and_gives_none() -> None:
+    starts = PublicTask("app", "tyk", "9.9.9.9")
+    world = replaced(starts, APP[1])
+    world.tasks.not_running = {starts}
+    world.keeper.publish("app", silent)
+    assert world.zone.values(TYK) == {"9.9.9.9"}, "its address is ours; the former is not"
+    world = World(zone=FakeZone(), tasks=FakeTasks([starts], not_running={starts}))
+    world.keeper.publish("app", silent)
+    assert world.zone.names() == set()
+
+
+def test_publishing_is_limited_like_a_pass() -> None:
+    many = [PublicTask("app", f"c{n}", "1.1.1.1") for n in range(11)]
+    world = World(zone=FakeZone.of(OWNER, *records_of(*many, domain=DOMAIN)), tasks=FakeTasks())
+    with pytest.raises(UnsafePlan, match="11 of 11"):
+        world.keeper.publish("app", silent)
+    assert len(world.zone.names()) == 11
+
+
+def test_publishing_and_a_pass_at_the_same_moment_do_not_harm_each_other() -> None:
+    world = World(zone=FakeZone())
+    world.zone.before_apply = [passing(world)]
+    world.keeper.publish("app", silent)
+    assert world.zone.names() == {TYK, DASH}
+
+
+def test_a_foreign_record_blocks_what_is_published_and_is_kept() -> None:
+    world = World(zone=FakeZone.of(*records_of(APP[0], domain=DOMAIN)))
+    changes = world.keeper.publish("app", silent)
+    assert [r.name for r, _ in changes.blocked] == [TYK]
+    assert world.zone.names() == {TYK, DASH}
+    assert world.zone.values(TYK) == {"1.1.1.1"}
+
+
 # ── retiring ──────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -17,6 +17,7 @@ from gromit.core.stack.contract import StackInput
 from gromit.services.adopting import Adopter
 from gromit.services.clearing import Clearer, ClearPolicy
 from gromit.services.inspection import StackInspector
+from gromit.services.public_records import PublicRecords
 from gromit.services.sowing import SettlePolicy, Sower
 from tests.fakes.hook_tasks import no_hooks
 from tests.fakes.images import FakeImages
@@ -84,6 +85,7 @@ class World:
             services=services,
             adopt=Adopter(states, clear),
             hooks=no_hooks(clear),
+            records=PublicRecords(None),
             policy=SettlePolicy(1.0, 1.0, lambda: 0.0, lambda _: False),
         )
 

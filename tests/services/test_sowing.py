@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 from structlog.testing import capture_logs
 
+from gromit.core.dns.plan import RecordSet, ZoneChanges
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.contract import ServiceState, StateHead, StateMark
@@ -17,18 +18,23 @@ from gromit.errors import (
     BackendError,
     ConfigError,
     ConfigRootUnusable,
+    Denied,
+    GromitError,
     HookFailed,
     InvalidInput,
     RolloutFailed,
     Suspended,
+    Temporary,
     TerraformFailed,
     UnsafeState,
 )
 from gromit.services.adopting import Adopter
 from gromit.services.clearing import Clearer, ClearPolicy
 from gromit.services.hooks import HookPolicy, HookRunner
+from gromit.services.public_records import PublicRecords
 from gromit.services.sowing import SettlePolicy, Sower
 from tests.fakes.config_root import FakeConfigRoot
+from tests.fakes.dns import FakeKeeper
 from tests.fakes.hook_tasks import FakeHookTasks
 from tests.fakes.images import FakeImages
 from tests.fakes.platform import FakePlatform
@@ -95,6 +101,7 @@ class World:
     hooks: Mapping[HookKind, Hook] = field(default_factory=dict)
     """Hooks of every component."""
     tasks: FakeHookTasks = field(default_factory=FakeHookTasks)
+    keeper: FakeKeeper = field(default_factory=FakeKeeper)
     queue: FakeQueue = field(default_factory=FakeQueue)
     clock: float = 0.0
     on_pause: Callable[[], bool] = lambda: False
@@ -128,6 +135,7 @@ class World:
                 guard=self.root.check,
                 policy=HookPolicy(2.0, lambda: self.clock, self._pause),
             ),
+            records=PublicRecords(self.keeper),
             policy=SettlePolicy(600.0, 5.0, lambda: self.clock, self._pause),
         )
 
@@ -561,6 +569,99 @@ def test_a_task_that_does_not_end_is_no_success(world: World) -> None:
         world.run(parked=True)
 
 
+# ── public records ────────────────────────────────────────────────────────────────────────────────
+
+PUBLISH, RETIRE = ("publish", NAME), ("retire", NAME)
+
+
+def test_the_records_are_brought_up_to_date_when_everything_runs_and_before_it_is_done(
+    world: World,
+) -> None:
+    world.run()
+    assert world.keeper.calls == [PUBLISH]
+    assert world.lines[-2:] == ["waiting for the services", "published"]
+
+
+def test_the_records_follow_each_public_component_that_settles_before_the_last(
+    world: World,
+) -> None:
+    world.terraform.rolled_out = in_progress
+    calls: list[int] = []
+
+    def get_on() -> bool:
+        calls.append(len(world.keeper.calls))
+        if world.clock == 10:
+            world.services.put(NAME, completed(world.state("tyk")))
+        if world.clock == 30:
+            world.services.put(NAME, completed(world.state("pump")))
+        return False
+
+    world.on_pause = get_on
+    world.run()
+    assert calls == [0, 0, 1, 1, 1, 1]
+    assert world.keeper.calls == [PUBLISH, PUBLISH]
+
+
+def test_a_component_without_a_public_name_changes_no_record_before_the_last(
+    world: World,
+) -> None:
+    world.terraform.rolled_out = only("tyk", in_progress)
+    with pytest.raises(RolloutFailed):
+        world.run()
+    assert world.keeper.calls == [PUBLISH]
+
+
+@pytest.mark.parametrize("fate", [broken, in_progress])
+def test_the_records_are_up_to_date_also_after_a_rollout_that_failed(
+    world: World, fate: Callable[[ServiceState], ServiceState]
+) -> None:
+    world.terraform.rolled_out = only("pump", fate)
+    with pytest.raises(RolloutFailed):
+        world.run()
+    assert world.keeper.calls[-1] == PUBLISH
+
+
+@pytest.mark.parametrize(
+    "error", [Temporary("throttled"), Denied("no right"), ConfigError("another zone")]
+)
+def test_records_that_cannot_be_written_do_not_fail_an_environment_that_runs(
+    world: World, error: GromitError
+) -> None:
+    world.keeper.failures = [error]
+    with capture_logs() as lines:
+        assert world.run()
+    (line,) = [e for e in lines if e["event"] == "records.not_updated"]
+    assert (line["env"], line["reason"]) == (NAME, error.message)
+    assert f"its public records are not up to date: {error.message}" in world.lines
+
+
+def test_a_name_that_others_use_is_named(world: World) -> None:
+    record = RecordSet("tyk.app-test.dev.example.com", "A", 10, frozenset({"1.1.1.1"}))
+    world.keeper.result = ZoneChanges(blocked=((record, "a CNAME exists"),))
+    world.run()
+    assert world.lines[-1] == f"{record.name} is not published: a CNAME exists"
+
+
+def test_the_records_go_before_the_tasks_of_a_parked_environment_stop(world: World) -> None:
+    world.run(parked=True)
+    assert world.keeper.calls == [RETIRE]
+    assert world.lines.index("retired") < world.lines.index("applied")
+
+
+def test_no_task_stops_while_its_record_remains(world: World) -> None:
+    made = world.run()
+    world.keeper.failures = [BackendError("the zone refused it")]
+    with pytest.raises(BackendError, match="the zone refused it"):
+        world.run(spec_hash=made, parked=True)
+    assert [s.running for s in world.services.describe(NAME)] == [1, 1]
+
+
+def test_without_a_zone_there_are_no_records_to_keep(world: World) -> None:
+    PublicRecords(None).update(NAME, world.lines.append)
+    PublicRecords(None).remove(NAME, world.lines.append)
+    assert world.lines == []
+
+
 MARK = StateMark("3f0c", 3)
 GROUP = Resource(kind=ResourceKind.GROUP, id="sg-1", component="tyk")
 TYK_GROUP = 'module.component["tyk"].aws_security_group.this'
@@ -667,7 +768,7 @@ def test_hooks_run_after_the_apply_and_are_recorded_one_by_one(hooked: World) ->
     assert hooked.tasks.started == ["pump on_create", "tyk on_create"]
     assert hooked.queue.hooks == {NAME: ("pump", "tyk")}
     assert hooked.lines.index("applied") < hooked.lines.index("hook on_create of tyk has started")
-    assert "waiting for the services" in hooked.lines[-1]
+    assert "waiting for the services" in hooked.lines[-2]
 
 
 def test_a_hook_that_has_succeeded_does_not_run_again(hooked: World) -> None:

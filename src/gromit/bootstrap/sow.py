@@ -11,10 +11,12 @@ from gromit.bootstrap.backends import (
     service_states,
 )
 from gromit.bootstrap.catalogue import configured_catalogue
+from gromit.bootstrap.chitragupta import build_chitragupta
 from gromit.bootstrap.machine import domain_if_set
 from gromit.bootstrap.worker_parts import WorkerParts, hook_runner
 from gromit.config.schema import Settings
 from gromit.services.adopting import Adopter
+from gromit.services.public_records import PublicRecords
 from gromit.services.sowing import SettlePolicy, Sower
 
 
@@ -38,5 +40,12 @@ def sower(settings: Settings, parts: WorkerParts) -> Sower:
         services=service_states(),
         adopt=Adopter(parts.states, resource_clearer(parts.stop)),
         hooks=hook_runner(settings, parts),
+        records=public_records(settings),
         policy=policy,
     )
+
+
+def public_records(settings: Settings) -> PublicRecords:
+    """Public records of single environments; none are kept if no zone or no domain is set."""
+    has_zone = settings.cluster.zoneid and settings.cluster.domain
+    return PublicRecords(build_chitragupta(settings) if has_zone else None)

@@ -1,7 +1,7 @@
 """Ports: what the services need from outside, named by role.
 
-Adapters and fakes implement these protocols without inheriting from them. The doctor has a port of
-its own (module `installation`).
+Adapters and fakes implement these protocols without inheriting from them. Other modules have the
+ports of one subject, such as `installation` for the doctor and `public_zone` for chitragupta.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from gromit.core.dns.plan import RecordSet, TaskListing, ZoneChanges
 from gromit.core.environments.claims import Claim, ClaimStatus, NoWork
 from gromit.core.environments.known_environments import KnownEnvironment
 from gromit.core.environments.observation import Observation
@@ -278,6 +277,7 @@ class ConfigHashes(Protocol):
         """
 
 
+<<<<<<< Updated upstream
 class TaskSource(Protocol):
     """Public tasks and their addresses."""
 
@@ -308,6 +308,8 @@ class RecordStore(Protocol):
         """
 
 
+=======
+>>>>>>> Stashed changes
 class ClusterSource(Protocol):
     """Clusters of environments, for people to inspect."""
 

@@ -2,13 +2,14 @@
 
 A pass reads the environments from serve, the tasks from AWS and the zone, plans, and writes. It
 keeps no state: the next pass, or a concurrent one, finds the same differences or none. The records
-of an environment are deleted before it is destroyed, through the same plan (`retire`).
+of an environment are deleted before it is destroyed, through the same plan (`retire`). After an
+apply, sow brings the records of that one environment in line, through the same plan (`publish`).
 """
 
 import math
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import structlog
@@ -20,7 +21,6 @@ from gromit.core.dns.plan import (
     RecordSet,
     TaskListing,
     ZoneChanges,
-    environment_for_name,
     plan,
 )
 from gromit.core.dns.strays import RecordForm, report_strays, without_strays
@@ -34,7 +34,8 @@ from gromit.errors import (
     Suspended,
     UnsafePlan,
 )
-from gromit.ports import ChangeFeed, DesiredEnvironments, Progress, RecordStore, TaskSource
+from gromit.ports import ChangeFeed, DesiredEnvironments, Progress
+from gromit.ports.public_zone import RecordStore, TaskSource
 from gromit.services.watch_loop import NewReasons, WatchIntervals, WatchLoop
 
 log = structlog.get_logger(__name__)
@@ -113,8 +114,16 @@ class Chitragupta:
         """
         environments = self.wanted.environments()
         rows = desired_by_name(environments)
-        listing = self.tasks.public_tasks()
-        actual = tuple(self.zone.records())
+        found = self._look(rows, self.tasks.public_tasks(), tuple(self.zone.records()))
+        return replace(found, known=tuple(known for known in environments.values() if known))
+
+    def _look(
+        self,
+        rows: Mapping[str, bool | None],
+        listing: TaskListing,
+        actual: tuple[RecordSet, ...],
+    ) -> PassResult:
+        """Return what to change for tasks that may run and the records that exist."""
         changes = self._plan(listing, actual, rows)
         # ECS is asked only about environments that would change: most passes need no call.
         asked = unconfirmed(listing, changes, self.policy.domain, rows, self.policy.components)
@@ -128,8 +137,7 @@ class Chitragupta:
             changes,
             _why_incomplete(listing),
             unreadable,
-            tuple(known for known in environments.values() if known),
-            records_after(actual, changes),
+            records=records_after(actual, changes),
         )
 
     def check(self, found: PassResult) -> None:
@@ -148,12 +156,29 @@ class Chitragupta:
                 self.check(found)
             return found
 
-        found = checked_plan()
-        self._write(found.changes, lambda: checked_plan().changes, progress)
+        found = self._carry_out(checked_plan, progress)
         if self.observer and not found.incomplete:  # a name may be missing because it was not seen
             self.observer.observe(found.known, found.records)
         log.info("dns.passed", blocked=len(found.changes.blocked), incomplete=found.incomplete)
         return found
+
+    def publish(self, environment: str, progress: Progress) -> ZoneChanges:
+        """Bring the records of one environment that should run in line with its tasks.
+
+        serve is not asked: the caller has a claim on the environment. Return the plan. Raises like
+        `run`.
+        """
+
+        def checked_plan() -> PassResult:
+            found = self._look(
+                {environment: True},
+                self.tasks.public_tasks(environment),
+                tuple(self.zone.records_of(environment)),
+            )
+            self.check(found)
+            return found
+
+        return self._carry_out(checked_plan, progress).changes
 
     def retire(self, environment: str, progress: Progress) -> None:
         """Delete all records of an environment that is about to be destroyed.
@@ -163,8 +188,7 @@ class Chitragupta:
         """
 
         def current_plan() -> ZoneChanges:
-            found = [r for r in self.zone.records() if self._environment(r) == environment]
-            records = without_strays(found, self.policy.form)
+            records = without_strays(self.zone.records_of(environment), self.policy.form)
             return plan((), records, self.policy.owner, {environment: False})
 
         self._write(current_plan(), current_plan, progress)
@@ -198,9 +222,6 @@ class Chitragupta:
             report=_log_failure,
         ).run(step)
 
-    def _environment(self, record: RecordSet) -> str | None:
-        return environment_for_name(record.name, self.policy.domain)
-
     def _plan(
         self, listing: TaskListing, actual: tuple[RecordSet, ...], rows: Mapping[str, bool | None]
     ) -> ZoneChanges:
@@ -209,6 +230,12 @@ class Chitragupta:
         records, owner = without_strays(actual, form), self.policy.owner
         changes = plan(desired, records, owner, rows, _why_incomplete(listing))
         return report_strays(changes, actual, form)
+
+    def _carry_out(self, look: Callable[[], PassResult], progress: Progress) -> PassResult:
+        """Write what a look wants changed, and return it."""
+        found = look()
+        self._write(found.changes, lambda: look().changes, progress)
+        return found
 
     def _write(
         self, changes: ZoneChanges, replan: Callable[[], ZoneChanges], progress: Progress

@@ -9,7 +9,8 @@ from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.clusters import ClusterEvent, ClusterState
 from gromit.core.stack.contract import ServiceState
 from gromit.errors import NotFound
-from gromit.ports import ClusterSource, ServiceStates, TaskSource
+from gromit.ports import ClusterSource, ServiceStates
+from gromit.ports.public_zone import TaskSource
 
 EVENTS_SHOWN = 20
 

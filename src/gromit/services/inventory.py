@@ -25,7 +25,6 @@ from gromit.ports import (
     OwnerWatch,
     PlatformSource,
     Progress,
-    RecordStore,
     StateBucket,
 )
 from gromit.ports.inventory import (
@@ -36,6 +35,7 @@ from gromit.ports.inventory import (
     RowListing,
     StateArchive,
 )
+from gromit.ports.public_zone import RecordStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

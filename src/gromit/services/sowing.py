@@ -34,6 +34,7 @@ from gromit.ports import (
 from gromit.ports.secrets import SecretDirectory
 from gromit.services.adopting import Adopter
 from gromit.services.hooks import HookRunner
+from gromit.services.public_records import PublicRecords
 from gromit.services.stack_images import StackImages
 from gromit.services.stack_secrets import StackSecrets
 
@@ -67,6 +68,7 @@ class Sower:
     services: ServiceStates
     adopt: Adopter
     hooks: HookRunner
+    records: PublicRecords
     policy: SettlePolicy
 
     def __call__(self, claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
@@ -82,6 +84,9 @@ class Sower:
         # Before the apply: only a failure that the apply leaves as it is needs a restart.
         failed_before = self._failed(claim.name)
         imports = self.adopt(claim, stack, lock, progress)
+        if claim.parked:
+            # First of all: AWS gives the address of a stopped task to others.
+            self.records.remove(claim.name, progress)
         output = self.terraform.apply(stack, lock, progress, imports)
         if claim.parked:
             progress("waiting until no task runs")
@@ -94,7 +99,11 @@ class Sower:
             suspects = set(desired_definitions)
         self._restart(claim.name, suspects, progress)
         progress("waiting for the services")
-        self._await_rollout(claim.name, output.task_definitions)
+        try:
+            self._await_rollout(claim.name, output.task_definitions, progress)
+        finally:
+            # Also after a failure: other services may have replaced their tasks.
+            self.records.update(claim.name, progress)
         return self._made(claim, sources, desired)
 
     def stack(self, claim: Claim) -> tuple[ResolvedInputs, StackInput]:
@@ -189,30 +198,28 @@ class Sower:
             if self.policy.pause(self.policy.poll_s):
                 raise Suspended("this worker was asked to stop while tasks were ending")
 
-    def _await_rollout(self, name: str, desired: Mapping[str, str]) -> None:
+    def _await_rollout(self, name: str, desired: Mapping[str, str], progress: Progress) -> None:
         """Wait until every service runs its desired task definition and no other.
+
+        The public records follow each public component that settles before the last one: the
+        address that it had before is already someone else's.
 
         Terraform ends long before the circuit breaker notices a failed deployment, so it must be
         detected here. Raises `RolloutFailed`, and `Suspended` if this worker must stop.
         """
         until = self.policy.monotonic() + self.policy.settle_s
+        unpublished = {c for c in desired if self.catalogue.components[c].public}
         while True:
             states = {s.component: s for s in self.services.describe(name)}
-            failed = [
-                s
-                for c, s in states.items()
-                # A failed deployment of an older task definition is no longer of interest.
-                if desired.get(c) == s.task_definition and s.rollout == "FAILED"
-            ]
-            if failed:
-                raise RolloutFailed(
-                    _describe(failed), hint="fix the build or its config, then report it again"
-                )
+            _require_unfailed(states, desired)
             unsettled = sorted(
                 c for c, arn in desired.items() if not _is_settled(states.get(c), arn)
             )
             if not unsettled:
                 return
+            if unpublished - set(unsettled):
+                unpublished &= set(unsettled)
+                self.records.update(name, progress)
             if self.policy.monotonic() >= until:
                 late = _describe([states[c] for c in unsettled if c in states])
                 raise RolloutFailed(
@@ -226,6 +233,20 @@ class Sower:
 
 def _ignore(_line: str) -> None:
     """Ignore a warning."""
+
+
+def _require_unfailed(states: Mapping[str, ServiceState], desired: Mapping[str, str]) -> None:
+    """Raise `RolloutFailed` if the deployment of a desired task definition has failed."""
+    failed = [
+        s
+        for c, s in states.items()
+        # A failed deployment of an older task definition is no longer of interest.
+        if desired.get(c) == s.task_definition and s.rollout == "FAILED"
+    ]
+    if failed:
+        raise RolloutFailed(
+            _describe(failed), hint="fix the build or its config, then report it again"
+        )
 
 
 def _is_settled(state: ServiceState | None, task_definition: str) -> bool:

@@ -92,7 +92,7 @@ resource "aws_ecs_task_definition" "this" {
   }
 
   # A task that starts without its permissions fails, and that looks like a fault of the part.
-  depends_on = [aws_iam_role_policy.task, aws_iam_role_policy.execution]
+  depends_on = [aws_iam_role_policy.task, aws_iam_role_policy_attachment.task, aws_iam_role_policy.execution]
 
   # Services and schedules name the new revision before the old one is removed. An apply that is interrupted in between leaves them on
   # a revision that ECS still starts.

@@ -2,8 +2,10 @@
 # permission of one part is never that of another.
 
 locals {
-  # IAM's limit for all inline policies of a role together, without white space. Each role here has one.
-  policy_limit = 10240
+  # IAM's limits, without white space: for all inline policies of a role together, of which each role here has one, and for a managed
+  # policy.
+  policy_limit         = 10240
+  managed_policy_limit = 6144
 }
 
 data "aws_iam_policy_document" "trust" {
@@ -113,6 +115,29 @@ resource "aws_iam_role_policy" "task" {
       error_message = "The policy of ${local.name} is longer than the ${local.policy_limit} characters that IAM allows a role: it names too many resources, such as the registries of a long catalogue."
     }
   }
+}
+
+resource "aws_iam_policy" "task" {
+  for_each = var.managed_policies
+
+  name        = "${local.name}-${each.key}"
+  description = "what gromit ${var.name} may do besides"
+  policy      = each.value
+  tags        = var.place.tags
+
+  lifecycle {
+    precondition {
+      condition     = length(replace(each.value, "/\\s/", "")) <= local.managed_policy_limit
+      error_message = "The policy ${local.name}-${each.key} is longer than the ${local.managed_policy_limit} characters that IAM allows a managed policy."
+    }
+  }
+}
+
+resource "aws_iam_role_policy_attachment" "task" {
+  for_each = aws_iam_policy.task
+
+  role       = aws_iam_role.task.name
+  policy_arn = each.value.arn
 }
 
 resource "aws_iam_role_policy" "execution" {

@@ -139,6 +139,18 @@ variable "policies" {
   }
 }
 
+variable "managed_policies" {
+  description = "Further policies (JSON) of the task role by name, for example `{ records = data.aws_iam_policy_document.records.json }`. Each becomes a managed policy, which does not count towards IAM's limit for the policies in a role."
+  type        = map(string)
+  nullable    = false
+  default     = {}
+
+  validation {
+    condition     = alltrue([for document in values(var.managed_policies) : can(jsondecode(document).Statement)])
+    error_message = "Each policy must be the JSON of an IAM policy."
+  }
+}
+
 variable "retention_days" {
   description = "Days until log events expire, for example 90."
   type        = number

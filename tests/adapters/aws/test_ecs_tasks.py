@@ -69,6 +69,15 @@ def test_a_task_without_a_public_address_is_left_out(scene: Scene) -> None:
     assert scene.tasks.running_tasks({"app"}) == whole()
 
 
+def test_the_tasks_of_one_environment_are_asked_for_alone(scene: Scene) -> None:
+    (tyk,) = scene.fleet.run("app", "tyk")
+    scene.fleet.run("app-2", "tyk")
+    scene.fleet.run("app", "dash", tagged=False)
+    assert scene.tasks.public_tasks("app") == whole(("app", "tyk", tyk))
+    assert scene.tasks.public_tasks("ap") == whole()
+    assert scene.laws.calls == {INTERFACES: 2}
+
+
 def test_an_interface_that_is_not_in_use_is_left_out(scene: Scene) -> None:
     (address,) = scene.fleet.run("app", "tyk")
     scene.fleet.interface(address).status = "available"

@@ -85,6 +85,26 @@ def test_the_zone_is_read_whole_in_pages_of_three_hundred(scene: Scene, count: i
     assert scene.laws.calls == {LIST: -(-(count + 2) // 300)}  # the zone itself has two records
 
 
+def test_one_environment_is_read_in_one_call_however_large_the_zone_is(scene: Scene) -> None:
+    scene.put(*(plain(f"tyk.e{n}.{DOMAIN}") for n in range(700)))
+    assert scene.zone.records_of("e650") == [record(650)]
+    assert scene.laws.calls == {LIST: 1}
+
+
+def test_a_large_environment_is_read_to_its_end(scene: Scene) -> None:
+    scene.put(*(plain(f"c{n}.e1.{DOMAIN}") for n in range(601)), plain(f"tyk.e2.{DOMAIN}"))
+    assert len(scene.zone.records_of("e1")) == 601
+    assert scene.laws.calls == {LIST: 3}
+
+
+def test_an_environment_without_records_is_looked_for_in_the_right_zone(scene: Scene) -> None:
+    assert scene.zone.records_of("e1") == []
+    assert scene.zone.records_of("e2") == []
+    assert scene.laws.calls == {LIST: 3}, "the zone's own name is looked up once"
+    with pytest.raises(ConfigError, match=rf"is for {DOMAIN}, not for prod\.example\.com"):
+        scene.adapter(scene.zone_id, "prod.example.com").records_of("e1")
+
+
 def test_names_and_kinds_are_read_in_one_form(scene: Scene) -> None:
     scene.put(
         plain(f"Tyk.E1.{DOMAIN}.", "2.2.2.2", "1.1.1.1"),

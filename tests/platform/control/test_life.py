@@ -10,6 +10,8 @@ from tests.platform.emulator import Emulator, running_emulator
 from tests.platform.inventory import everything
 from tests.platform.roots import Engine
 
+WATCHING = '-var=watch=["sow","chitragupta"]'
+
 pytestmark = [pytest.mark.terraform, pytest.mark.long]
 
 
@@ -38,8 +40,8 @@ def whole_life(engine: Engine, emulator: Emulator, folder: Path) -> None:
     }
     assert listeners == {"gromit-serve": "TCP", "gromit-gateway": "TLS"}
     assert root.output("serve_url") == f"https://serve.{DOMAIN}"
-    root.apply("-var=watch=true")
-    assert root.plan("-var=watch=true").is_empty
+    root.apply(WATCHING)
+    assert root.plan(WATCHING).is_empty
     services = emulator.client("ecs").list_services(cluster="internal")["serviceArns"]
     assert {arn.rsplit("/", 1)[-1] for arn in services} == {
         "gromit-serve",

@@ -1,9 +1,11 @@
 """The commands, inputs and schedules of the parts."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from moto.events.models import EventPattern
 
 from tests.docs.markdown import read
 from tests.image import dockerfile
@@ -166,14 +168,46 @@ def test_the_schedules_are_those_of_the_design(installed: Installed) -> None:
     assert stopped["detail"]["group"] == ["service:gromit-serve", "service:gromit-gateway"]
 
 
-def test_one_setting_makes_watching_services_of_sow_and_chitragupta(installed: Installed) -> None:
-    plan = installed.root.plan("-var=watch=true")
+@pytest.mark.parametrize(
+    ("differs", "starts"),
+    [
+        ({}, True),
+        ({"lastStatus": "STOPPED"}, True),
+        ({"lastStatus": "PROVISIONING"}, False),
+        ({"group": "family:app-test--tyk--on-create"}, False),
+        ({"group": "service:gromit-serve", "clusterArn": "ours"}, False),
+        ({"group": "family:gromit-chitragupta", "clusterArn": "ours"}, False),
+    ],
+)
+def test_a_task_of_a_component_that_starts_or_stops_starts_chitragupta(
+    installed: Installed, differs: Mapping[str, str], *, starts: bool
+) -> None:
+    """Ask the rule itself, by its pattern, about the events that ECS sends."""
+    events = installed.emulator.client("events")
+    rule = events.describe_rule(Name="gromit-chitragupta-tasks")
+    (target,) = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+    assert "/gromit-chitragupta:" in target["EcsParameters"]["TaskDefinitionArn"]
+    detail = {
+        "clusterArn": installed.arn("cluster"),
+        "group": "service:tyk",
+        "lastStatus": "RUNNING",
+        "desiredStatus": "RUNNING",
+        **differs,
+    }
+    if detail["clusterArn"] == "ours":
+        detail["clusterArn"] = installed.arn("our cluster")
+    event = {"source": "aws.ecs", "detail-type": "ECS Task State Change", "detail": detail}
+    assert EventPattern.load(rule["EventPattern"]).matches_event(event) is starts
+
+
+def test_each_of_sow_and_chitragupta_can_be_a_service_that_watches(installed: Installed) -> None:
+    plan = installed.root.plan('-var=watch=["sow"]')
     planned = plan.document["planned_values"]["root_module"]["child_modules"]
     services = {m["address"] for m in planned if m["address"].startswith("module.worker_service")}
     schedules = {m["address"] for m in planned if m["address"].startswith("module.worker_schedule")}
-    assert services == {'module.worker_service["chitragupta"]', 'module.worker_service["sow"]'}
-    daily = ("doctor", "doctor-environments", "reap")
-    assert schedules == {f'module.worker_schedule["{name}"]' for name in daily}
+    assert services == {'module.worker_service["sow"]'}
+    others = ("chitragupta", "doctor", "doctor-environments", "reap")
+    assert schedules == {f'module.worker_schedule["{name}"]' for name in others}
     definitions = {
         r["values"]["family"]: json.loads(r["values"]["container_definitions"])[0]["command"]
         for m in planned
@@ -184,6 +218,12 @@ def test_one_setting_makes_watching_services_of_sow_and_chitragupta(installed: I
     }
     assert definitions["gromit-sow"] == ["sow", "/config", "--watch"]
     assert definitions["gromit-reap"] == ["reap", "/config"]
+    assert definitions["gromit-chitragupta"] == ["chitragupta", "/config"]
+
+
+def test_no_other_part_watches(installed: Installed) -> None:
+    with pytest.raises(TerraformError, match="Only sow and chitragupta can watch"):
+        installed.root.plan('-var=watch=["reap"]', "-target=module.worker")
 
 
 def token_of_terraform_cloud(arn: str) -> str:

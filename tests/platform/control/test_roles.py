@@ -32,6 +32,8 @@ TO_ECS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
 PULL = ("BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer")
 TERRAFORM = ("sow", "reap")
 """Parts that run it."""
+KEEPERS = ("sow", "reap", "chitragupta")
+"""Parts that change public records."""
 IN_ITS_CLUSTER = {**ENVIRONMENT, "ecs:cluster": f"arn:aws:ecs:{HERE}:cluster/app-test"}
 IN_OURS = {**ENVIRONMENT, "ecs:cluster": f"arn:aws:ecs:{HERE}:cluster/internal"}
 
@@ -92,21 +94,24 @@ ALLOWED: tuple[Row, ...] = (
     ("gromit-sow", "servicediscovery:UntagResource", "*", {"aws:TagKeys": ["component"]}),
     ("gromit-reap", "servicediscovery:DeleteService", "name", ENVIRONMENT),
     ("gromit-reap", "route53:ChangeResourceRecordSets", "zone", {}),
-    ("gromit-chitragupta", "route53:ListResourceRecordSets", "zone", {}),
-    (
-        "gromit-chitragupta",
-        "route53:ChangeResourceRecordSets",
-        "zone",
-        {
-            "route53:ChangeResourceRecordSetsRecordTypes": ["A", "TXT"],
-            "route53:ChangeResourceRecordSetsNormalizedRecordNames": [
-                f"tyk.app-test.{DOMAIN}",
-                f"_gromit.app-test.{DOMAIN}",
-            ],
-        },
+    *((f"gromit-{w}", "route53:ListResourceRecordSets", "zone", {}) for w in KEEPERS),
+    *(
+        (
+            f"gromit-{w}",
+            "route53:ChangeResourceRecordSets",
+            "zone",
+            {
+                "route53:ChangeResourceRecordSetsRecordTypes": ["A", "TXT"],
+                "route53:ChangeResourceRecordSetsNormalizedRecordNames": [
+                    f"tyk.app-test.{DOMAIN}",
+                    f"_gromit.app-test.{DOMAIN}",
+                ],
+            },
+        )
+        for w in KEEPERS
     ),
-    ("gromit-chitragupta", "ec2:DescribeNetworkInterfaces", "*", {}),
-    ("gromit-chitragupta", "ecs:DescribeTasks", "task", {}),
+    *((f"gromit-{w}", "ec2:DescribeNetworkInterfaces", "*", {}) for w in KEEPERS),
+    *((f"gromit-{w}", "ecs:DescribeTasks", "task", {}) for w in KEEPERS),
     ("gromit-pki-execution", "secretsmanager:GetSecretValue", "secret", {}),
     *(
         (f"gromit-{part}", "secretsmanager:DescribeSecret", secret, {})
@@ -183,7 +188,6 @@ REFUSED: tuple[Row, ...] = (
     *((f"gromit-{w}", "s3:ListBucket", "bucket", {}) for w in TERRAFORM),
     ("gromit-sow", "s3:DeleteBucket", "bucket", {}),
     ("gromit-sow", "ssm:GetParameter", "base", {}),
-    ("gromit-sow", "route53:ChangeResourceRecordSets", "zone", {}),
     ("gromit-sow", "ecs:CreateCluster", "cluster", {}),
     ("gromit-sow", "ecs:RegisterTaskDefinition", "*", {}),
     ("gromit-sow", "servicediscovery:CreateService", "namespace", {}),
@@ -244,14 +248,15 @@ REFUSED: tuple[Row, ...] = (
         "name",
         {"aws:ResourceTag/managed": "gromit"},
     ),
-    ("gromit-chitragupta", "route53:ChangeResourceRecordSets", "other zone", {}),
+    *((f"gromit-{w}", "route53:ChangeResourceRecordSets", "other zone", {}) for w in KEEPERS),
     *(
         (
-            "gromit-chitragupta",
+            f"gromit-{w}",
             "route53:ChangeResourceRecordSets",
             "zone",
             {f"route53:ChangeResourceRecordSets{key}": [text]},
         )
+        for w in KEEPERS
         for key, text in (
             ("RecordTypes", "NS"),
             ("NormalizedRecordNames", DOMAIN),

@@ -36,8 +36,7 @@ VALUES_PER_FILTER = 200
 PER_CALL = 100
 """Largest number of clusters or tasks in a DescribeClusters, ListTasks or DescribeTasks."""
 
-_OURS: "Sequence[FilterTypeDef]" = (
-    {"Name": "tag-key", "Values": [CLUSTER_TAG]},
+_OF_TASKS: "Sequence[FilterTypeDef]" = (
     {"Name": "status", "Values": ["in-use"]},
     {"Name": "requester-managed", "Values": ["true"]},
 )
@@ -51,12 +50,13 @@ class EcsTasks:
         self._ecs = ecs
         self._public = frozenset(c.name for c in catalogue.components.values() if c.public)
 
-    def public_tasks(self) -> TaskListing:
+    def public_tasks(self, environment: str | None = None) -> TaskListing:
         """Read the interfaces: one call for 1000. Raises `Denied` or `BackendError`."""
         found: list[PublicTask] = []
         reasons: list[str] = []
+        filters: Sequence[FilterTypeDef] = (*_OF_TASKS, _in_cluster(environment))
         with _collect_temporary(reasons), aws_errors("list the network interfaces of tasks"):
-            for interface in self._interfaces(_OURS):
+            for interface in self._interfaces(filters):
                 tags = {t["Key"]: t["Value"] for t in interface.get("TagSet", [])}
                 found += self._task(interface, tags.get(CLUSTER_TAG), tags.get(SERVICE_TAG))
         return TaskListing(tuple(found), not reasons, "; ".join(reasons))
@@ -132,6 +132,13 @@ class EcsTasks:
     def _describe(self, environment: str, arns: Sequence[str]) -> "Iterable[TaskTypeDef]":
         """Return those of the tasks that still exist."""
         return self._ecs.describe_tasks(cluster=environment, tasks=arns)["tasks"]
+
+
+def _in_cluster(environment: str | None) -> "FilterTypeDef":
+    """Return the filter for interfaces of tasks in any cluster, or in that of an environment."""
+    if environment is None:
+        return {"Name": "tag-key", "Values": [CLUSTER_TAG]}
+    return {"Name": f"tag:{CLUSTER_TAG}", "Values": [environment]}
 
 
 @contextmanager

@@ -41,6 +41,8 @@ CLIENT = aws.CLIENT.merge(Config(retries={"mode": "standard", "total_max_attempt
 
 PAGE = 300
 """Largest number of record sets in one response of Route53."""
+_AFTER_DOT = "/"
+"""Character that follows the dot in the order of names."""
 BACKOFF_S = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
 """Pauses before the second to seventh attempt of a request that Route53 refuses temporarily."""
 MIN_INTERVAL_S = 0.2
@@ -73,17 +75,47 @@ class Route53Zone:
         self._clock = clock
         self._turn = threading.Lock()
         self._next_s = -math.inf
+        self._is_zone_checked = False
 
     def records(self) -> Sequence[RecordSet]:
         """Raise `BackendError` for a missing page, `ConfigError` for a zone of another domain."""
         found = [_record(s) for page in self._pages() for s in page["ResourceRecordSets"]]
-        apex = next((r.name for r in found if r.type == "SOA"), self._domain)
+        self._check_apex(next((r.name for r in found if r.type == "SOA"), self._domain))
+        return [r for r in found if r.name.endswith(f".{self._domain}")]
+
+    def records_of(self, environment: str) -> Sequence[RecordSet]:
+        """Read the part of the zone below one name: one call, however large the zone is.
+
+        Route53 orders records by their labels from the last to the first, so these are neighbours.
+        Raises like `records`.
+        """
+        parent = f"{environment}.{self._domain}"
+        end = _reversed_labels(parent).removesuffix(".") + _AFTER_DOT
+        found: list[RecordSet] = []
+        for page in self._pages(parent):
+            records = [_record(s) for s in page["ResourceRecordSets"]]
+            found += [r for r in records if r.name.endswith(f".{parent}")]
+            if any(_reversed_labels(r.name) >= end for r in records):
+                break
+        if not found:
+            self._check_zone()
+        return found
+
+    def _check_zone(self) -> None:
+        """Compare zone and domain, once. In a wrong zone an environment would have no records."""
+        if not self._is_zone_checked:
+            # The first name of a zone is its own.
+            first = self._retry(partial(self._page, self._request(size=1)))["ResourceRecordSets"]
+            self._check_apex(next((_record(s).name for s in first), self._domain))
+
+    def _check_apex(self, apex: str) -> None:
+        """Raise `ConfigError` if the zone with the name `apex` cannot contain our domain."""
         if not f".{self._domain}".endswith(f".{apex}"):
             raise ConfigError(
                 f"zone {self._zone_id} is for {apex}, not for {self._domain}",
                 hint="set cluster.domain to the name of the zone cluster.zoneid, or one below it",
             )
-        return [r for r in found if r.name.endswith(f".{self._domain}")]
+        self._is_zone_checked = True
 
     def apply(self, changes: ZoneChanges, progress: Progress) -> None:
         """Write what Route53 accepts: a refused batch is narrowed down to single environments.
@@ -105,19 +137,21 @@ class Route53Zone:
         if refused:
             raise self._not_written(refused)
 
-    def _pages(self) -> "Iterator[ListResourceRecordSetsResponseTypeDef]":
-        request: ListResourceRecordSetsRequestTypeDef = {
-            "HostedZoneId": self._zone_id,
-            "MaxItems": str(PAGE),
-        }
+    def _request(self, size: int = PAGE) -> "ListResourceRecordSetsRequestTypeDef":
+        return {"HostedZoneId": self._zone_id, "MaxItems": str(size)}
+
+    def _pages(self, start: str = "") -> "Iterator[ListResourceRecordSetsResponseTypeDef]":
+        """Yield the pages of the zone, from the name `start` on."""
+        request = self._request()
+        if start:
+            request["StartRecordName"] = start
         while True:
             page = self._retry(partial(self._page, request))
             yield page
             if not page["IsTruncated"]:
                 return
             following: ListResourceRecordSetsRequestTypeDef = {
-                "HostedZoneId": self._zone_id,
-                "MaxItems": str(PAGE),
+                **self._request(),
                 "StartRecordName": page.get("NextRecordName", ""),
                 "StartRecordType": page["NextRecordType"],
             }
@@ -212,6 +246,11 @@ class Route53Zone:
             hint="everything else was written; the next pass tries these again",
             is_outdated=any(part in reason for _, reason in refused for part in _OUTDATED),
         )
+
+
+def _reversed_labels(name: str) -> str:
+    """Return a name as Route53 compares it: `com.example.dev.` for `dev.example.com`."""
+    return ".".join([*reversed(name.split(".")), ""])
 
 
 def _record(found: "ResourceRecordSetOutputTypeDef") -> RecordSet:

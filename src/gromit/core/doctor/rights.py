@@ -5,7 +5,8 @@ serve         read and write the table; list images          access states or re
                                                              pass the environments' role
 sow           do what terraform needs; list images; read     write the table;
               the platform; describe environments' secrets;  pass serve's role
-              pass the environments' role
+              pass the environments' role; list interfaces;
+              read and change the zone's records
 reap          do what terraform needs; read the platform     write the table; pass serve's role
 chitragupta   list interfaces; read and change the           write the table; access states;
               zone's records                                 pass roles
@@ -248,6 +249,7 @@ def _sow(arns: ResourceArns) -> tuple[_Pairs, _Pairs]:
         (("ssm:GetParameter",), arns.parameter),
         (_PASS, arns.execution_role),
         (("secretsmanager:DescribeSecret",), arns.secret),
+        *_records(arns),
     ]
     allowed += [(("ecr:BatchGetImage",), r) for r in arns.registries]
     return allowed, [(_WRITE, arns.table), (_PASS, arns.serve_role)]
@@ -271,12 +273,19 @@ def _terraform(arns: ResourceArns) -> _Pairs:
     ]
 
 
-def _chitragupta(arns: ResourceArns) -> tuple[_Pairs, _Pairs]:
-    allowed: _Pairs = [
+def _records(arns: ResourceArns) -> _Pairs:
+    return [
         (("route53:ListResourceRecordSets", *_CHANGE), arns.zone),
         (("ec2:DescribeNetworkInterfaces",), "*"),
     ]
-    return allowed, [(_WRITE, arns.table), (_OBJECTS, arns.states), (_PASS, arns.execution_role)]
+
+
+def _chitragupta(arns: ResourceArns) -> tuple[_Pairs, _Pairs]:
+    return _records(arns), [
+        (_WRITE, arns.table),
+        (_OBJECTS, arns.states),
+        (_PASS, arns.execution_role),
+    ]
 
 
 def _gateway(arns: ResourceArns) -> tuple[_Pairs, _Pairs]:
