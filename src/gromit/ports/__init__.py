@@ -277,39 +277,6 @@ class ConfigHashes(Protocol):
         """
 
 
-<<<<<<< Updated upstream
-class TaskSource(Protocol):
-    """Public tasks and their addresses."""
-
-    def public_tasks(self) -> TaskListing:
-        """Return all tasks of public components that have a public address.
-
-        Tasks of all environments count, whether they run, start or stop.
-        """
-
-    def running_tasks(self, environments: Collection[str]) -> TaskListing:
-        """Return the tasks of a few environments that ECS reports as running.
-
-        An environment without a cluster has none.
-        """
-
-
-class RecordStore(Protocol):
-    """The public zone."""
-
-    def records(self) -> Sequence[RecordSet]:
-        """Return every record below our domain. Raises if the listing is incomplete."""
-
-    def apply(self, changes: ZoneChanges, progress: Progress) -> None:
-        """Write the changes in batches within the zone's limits.
-
-        Raises `BackendError` that names what was not written. `is_outdated` is set if a record was
-        not as the plan assumed.
-        """
-
-
-=======
->>>>>>> Stashed changes
 class ClusterSource(Protocol):
     """Clusters of environments, for people to inspect."""
 

@@ -35,5 +35,6 @@ class RecordStore(Protocol):
     def apply(self, changes: ZoneChanges, progress: Progress) -> None:
         """Write the changes in batches within the zone's limits.
 
-        Raises `BackendError` that names what was not written.
+        Raises `BackendError` that names what was not written. `is_outdated` is set if a record was
+        not as the plan assumed.
         """

@@ -36,11 +36,8 @@ from gromit.core.stack.clusters import ClusterState
 from gromit.errors import Conflict, InvalidInput
 from gromit.ports import ClusterSource, EnvironmentStore, Progress
 from gromit.ports.inventory import StateArchive
-<<<<<<< Updated upstream
-from gromit.services.old_names import OldNames
-=======
 from gromit.ports.public_zone import RecordStore
->>>>>>> Stashed changes
+from gromit.services.old_names import OldNames
 
 PAGE = 100
 _CLUSTER_NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")

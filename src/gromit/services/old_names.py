@@ -14,7 +14,8 @@ from gromit.core.migration.old_names import (
 from gromit.core.migration.steps import MigrationResult, SkippedItem
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.terraform import state_key
-from gromit.ports import Progress, RecordStore
+from gromit.ports import Progress
+from gromit.ports.public_zone import RecordStore
 from gromit.ports.inventory import StateArchive
 
 
