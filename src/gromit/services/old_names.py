@@ -15,8 +15,8 @@ from gromit.core.migration.steps import MigrationResult, SkippedItem
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.terraform import state_key
 from gromit.ports import Progress
-from gromit.ports.public_zone import RecordStore
 from gromit.ports.inventory import StateArchive
+from gromit.ports.public_zone import RecordStore
 
 
 @dataclass(frozen=True, slots=True)
