@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 
 from gromit.adapters.aws.ecs_services import EcsServices
+from gromit.adapters.aws.environment_resources import ResourceClients
+from gromit.adapters.aws.resource_removal import AwsEnvironmentResources
 from gromit.adapters.config_tree.folder import config_hash
+from gromit.core.stack.resources import Resource, ResourceKind
 from gromit.local.aws.emulator import ACCOUNT, Emulator
 from gromit.local.aws.failures import FAILURE
 from gromit.local.aws.fargate import Fargate
@@ -28,7 +31,8 @@ Ranges = tuple[ipaddress.IPv4Network, ipaddress.IPv4Network]
 class World:
     """An emulator with a simulator, and a platform for services."""
 
-    def __init__(self, folder: Path, ranges: Ranges) -> None:
+    def __init__(self, folder: Path, ranges: Ranges, departure_s: float = 0.0) -> None:
+        self.departure_s = departure_s
         self.root = folder / "config"
         self.root.mkdir(exist_ok=True)
         self.vpc_range, self.public = ranges
@@ -40,7 +44,13 @@ class World:
         self.emulator = Emulator(saved=self._saved)
         self.emulator.start()
         self.fargate = self.make_fargate(
-            Host(account=ACCOUNT, region=REGION, config_root=self.root, public=self.public)
+            Host(
+                account=ACCOUNT,
+                region=REGION,
+                config_root=self.root,
+                public=self.public,
+                departure_s=self.departure_s,
+            )
         )
         self.emulator.on_change(self.fargate.wake)
         self.fargate.start()
@@ -466,6 +476,75 @@ def test_a_task_that_is_stopped_by_a_client_is_replaced(world: World) -> None:
     eventually(lambda: world.settled() and world.tasks()[0]["taskArn"] != first)
     eventually(lambda: refuses(private) and len(world.registered()) == 1)
     assert world.tasks("STOPPED")[0]["stoppedReason"] == "try it"
+
+
+def test_a_public_address_that_is_free_again_goes_to_the_next_task(world: World) -> None:
+    world.serve(world.definition())
+    eventually(world.settled)
+    (_, first) = world.addresses()
+    world.ecs.update_service(cluster="app-test", service="tyk", forceNewDeployment=True)
+    eventually(lambda: world.settled() and world.addresses()[1] != first)
+    (_, second) = world.addresses()
+    world.ecs.update_service(cluster="app-test", service="tyk", forceNewDeployment=True)
+    eventually(lambda: world.settled() and world.addresses()[1] != second)
+    assert world.addresses()[1] == first
+
+
+def test_no_task_gets_an_address_whose_container_has_not_exited(world: World) -> None:
+    world.serve(world.definition())
+    eventually(world.settled)
+    first, (private, public) = world.tasks()[0]["taskArn"], world.addresses()
+    (pid,) = processes(private)
+    os.kill(pid, signal.SIGSTOP)
+    world.ecs.stop_task(cluster="app-test", task=first, reason="try it")
+    eventually(lambda: world.settled() and world.tasks()[0]["taskArn"] != first)
+    assert world.addresses()[1] != public
+    assert [t["stoppedReason"] for t in world.tasks("STOPPED")] == ["try it"]
+
+
+@pytest.fixture
+def late_world(
+    tmp_path: Path, ranges: Ranges, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[World]:
+    """A world in which ECS deregisters tasks late."""
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+    world = World(tmp_path, ranges, request.param)
+    world.build()
+    yield world
+    world.down()
+
+
+@pytest.mark.parametrize("late_world", [0.2], indirect=True)
+def test_a_stopped_task_leaves_cloud_map_some_time_later(late_world: World) -> None:
+    late_world.serve(late_world.definition())
+    eventually(late_world.settled)
+    late_world.ecs.update_service(cluster="app-test", service="tyk", desiredCount=0)
+    eventually(lambda: late_world.settled(running=0) and late_world.registered() == [])
+
+
+@pytest.mark.parametrize("late_world", [3600.0], indirect=True)
+def test_what_removes_an_environment_does_not_wait_for_cloud_map(late_world: World) -> None:
+    world = late_world
+    world.serve(world.definition())
+    eventually(world.settled)
+    (private, _) = world.addresses()
+    world.ecs.delete_service(cluster="app-test", service="tyk", force=True)
+    eventually(lambda: world.service()["status"] == "INACTIVE")
+    assert world.registered() == [private], "terraform would fail now"
+    name = world.discovery.list_services()["Services"][0]["Id"]
+    with pytest.raises(world.discovery.exceptions.ResourceInUse):
+        world.discovery.delete_service(Id=name)
+    resources = AwsEnvironmentResources(
+        ResourceClients(
+            ecs=world.ecs,
+            ec2=world.ec2,
+            efs=world.efs,
+            logs=client(world.emulator.url, "logs"),
+            discovery=world.discovery,
+        )
+    )
+    assert resources.remove(Resource(kind=ResourceKind.DISCOVERY, id=name))
+    assert world.discovery.list_services()["Services"] == []
 
 
 def test_a_container_that_does_not_end_is_killed(world: World) -> None:

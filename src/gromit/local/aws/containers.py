@@ -151,6 +151,7 @@ ContainerEvent = ContainerReady | ContainerOutput | ContainerExited
 class _Running:
     process: subprocess.Popen[bytes]
     grace_s: float
+    addresses: tuple[str, ...]
     output: str = ""
     rest: bytes = b""
     """Last line of its log, as long as it is incomplete."""
@@ -189,7 +190,7 @@ class Containers:
             env={**spec.variables, **inherited},
             process_group=0,  # Ctrl-C in the terminal is for the supervisor, not for each task
         )
-        self._running[name] = _Running(process, spec.grace_s)
+        self._running[name] = _Running(process, spec.grace_s, spec.addresses)
         for stream, read in ((_stdout(process), self._read), (_stderr(process), self._read_log)):
             os.set_blocking(stream.fileno(), False)
             self._selector.register(stream, selectors.EVENT_READ, (name, read))
@@ -201,6 +202,11 @@ class Containers:
         """
         if name in self._running:
             self._running[name].process.send_signal(signal.SIGKILL if at_once else signal.SIGTERM)
+
+    @property
+    def addresses(self) -> set[str]:
+        """Addresses of the containers that have not exited yet."""
+        return {address for c in self._running.values() for address in c.addresses}
 
     def grace_s(self, name: str) -> float:
         """Return the seconds that a container has to end after SIGTERM."""

@@ -26,7 +26,7 @@ from gromit.local.aws.containers import (
 from gromit.local.aws.moto_patches.services import has_circuit_breaker, running_tasks
 from gromit.local.aws.moto_patches.tasks import mark_stopped
 from gromit.local.aws.placement import Host, TaskCannotStart, give_public_address, plan_container
-from gromit.local.aws.registration import deregister, register
+from gromit.local.aws.registration import Departures, register
 from gromit.local.aws.rollout import Deployment, RolloutActions, TaskStage, TaskView, next_actions
 from gromit.local.aws.task_log import forget_log, open_log, write_log
 
@@ -57,6 +57,7 @@ class Fargate:
         """`publish` is called under the lock after each step, when names may have changed."""
         self._host, self._changed, self._publish = host, changed, publish
         self._containers = Containers()
+        self._departures = Departures(host.departure_s)
         self._thread = threading.Thread(target=self._run, name="fargate", daemon=True)
         self._stopped = False
         self._failures: dict[str, int] = {}
@@ -86,6 +87,7 @@ class Fargate:
         try:
             with emulator.lock:
                 self._publish()
+                self._resume_departures()
                 self._match_tasks()
             while not self._stopped:
                 with emulator.lock:
@@ -136,7 +138,7 @@ class Fargate:
         if task.last_status == "STOPPED":
             # The client called StopTask, and moto's StopTask does not change Cloud Map.
             if service:
-                deregister(service, task)
+                self._departures.deregister(service, task, time.monotonic())
         elif isinstance(event, ContainerExited):
             self._end(service, task, event)
         elif task.desired_status == "RUNNING":
@@ -153,7 +155,7 @@ class Fargate:
             reason = self._stop_reasons.pop(task.id, "Task stopped")
             code = "ServiceSchedulerInitiated"
         if service:
-            deregister(service, task)
+            self._departures.deregister(service, task, time.monotonic())
             if not requested:
                 self._count_failure(service, task, fresh=healthy)
         mark_stopped(task, reason, code)
@@ -223,14 +225,14 @@ class Fargate:
     def _start_container(self, task: Task) -> None:
         task.last_status = "PENDING"
         try:
-            give_public_address(task, self._host)
+            give_public_address(task, self._host, self._containers.addresses)
             definition = self._ecs.describe_task_definition(task.task_definition_arn)
             spec = plan_container(task, definition, self._host)
             open_log(task, self._container_of(task))
         except TaskCannotStart as error:
             service = self._service_of(task)
             if service:
-                deregister(service, task)
+                self._departures.deregister(service, task, time.monotonic())
                 self._count_failure(service, task, fresh=False)
             mark_stopped(task, str(error), "TaskFailedToStart")
         else:
@@ -240,7 +242,7 @@ class Fargate:
         task.last_status, task.desired_status = "STOPPING", "STOPPED"
         reason = f"Scaling activity initiated by (deployment {task.started_by})"
         self._stop_reasons[task.id] = reason
-        deregister(service, task)
+        self._departures.deregister(service, task, time.monotonic())
         _add_event(service, f"has stopped 1 running tasks: (task {task.id}).")
         self._stop_container(task.id)
         self._changed()
@@ -292,6 +294,13 @@ class Fargate:
                     # Stopping, and its container ended with an earlier simulator.
                     self._end(self._service_of(task), task, ContainerExited(task.id, 0, ""))
 
+    def _resume_departures(self) -> None:
+        """Deregister the tasks that had stopped before an earlier simulator ended."""
+        for task in self._tasks():
+            service = self._service_of(task)
+            if service and task.last_status == "STOPPED":
+                self._departures.deregister(service, task, time.monotonic())
+
     def _match_containers(self) -> None:
         """Stop containers without a running task, and kill those that do not exit in time."""
         now = time.monotonic()
@@ -305,7 +314,9 @@ class Fargate:
     def _next_due(self) -> float | None:
         now = time.monotonic()
         due = [at for at in (*self._not_before.values(), *self._kill_at.values()) if at > now]
-        return min(due) - now if due else None
+        pauses = [at - now for at in due]
+        departure = self._departures.settle(now)
+        return min([*pauses, *([] if departure is None else [departure])], default=None)
 
     def _container_of(self, task: Task) -> dict[str, Any]:
         """Definition of a task's container."""

@@ -4,7 +4,7 @@ If a task cannot start, the reason is AWS's text.
 """
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,8 @@ class Host:
     """Seconds between two tries of a program to reach a peer."""
     patience_s: float = 10.0
     """Seconds for which a program waits for a peer that it needs."""
+    departure_s: float = 0.0
+    """Seconds for which Cloud Map still shows a task that has stopped."""
 
 
 class TaskCannotStart(Exception):
@@ -144,16 +146,18 @@ def _is_hook(container: dict[str, Any]) -> bool:
     return "gromit.hook" in (container.get("dockerLabels") or {})
 
 
-def give_public_address(task: Task, host: Host) -> None:
-    """Replace the public address of a task by one of this machine, unless it has one already."""
+def give_public_address(task: Task, host: Host, in_use: Collection[str] = ()) -> None:
+    """Replace the public address of a task by one of this machine, unless it has one already.
+
+    AWS gives an address that is free again to whoever asks next. So the lowest free address is
+    next, and whatever still names a stopped task soon reaches another one. `in_use` are addresses
+    of containers that have not exited yet.
+    """
     enis = ec2_backends[host.account][host.region].enis
     for interface in interfaces(task):
         if interface.public_ip and ipaddress.ip_address(interface.public_ip) not in host.public:
-            taken = {eni.public_ip for eni in enis.values()}
-            vpc = interface.ec2_backend.get_vpc(interface.vpc_id)
-            vpc.last_public = interface.public_ip = next_address(
-                host.public, taken, getattr(vpc, "last_public", None)
-            )
+            taken = {*in_use, *(eni.public_ip for eni in enis.values())}
+            interface.public_ip = next_address(host.public, taken)
 
 
 def _version(container: Mapping[str, Any]) -> str:

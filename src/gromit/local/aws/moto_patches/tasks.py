@@ -163,7 +163,9 @@ def next_free_address(subnet: Subnet) -> str:
     return str(subnet.last_given)
 
 
-def next_address(network: ipaddress.IPv4Network, taken: Container[str], last: str | None) -> str:
+def next_address(
+    network: ipaddress.IPv4Network, taken: Container[str], last: str | None = None
+) -> str:
     """Return the first address after `last` that is not taken, wrapping around.
 
     AWS reserves the first four addresses and the last one. Raises `OverflowError` if all are taken.
