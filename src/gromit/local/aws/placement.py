@@ -149,9 +149,9 @@ def _is_hook(container: dict[str, Any]) -> bool:
 def give_public_address(task: Task, host: Host, in_use: Collection[str] = ()) -> None:
     """Replace the public address of a task by one of this machine, unless it has one already.
 
-    AWS gives an address that is free again to whoever asks next. So the lowest free address is
-    next, and whatever still names a stopped task soon reaches another one. `in_use` are addresses
-    of containers that have not exited yet.
+    AWS gives an address that is free again to the next customer who asks. So the lowest free
+    address is next, and a record of a stopped task soon leads to another task. `in_use` are
+    addresses of containers that have not exited yet.
     """
     enis = ec2_backends[host.account][host.region].enis
     for interface in interfaces(task):
