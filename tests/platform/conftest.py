@@ -1,6 +1,7 @@
 """The terraforms that run the roots, and an emulated AWS for each module of tests."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,25 @@ def emulator() -> Iterator[Emulator]:
 def embedded() -> Engine:
     """The embedded terraform with the embedded provider, 3.39."""
     return Engine(unpacked_provider())
+
+
+@pytest.fixture(scope="session")
+def terraform() -> Engine:
+    """The terraform on the PATH with the embedded provider."""
+    return _on_path("terraform")
+
+
+@pytest.fixture(scope="session")
+def tofu() -> Engine:
+    """The OpenTofu on the PATH with the embedded provider."""
+    return _on_path("tofu")
+
+
+def _on_path(name: str) -> Engine:
+    program = shutil.which(name)
+    if program is None:
+        pytest.skip(f"there is no {name} on the PATH")
+    return Engine(unpacked_provider(), program)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,10 @@ from tests.platform.roots import Engine, Root, TerraformError
 pytestmark = [pytest.mark.terraform, pytest.mark.timeout(900)]
 
 
-@pytest.fixture(params=["embedded", pytest.param("newer", marks=pytest.mark.long)])
+_OTHERS = [pytest.param(name, marks=pytest.mark.long) for name in ("newer", "terraform", "tofu")]
+
+
+@pytest.fixture(params=["embedded", *_OTHERS])
 def engine(request: pytest.FixtureRequest) -> Engine:
     chosen: Engine = request.getfixturevalue(request.param)
     return chosen

@@ -27,7 +27,7 @@ REPLACED = {
 }
 
 
-@pytest.fixture(scope="module", params=["embedded", "newer"])
+@pytest.fixture(scope="module", params=["embedded", "newer", "terraform", "tofu"])
 def engine(request: pytest.FixtureRequest) -> Engine:
     engine: Engine = request.getfixturevalue(request.param)
     return engine
