@@ -1,5 +1,5 @@
 # The certificates of all parts: `gromit pki ensure` issues missing ones and renews those that are due, so neither a new installation
-# nor a later renewal needs a person. ECS gives the CA's key to this task only, and only its execution role may read the key.
+# nor a later renewal needs a person. On a new installation it also marks the volume `config`, without which no worker starts. ECS gives the CA's key to this task only, and only its execution role may read the key.
 locals {
   # Certificates of a part are in the folder that its access point shows. Those of people are where only pki and the bastion see them.
   leaves = merge({
@@ -16,8 +16,8 @@ module "pki" {
   name           = "pki"
   image          = var.image
   repositories   = local.image_repositories
-  command        = concat(["pki", "ensure"], [for name, leaf in local.leaves : "--leaf=${join(",", concat(["${name}=${leaf.role}"], leaf.sans))}"])
-  volumes        = local.mounted.certs_kept
+  command        = concat(["pki", "ensure", "--new-root", "/config"], [for name, leaf in local.leaves : "--leaf=${join(",", concat(["${name}=${leaf.role}"], leaf.sans))}"])
+  volumes        = merge(local.mounted.certs_kept, local.mounted.config_kept)
   secrets        = { GROMIT_PKI_CA_KEY = local.platform.ca_key_secret_arn }
   environment    = merge({ GROMIT_PKI_DIR = "/certs/pki" }, var.settings)
   place          = local.place

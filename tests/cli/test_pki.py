@@ -157,6 +157,25 @@ def test_from_a_workstation_to_an_installation(shell: Shell, tmp_path: Path) -> 
     }
 
 
+def test_a_new_installation_gets_its_certificates_and_its_config_root_at_once(
+    shell: Shell, tmp_path: Path
+) -> None:
+    shell.run("init", "--key-out", "key.pem")
+    there = {
+        "GROMIT_PKI_DIR": str(tmp_path / "certs"),
+        "GROMIT_PKI_CA_KEY": str(tmp_path / "key.pem"),
+    }
+    volume = tmp_path / "config"
+    ensure = ("ensure", "--leaf=worker=worker", "--new-root", str(volume))
+    failed = shell.run(*ensure, given=there, code=78)
+    assert "cannot use" in failed.stderr
+    assert (tmp_path / "certs" / "worker.pem").exists(), "the volume is not mounted: not its fault"
+    volume.mkdir()
+    for _ in range(2):
+        shell.run(*ensure, given=there)
+        assert [path.name for path in volume.iterdir()] == [".gromit-root"]
+
+
 def test_a_leaf_is_stored_where_its_part_looks(shell: Shell, tmp_path: Path) -> None:
     shell.run("init", "--key-out", "key.pem")
     there = {

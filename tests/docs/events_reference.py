@@ -26,6 +26,7 @@ MEANINGS: Mapping[str, str] = {
     "claim.not_renewed": "the claim could not be renewed at serve; the worker retries",
     "config.environment_removed": "an environment was reaped and its config folder removed",
     "config.kept": "a person has changed this config file, so it was kept",
+    "config.root_marked": "an empty config volume was marked as the config root, by `pki ensure`",
     "config.set_aside": "a config folder without an environment was renamed, by `--fix`",
     "config.note_unreadable": (
         "the note of rendered files is unreadable, so every file in the folder counts as a "

@@ -16,7 +16,12 @@ from tests.platform.roots import Engine, Root
 
 pytestmark = [pytest.mark.terraform, pytest.mark.long, pytest.mark.timeout(900)]
 
-BASE = {"account_id": ACCOUNT, "region": REGION, "organization": "example"}
+BASE = {
+    "account_id": ACCOUNT,
+    "region": REGION,
+    "organization": "example",
+    "push_keys": ["tyk"],  # so that every kind of resource exists
+}
 CA_KEY = "aws_secretsmanager_secret gromit/ca-key"
 """AWS keeps it for 30 days."""
 RECORD = 'module.mongo["mongo-0"].aws_route53_record.this'

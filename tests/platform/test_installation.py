@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 import yaml
 
-from gromit.adapters.config_tree.root import init_root
 from gromit.adapters.private_files import write_atomically
 from gromit.adapters.terraform import guard as terraform_guard
 from gromit.core.stack.terraform import cli_config
@@ -114,8 +113,6 @@ class Beginner:
         Workflows push images, ECS starts tasks, and names become known.
         """
         self._push_images()
-        if "gromit-bastion" in infra.instances(self.emulator):
-            init_root(self.place.config)  # as the bastion does at its first start
         self._start_mongo()
         self.parts.start_services()
         self._bring_tokens()

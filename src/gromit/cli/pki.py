@@ -164,8 +164,14 @@ def _show_renewals(run: CliContext, done: Sequence[RenewalResult]) -> None:
     help="A certificate that has to exist, as of `issue`. PART is its folder in `pki.dir`. "
     "Repeatable.",
 )
+@click.option(
+    "--new-root",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Also mark this folder as a config root, if it is an empty volume.",
+)
 @pass_cli
-def ensure(run: CliContext, leaves: tuple[str, ...]) -> None:
+def ensure(run: CliContext, leaves: tuple[str, ...], new_root: Path | None) -> None:
     """Issue missing, revoked or changed certificates, and renew those that are due.
 
     The command is idempotent: run from a timer, it keeps the certificates of an installation valid.
@@ -177,6 +183,11 @@ def ensure(run: CliContext, leaves: tuple[str, ...]) -> None:
     parts = {leaf.name: part for part, leaf in wanted if part}
     done = build_pki(run.settings).ensure([leaf for _, leaf in wanted], parts)
     _show_renewals(run, done)
+    if new_root is not None:
+        # Only a new installation needs the config tree, and the templates' language with it.
+        from gromit.adapters.config_tree.root import mark_new_root  # noqa: PLC0415
+
+        mark_new_root(new_root)
 
 
 @pki.command()

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
-from gromit.adapters.config_tree.root import MARKER, ConfigTree, init_root
+from gromit.adapters.config_tree.root import MARKER, ConfigTree, init_root, mark_new_root
 from gromit.adapters.config_tree.suspension import Suspension
 from gromit.errors import ConfigRootUnusable, Conflict, Denied, GromitError, InvalidInput, Suspended
 
@@ -107,6 +108,34 @@ def test_what_is_no_folder_cannot_be_made_a_root(tmp_path: Path) -> None:
     (tmp_path / "odd" / MARKER).mkdir(parents=True)
     with pytest.raises(ConfigRootUnusable, match="is not a regular file"):
         init_root(tmp_path / "odd")
+
+
+def test_an_empty_volume_is_marked_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigRootUnusable, match="No such file"):
+        mark_new_root(tmp_path / "not-mounted")
+    assert list(tmp_path.iterdir()) == []
+    with capture_logs() as logs:
+        mark_new_root(tmp_path)
+        mark_new_root(tmp_path)
+    ConfigTree(tmp_path).check()
+    assert [entry["event"] for entry in logs] == ["config.root_marked"]
+
+
+@pytest.mark.parametrize("other", ["app-test", "noprocess", ".catalogue"])
+def test_a_volume_with_files_and_without_a_marker_is_not_new(tmp_path: Path, other: str) -> None:
+    """It is another volume, or its marker was lost: both are for a person to decide."""
+    (tmp_path / other).touch()
+    with pytest.raises(ConfigRootUnusable, match="has files, and is not a config root") as caught:
+        mark_new_root(tmp_path)
+    assert "gromit root init" in str(caught.value.hint)
+    assert [path.name for path in tmp_path.iterdir()] == [other]
+
+
+def test_a_marked_volume_with_files_stays_as_it_is(root: Path) -> None:
+    (root / "noprocess").write_text("moving mongo\n")
+    mark_new_root(root)
+    with pytest.raises(Suspended, match="moving mongo"):
+        ConfigTree(root).check()
 
 
 def test_a_root_that_may_not_be_read_stops_the_work(root: Path) -> None:

@@ -31,7 +31,7 @@ def test_each_part_runs_its_command_with_what_it_needs(installed: Installed) -> 
         "doctor": ["doctor", "aws"],
         "doctor-environments": ["doctor", "environments", "/config"],
     }
-    assert containers["pki"]["command"][:2] == ["pki", "ensure"]
+    assert containers["pki"]["command"][:4] == ["pki", "ensure", "--new-root", "/config"]
     assert (
         f"--leaf=serve/serve=server,serve.internal,serve.{DOMAIN}" in containers["pki"]["command"]
     )
@@ -49,7 +49,7 @@ def test_each_part_runs_its_command_with_what_it_needs(installed: Installed) -> 
         },
         **dict.fromkeys(WORKERS, installed.ground["certs_part_access_points"]["worker"]),
     }
-    assert mounts["sow"]["/config"] is mounts["reap"]["/config"] is False
+    assert [mounts[name]["/config"] for name in ("sow", "reap", "pki")] == [False] * 3
     assert mounts["chitragupta"]["/config"] is mounts["doctor-environments"]["/config"] is True
     assert all(c["stopTimeout"] == 120 and c["readonlyRootFilesystem"] for c in containers.values())
 
@@ -75,7 +75,8 @@ def test_every_path_of_a_part_in_the_volume_is_in_its_own_folder(installed: Inst
     """
     leaves = [
         word.removeprefix("--leaf=").partition("=")[0]
-        for word in installed.containers()["pki"]["command"][2:]
+        for word in installed.containers()["pki"]["command"]
+        if word.startswith("--leaf=")
     ]
     folders: dict[str, set[str]] = {part: {"ca.pem", "denylist"} for part in PARTS}
     for part, name in (leaf.split("/") for leaf in leaves if "/" in leaf):

@@ -341,8 +341,8 @@ def test_every_statement_says_something_to_aws(installed: Installed) -> None:
 
 def test_only_pki_may_write_the_volume_of_certificates(installed: Installed) -> None:
     mount, write = "elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"
-    writable = {"certs": {"pki"}, "config": {"sow", "reap"}}
-    mounted = {"certs": {"pki"}, "config": {"serve", *WORKERS}}
+    writable = {"certs": {"pki"}, "config": {"sow", "reap", "pki"}}
+    mounted = {"certs": {"pki"}, "config": {"serve", "pki", *WORKERS}}
     policies = {part: installed.policies(f"gromit-{part}") for part in PROGRAMS}
     for volume in ("certs", "config"):
         arn, at = installed.arn(volume), installed.at(volume)

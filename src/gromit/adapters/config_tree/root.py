@@ -221,6 +221,28 @@ def init_root(path: Path) -> bool:
         ) from error
 
 
+def mark_new_root(path: Path) -> None:
+    """Make an empty folder a config root, and leave a config root as it is.
+
+    A folder with files and no marker is not a new volume: either another volume is mounted, or the
+    marker is lost. Raises `ConfigRootUnusable`.
+    """
+    try:
+        with open_folder(path) as root:
+            names = root.names()
+    except OSError as error:
+        raise ConfigRootUnusable(
+            f"cannot use {path} as a config root: {error.strerror}", hint=_NOT_THE_VOLUME
+        ) from error
+    if names and MARKER not in names:
+        raise ConfigRootUnusable(
+            f"{path} has files, and is not a config root: it has no file {MARKER}",
+            hint=f"if it is the config volume of this installation: gromit root init {path}",
+        )
+    if init_root(path):
+        _log.info("config.root_marked", path=str(path))
+
+
 def _check_names(environment: str, files: Mapping[str, Mapping[str, str]]) -> None:
     """Refuse invalid names; `SafeFolder` also refuses names that would lead out of the tree."""
     if not is_environment_name(environment):
