@@ -1,13 +1,15 @@
+# sow tags each image that an environment uses with `gromit..NAME`, and reap removes the tag, so that no image in use expires. Git
+# allows no two dots in the name of a branch, so no build pushes such a tag.
 module "registry" {
   source   = "../modules/registry"
   for_each = local.repositories
 
   repository      = each.key
-  kept_tags       = concat(distinct(each.value), ["v*", "release-*"])
+  kept_tags       = concat(distinct(each.value), ["v*", "release-*", "gromit..*"])
   with_key        = contains(var.push_keys, each.key)
   github_provider = aws_iam_openid_connect_provider.github.arn
   github          = merge(local.github, { refs = var.refs })
-  tags            = local.tags
+  tags            = merge(local.tags, { images = "environments" }) # reap may remove tags of images only where it is
 }
 
 # gromit's own image, which no component uses. Its versions begin with a digit or `v` and never expire. It has no user with a key, and

@@ -23,6 +23,7 @@ data "aws_iam_policy_document" "boundary" {
       "ec2:*Tags",
       "ec2:Describe*",
       "ecr:BatchCheckLayerAvailability",
+      "ecr:BatchDeleteImage",
       "ecr:BatchGet*",
       "ecr:Describe*",
       "ecr:Get*",

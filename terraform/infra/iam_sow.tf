@@ -21,17 +21,32 @@ locals {
 data "aws_iam_policy_document" "sow" {
   source_policy_documents = [data.aws_iam_policy_document.terraform.json, data.aws_iam_policy_document.hooks["on-create"].json]
 
-  # Whether images exist, and whether secrets of environments have a value. No part may read a secret. One statement for both: there
-  # is little room in this policy.
+  # Whether images exist, another tag for those that environments use, and whether secrets of environments have a value. No part may
+  # read a secret. One statement for all: there is little room in this policy. PutImage cannot add an image, because that takes the
+  # upload of its layers.
   statement {
     sid       = "Images"
-    actions   = ["ecr:BatchGetImage", "secretsmanager:DescribeSecret"]
+    actions   = ["ecr:BatchGetImage", "ecr:PutImage", "secretsmanager:DescribeSecret"]
     resources = concat(values(local.platform.registries), local.environment_secrets)
   }
 }
 
 data "aws_iam_policy_document" "reap" {
   source_policy_documents = [data.aws_iam_policy_document.terraform.json, data.aws_iam_policy_document.hooks["on-reap"].json]
+
+  # The tags with which sow has kept images. IAM has no condition for the tag of an image, and this policy no room for 40 names, so the
+  # registries of components have a tag.
+  statement {
+    sid       = "Images"
+    actions   = ["ecr:BatchDeleteImage"]
+    resources = ["arn:aws:ecr:${local.here}:repository/*"] # those of components, by their tag
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceTag/images"
+      values   = ["environments"]
+    }
+  }
 }
 
 # Permissions of terraform, and of the look at what exists, in sow and in reap.

@@ -175,6 +175,16 @@ MEANINGS: Mapping[str, str] = {
     "locks.unknown": "the worker could not list the locks; the next pass tries again",
     "pki.ca_made": "a CA was created",
     "pki.issued": "a certificate was issued or renewed",
+    "image.gone": (
+        "the image of a desired version is gone from its registry, so that another tag runs instead"
+    ),
+    "images.not_marked": (
+        "a registry refuses the tags that keep images of an environment from expiring; it works "
+        "all the same"
+    ),
+    "images.not_released": (
+        "reap may not remove the tags of an environment, so that its images do not expire"
+    ),
     "lifetime.limited": "`lifetime.limit` is reached; those environments expire later",
     "lifetime.set_aside": (
         "a row whose lifetime is due cannot be read; it is looked at again in an hour"

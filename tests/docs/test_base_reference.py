@@ -34,7 +34,7 @@ def test_tags_and_times_are_those_of_the_files() -> None:
     kept = " ".join(table(TEXT, "### Which images are kept"))
     blocks = [block for block in _blocks("base", "module") if "kept_tags" in block.body]
     modules = {block.name: str(block.body["kept_tags"]) for block in blocks}
-    assert re.findall(r'"([^"]+)\*"', modules["registry"]) == re.findall(r"`([\w-]+)…`", kept)
+    assert re.findall(r'"([^"]+)\*"', modules["registry"]) == re.findall(r"`([\w.-]+)…`", kept)
     assert "begins with a digit" in kept
     assert "range(10)" in modules["own_registry"]
     (rules,) = _blocks("modules/registry", "locals")[:1]

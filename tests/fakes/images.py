@@ -1,14 +1,14 @@
 """A registry in memory."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from gromit.core.stack.component_inputs import Image
 from gromit.core.stack.made import BuiltImage
 
 
 class FakeImages:
-    """The port `ImageRegistry`: contains the images that tests push."""
+    """The ports `ImageRegistry` and `ImageMarks`: contains the images that tests push."""
 
     def __init__(self, *images: Image) -> None:
         self._digests: dict[Image, str] = {}
@@ -30,6 +30,35 @@ class FakeImages:
     def remove(self, repository: str, tag: str) -> None:
         """Remove a tag, as if it had expired."""
         del self._digests[repository, tag]
+
+    def expire(self, repository: str, digest: str) -> None:
+        """Remove an image with all its tags."""
+        kept = {i: d for i, d in self._digests.items() if (i[0], d) != (repository, digest)}
+        self._digests = kept
+
+    def mark(self, images: Iterable[BuiltImage], tag: str) -> Collection[BuiltImage]:
+        """Tag the images that exist; raise `problem` if it is set."""
+        if self.problem:
+            raise self.problem
+        gone = set()
+        for repository, digest in images:
+            if (repository, digest) in {(r, d) for (r, _), d in self._digests.items()}:
+                self._digests[repository, tag] = digest
+            else:
+                gone.add((repository, digest))
+        return gone
+
+    def unmark(self, repositories: Iterable[str], tags: Collection[str]) -> None:
+        """Remove tags; raise `problem` if it is set."""
+        if self.problem:
+            raise self.problem
+        for repository in repositories:
+            for tag in tags:
+                self._digests.pop((repository, tag), None)
+
+    def tags(self, repository: str) -> set[str]:
+        """Return all tags of a repository."""
+        return {tag for name, tag in self._digests if name == repository}
 
     def digests(self, images: Iterable[Image]) -> Mapping[Image, str]:
         """Return the digest of each pushed image; raise `problem` if it is set."""

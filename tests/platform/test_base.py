@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
+from gromit.core.stack.image_marks import next_mark, used_mark
 from tests.platform.authorization import findings as meaningless
 from tests.platform.emulator import ACCOUNT, REGION, SECRET_KEY, Emulator
 from tests.platform.images import Image, expired
@@ -380,6 +381,9 @@ def test_registries_scan_and_keep_what_is_released(base: Base) -> None:
     for found in ecr.describe_repositories()["repositories"]:
         assert found["imageScanningConfiguration"] == {"scanOnPush": True}
         assert found["encryptionConfiguration"]["encryptionType"] == "AES256"
+        tags = ecr.list_tags_for_resource(resourceArn=found["repositoryArn"])["tags"]
+        is_own = found["repositoryName"] == "gromit"
+        assert ({"Key": "images", "Value": "environments"} in tags) is not is_own
     sha, old = "2b3c4d5e6f", 400
     images = {
         "master": Image(("master", sha), old),
@@ -391,6 +395,9 @@ def test_registries_scan_and_keep_what_is_released(base: Base) -> None:
         "like a master": Image(("master-2",), old),
         "left over": Image((), 8),
         "fresh": Image(("app-test",), 13),
+        "in use": Image((sha, used_mark("app-test")), old),
+        "next": Image((next_mark("app-test"),), old),
+        "like a mark": Image(("gromit.app-test",), old),
         "new": Image((), 6),
     }
 
@@ -401,7 +408,7 @@ def test_registries_scan_and_keep_what_is_released(base: Base) -> None:
         found = expired(policy, list(images.values()))
         return {name for name, image in images.items() if image in found}
 
-    always = {"branch", "former master", "like a master", "left over"}
+    always = {"branch", "former master", "like a master", "left over", "like a mark"}
     assert gone("tyk") == {*always, "main"}
     assert gone("portal") == {*always, "master"}, "its entry says that its default branch is main"
 

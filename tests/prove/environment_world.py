@@ -26,6 +26,7 @@ from gromit.errors import Suspended
 from gromit.ports import Progress
 from gromit.services.chitragupta import Chitragupta, DnsPolicy
 from gromit.services.clearing import Clearer, ClearPolicy
+from gromit.services.image_keeping import ImageKeeper
 from gromit.services.inventory import InventorySources, InventoryTaker
 from gromit.services.leases import NoWorkAvailable
 from gromit.services.reaping import Reaper
@@ -197,6 +198,8 @@ class EnvironmentWorld:
             clear=self.clear,
             hooks=no_hooks(self.clear),
             states=self.states,
+            keeper=ImageKeeper(self.registry.images),
+            repositories=CATALOGUE.repositories,
         )
 
     def _chitragupta(self) -> Chitragupta:

@@ -26,6 +26,7 @@ from gromit.services.adopting import Adopter
 from gromit.services.chitragupta import Chitragupta, DnsPolicy
 from gromit.services.clearing import Clearer, ClearPolicy
 from gromit.services.hooks import HookPolicy, HookRunner
+from gromit.services.image_keeping import ImageKeeper
 from gromit.services.inventory import InventorySources, InventoryTaker
 from gromit.services.observing import Observer
 from gromit.services.public_records import PublicRecords
@@ -261,6 +262,7 @@ class Installation:
             fingerprint="stack-1",
             platform=FakePlatform(),
             images=wrap("images", self.images),
+            keeper=ImageKeeper(wrap("images", self.images)),
             secrets=FakeSecrets(),
             root=wrap("root", self.root),
             terraform=SimulatedTerraform(self.cloud, self.faults),
@@ -282,6 +284,8 @@ class Installation:
             clear=self._clearer(),
             hooks=self._hook_runner(queue),
             states=wrap("states", self.states),
+            keeper=ImageKeeper(wrap("images", self.images)),
+            repositories=CATALOGUE.repositories,
         )
 
     def _clearer(self) -> Clearer:

@@ -10,7 +10,7 @@ from gromit.core.environments.environment import Environment, Failure, Repositor
 from gromit.core.environments.history import HISTORY_MAX, TOMBSTONE_MS
 from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.names import environment_name
-from gromit.core.stack.made import MadeStack
+from gromit.core.stack.made import MadeComponent, MadeStack
 from gromit.errors import (
     BackendError,
     Conflict,
@@ -266,6 +266,24 @@ def test_a_build_that_says_nothing_new_changes_nothing(registry: Registry, phase
     receipt, environment = registry.report()
     assert (receipt, environment.phase(registry.now_ms)) == (BuildResult.DUPLICATE, phase)
     assert registry.store.read("app-test") == before
+
+
+def test_a_build_that_is_reported_again_replaces_its_fallback(registry: Registry) -> None:
+    """Its image was gone, and the build has pushed it again."""
+    registry.report(version="sha-1")
+    claimed = claim(registry)
+    gone = MadeComponent(name="tyk", version="master", repository="tyk", gone="sha-1")
+    made = MadeStack("h", components=(gone, MadeComponent(name="redis", version="7")))
+    fence = Fence("w", claimed.epoch)
+    sown = registry.leases.sown("app-test", fence, "n", made, registry.stamp())
+    assert [e.text for e in sown.events if e.kind == "sown"] == [
+        "image tyk:sha-1 is gone: master runs instead"
+    ]
+    receipt, environment = registry.report(version="sha-1")
+    assert receipt is BuildResult.RETRIED
+    assert environment.phase(registry.now_ms) is Phase.PENDING
+    assert environment.redeploys == {"tyk": str(registry.now_ms)}
+    assert claim(registry).name == "app-test"
 
 
 def test_a_build_that_says_nothing_new_makes_a_failed_environment_due_now(

@@ -16,6 +16,7 @@ from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.contract import StackInput
 from gromit.services.adopting import Adopter
 from gromit.services.clearing import Clearer, ClearPolicy
+from gromit.services.image_keeping import ImageKeeper
 from gromit.services.inspection import StackInspector
 from gromit.services.public_records import PublicRecords
 from gromit.services.sowing import SettlePolicy, Sower
@@ -79,6 +80,7 @@ class World:
             fingerprint="stack-1",
             platform=FakePlatform(),
             images=self.images,
+            keeper=ImageKeeper(self.images),
             secrets=FakeSecrets(),
             root=self.tree,
             terraform=FakeTerraform(services, states),

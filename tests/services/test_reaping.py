@@ -11,7 +11,8 @@ from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.contract import Platform, StateHead, StateMark, placeholder_platform
 from gromit.core.stack.hooks import Hook, HookKind, HookOutcome
-from gromit.core.stack.made import MadeStack
+from gromit.core.stack.image_marks import next_mark, used_mark
+from gromit.core.stack.made import MadeComponent, MadeStack
 from gromit.core.stack.resources import Resource, ResourceKind
 from gromit.errors import (
     BackendError,
@@ -25,9 +26,11 @@ from gromit.errors import (
 from gromit.ports import Progress
 from gromit.services.clearing import Clearer, ClearPolicy
 from gromit.services.hooks import HookPolicy, HookRunner
+from gromit.services.image_keeping import ImageKeeper
 from gromit.services.reaping import Reaper
 from tests.fakes.config_root import FakeConfigRoot
 from tests.fakes.hook_tasks import FakeHookTasks
+from tests.fakes.images import FakeImages
 from tests.fakes.platform import FakePlatform
 from tests.fakes.queue import FakeQueue, a_claim
 from tests.fakes.resources import FakeEnvironmentResources
@@ -53,6 +56,7 @@ class World:
     hooks: Mapping[HookKind, Hook] = field(default_factory=dict)
     tasks: FakeHookTasks = field(default_factory=FakeHookTasks)
     queue: FakeQueue = field(default_factory=FakeQueue)
+    images: FakeImages = field(default_factory=FakeImages)
 
     def __post_init__(self) -> None:
         self.terraform = FakeTerraform(FakeServices(), self.states)
@@ -77,6 +81,8 @@ class World:
                 policy=HookPolicy(2.0, lambda: self.clock, self._pause),
             ),
             states=self.states,
+            keeper=ImageKeeper(self.images),
+            repositories=("tyk",),
         )
 
     def run(self, kind: Work = Work.REAP) -> MadeStack:
@@ -384,3 +390,28 @@ def test_a_suspension_stops_a_deletion_before_its_hook() -> None:
     with pytest.raises(Suspended):
         world.run()
     assert (world.tasks.started, world.terraform.destroyed, world.is_kept) == ([], [], True)
+
+
+def test_the_marks_of_an_environment_are_removed_from_all_repositories_that_it_uses(
+    world: World,
+) -> None:
+    """Also from one that has left the catalogue since. Marks of others stay."""
+    for repository in ("tyk", "tyk-old"):
+        for tag in ("built", used_mark(NAME), next_mark(NAME), used_mark("other")):
+            world.images.push(repository, tag, "same")
+    old = MadeComponent(name="old", version="built", repository="tyk-old", digest="sha256:1")
+    world.reap(replace(a_claim(NAME, Work.REAP), made=(old,)), LOCK, lambda _: None)
+    assert world.images.tags("tyk") == {"built", used_mark("other")}
+    assert world.images.tags("tyk-old") == {"built", used_mark("other")}
+
+
+def test_a_registry_that_is_down_is_asked_again_and_one_that_forbids_it_is_not(
+    world: World,
+) -> None:
+    world.images.problem = Temporary("the registry is down")
+    with pytest.raises(Temporary):
+        world.run()
+    world.images.problem = Denied("not for you")
+    with capture_logs() as events:
+        world.run()
+    assert [e["event"] for e in events if e["log_level"] == "warning"] == ["images.not_released"]

@@ -11,6 +11,7 @@ from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.contract import ServiceState, StateHead, StateMark
 from gromit.core.stack.hooks import Hook, HookKind, HookOutcome
+from gromit.core.stack.image_marks import next_mark, used_mark
 from gromit.core.stack.made import MadeComponent
 from gromit.core.stack.resources import Resource, ResourceKind
 from gromit.core.stack.secrets import NamedSecret, SecretOrigin
@@ -31,6 +32,7 @@ from gromit.errors import (
 from gromit.services.adopting import Adopter
 from gromit.services.clearing import Clearer, ClearPolicy
 from gromit.services.hooks import HookPolicy, HookRunner
+from gromit.services.image_keeping import ImageKeeper
 from gromit.services.public_records import PublicRecords
 from gromit.services.sowing import SettlePolicy, Sower
 from tests.fakes.config_root import FakeConfigRoot
@@ -111,6 +113,7 @@ class World:
     lines: list[str] = field(default_factory=list)
     made: tuple[MadeComponent, ...] = ()
     """Components as the last run made them."""
+    branch_tags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.terraform = FakeTerraform(self.services, self.states)
@@ -122,6 +125,7 @@ class World:
             fingerprint=self.fingerprint,
             platform=self.platform,
             images=self.images,
+            keeper=ImageKeeper(self.images),
             secrets=self.secrets,
             root=self.root,
             terraform=self.terraform,
@@ -156,6 +160,7 @@ class World:
         """Sow with these versions, and return the hash; later runs know what was made."""
         claim = a_claim(NAME, spec_hash=spec_hash, versions=versions, made=self.made)
         claim = replace(claim, redeploys=redeploys or {}, parked=parked)
+        claim = replace(claim, branch_tags=self.branch_tags)
         done = self.sow(claim, LOCK, self._progress)
         self.made = done.components
         return done.spec_hash
@@ -845,3 +850,134 @@ def test_a_service_that_waited_in_vain_for_a_hook_is_started_again(hooked: World
     hooked.services.after_restart = completed
     hooked.run()
     assert hooked.services.restarted == [(NAME, "tyk")]
+
+
+def _expire(world: World, component: str) -> str:
+    """Let the image that a component runs expire, and return its digest."""
+    (digest,) = [c.digest for c in world.made if c.name == component]
+    (repository,) = [c.repository for c in world.made if c.name == component]
+    assert digest is not None
+    assert repository is not None
+    world.images.expire(repository, digest)
+    return digest
+
+
+def test_the_images_of_a_success_are_marked_and_the_next_ones_before_they_run(world: World) -> None:
+    marks_during: list[set[str]] = []
+    world.after_apply = lambda: marks_during.append(world.images.tags("tyk"))
+    world.run(tyk="master")
+    used, after = used_mark(NAME), next_mark(NAME)
+    assert marks_during == [{"master", "new", after}]
+    assert world.images.tags("tyk-pump") == {"master", used, after}
+    old = world.images.digests([("tyk", used)])["tyk", used]
+    world.run(tyk="new")
+    tagged = world.images.digests([("tyk", used), ("tyk", after), ("tyk", "new")])
+    assert len(set(tagged.values())) == 1
+    assert old not in tagged.values()
+
+
+def test_after_a_failed_rollout_the_images_of_both_versions_are_marked(world: World) -> None:
+    world.run(tyk="master")
+    world.terraform.rolled_out = only("tyk", broken)
+    with pytest.raises(RolloutFailed):
+        world.run(tyk="new")
+    tags = ("master", "new", used_mark(NAME), next_mark(NAME))
+    found = world.images.digests([("tyk", tag) for tag in tags])
+    assert found["tyk", used_mark(NAME)] == found["tyk", "master"]
+    assert found["tyk", next_mark(NAME)] == found["tyk", "new"]
+
+
+def test_images_of_what_runs_already_are_marked_again(world: World) -> None:
+    """So a run of this release marks what an earlier one has made."""
+    made = world.run()
+    world.images.unmark(["tyk", "tyk-pump"], [used_mark(NAME), next_mark(NAME)])
+    assert world.run(spec_hash=made) == made
+    assert used_mark(NAME) in world.images.tags("tyk")
+    assert used_mark(NAME) in world.images.tags("tyk-pump")
+
+
+def test_a_registry_that_refuses_marks_stops_nothing(world: World) -> None:
+    world.run()
+    world.images.problem = Denied("not for you")
+    with capture_logs() as events:
+        world.run(redeploys={})
+    assert {e["event"] for e in events} >= {"images.not_marked"}
+
+
+@pytest.mark.parametrize("redeploys", [{}, {"tyk": "1"}], ids=["kept", "redeployed"])
+def test_a_reported_image_that_is_gone_falls_back_to_the_default_branch(
+    world: World, redeploys: Mapping[str, str]
+) -> None:
+    """A build of another repository does not fail because of it."""
+    world.run(tyk="new")
+    _expire(world, "tyk")
+    built = world.images.push("tyk-pump", "master", "another build")
+    with capture_logs() as events:
+        world.run(redeploys={**redeploys, "pump": "1"}, tyk="new")
+    pump, tyk = world.made
+    assert (tyk.version, tyk.gone, tyk.digest) == (
+        "master",
+        "new",
+        world.images.digests([("tyk", "master")])["tyk", "master"],
+    )
+    assert (pump.digest, pump.gone) == (built, None)
+    assert "image tyk:new is gone: master runs instead" in world.lines
+    (gone,) = [e for e in events if e["event"] == "image.gone"]
+    assert (gone["env"], gone["image"], gone["instead"]) == (NAME, "tyk:new", "master")
+    labels = world.terraform.applied[-1].components["tyk"].labels
+    assert labels["gromit.version"] == "master"
+
+
+def test_a_fallback_is_the_image_of_the_branch_where_there_is_one(world: World) -> None:
+    world.run(tyk="new")
+    _expire(world, "tyk")
+    world.images.push("tyk", "app-test")
+    world.branch_tags = ("test", "app-test")
+    world.run(tyk="new")
+    assert [(c.version, c.gone) for c in world.made if c.name == "tyk"] == [("app-test", "new")]
+
+
+def test_a_fallback_stays_until_its_image_is_gone_too_or_the_desired_one_is_back(
+    world: World,
+) -> None:
+    world.run(tyk="new")
+    _expire(world, "tyk")
+    made = world.run(tyk="new")
+    world.images.push("tyk", "master", "moved")
+    assert world.run(spec_hash=made, tyk="new") == made, "the digest of the fallback is kept"
+    _expire(world, "tyk")
+    assert world.run(spec_hash=made, tyk="new") != made
+    assert [(c.version, c.gone) for c in world.made if c.name == "tyk"] == [("master", "new")]
+    world.images.push("tyk", "new", "built again")
+    world.run(tyk="new")
+    assert [(c.version, c.gone) for c in world.made if c.name == "tyk"] == [("new", None)]
+
+
+def test_a_tag_that_has_another_image_by_now_takes_the_place_of_one_that_is_gone(
+    world: World,
+) -> None:
+    world.run()
+    gone = _expire(world, "pump")
+    moved = world.images.push("tyk-pump", "master", "moved")
+    world.run()
+    assert [(c.digest, c.gone) for c in world.made if c.name == "pump"] == [(moved, None)]
+    assert moved != gone
+
+
+def test_without_any_fallback_the_desired_image_is_named(world: World) -> None:
+    world.run(tyk="new")
+    _expire(world, "tyk")
+    world.images.remove("tyk", "master")
+    with pytest.raises(InvalidInput, match="there is no image tyk:new in the registry"):
+        world.run(tyk="new")
+
+
+def test_a_parked_environment_keeps_the_version_whose_image_is_gone(world: World) -> None:
+    world.run(tyk="new")
+    _expire(world, "tyk")
+    world.run(parked=True, tyk="new")
+    assert [(c.version, c.digest, c.gone) for c in world.made if c.name == "tyk"] == [
+        ("new", None, None)
+    ]
+    world.run(tyk="new")
+    assert [(c.version, c.gone) for c in world.made if c.name == "tyk"] == [("master", "new")]

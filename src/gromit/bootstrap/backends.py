@@ -19,6 +19,7 @@ from gromit.adapters.aws.ecs_clusters import EcsClusters
 from gromit.adapters.aws.ecs_services import EcsServices
 from gromit.adapters.aws.ecs_tasks import EcsTasks
 from gromit.adapters.aws.environment_resources import ResourceClients
+from gromit.adapters.aws.image_marks import EcrImageMarks
 from gromit.adapters.aws.platform_parameter import PlatformParameter
 from gromit.adapters.aws.resource_removal import AwsEnvironmentResources
 from gromit.adapters.aws.secrets import ManagedSecrets
@@ -29,6 +30,7 @@ from gromit.config.schema import Settings
 from gromit.core.stack.catalogue import Catalogue
 from gromit.errors import ConfigError
 from gromit.services.clearing import Clearer, ClearPolicy
+from gromit.services.image_keeping import ImageKeeper
 
 _CLEAR = timedelta(minutes=5)
 """Time for resources to go. Fargate releases network interfaces minutes after their task."""
@@ -51,6 +53,12 @@ def session() -> boto3.Session:
 def image_registry(settings: Settings) -> EcrImages:
     """Container registries of the account `registryid`."""
     return EcrImages(session().client("ecr", config=aws.CLIENT), settings.registryid)
+
+
+def image_keeper(settings: Settings) -> ImageKeeper:
+    """Marks on images in the registries of the account `registryid`."""
+    client = session().client("ecr", config=aws.CLIENT)
+    return ImageKeeper(EcrImageMarks(client, settings.registryid))
 
 
 def managed_secrets() -> ManagedSecrets:

@@ -1,6 +1,7 @@
 """`gromit reap`: what destroys one environment."""
 
-from gromit.bootstrap.backends import platform_source, resource_clearer, session
+from gromit.bootstrap.backends import image_keeper, platform_source, resource_clearer, session
+from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.chitragupta import build_chitragupta
 from gromit.bootstrap.worker_parts import WorkerParts, hook_runner
 from gromit.config.schema import Settings
@@ -20,4 +21,6 @@ def reaper(settings: Settings, parts: WorkerParts) -> WorkFunction:
         clear=resource_clearer(parts.stop),
         hooks=hook_runner(settings, parts),
         states=parts.states,
+        keeper=image_keeper(settings),
+        repositories=configured_catalogue(settings).repositories,
     )

@@ -4,6 +4,7 @@ import time
 
 from gromit.adapters.terraform.stack_files import stack_hash
 from gromit.bootstrap.backends import (
+    image_keeper,
     image_registry,
     managed_secrets,
     platform_source,
@@ -34,6 +35,7 @@ def sower(settings: Settings, parts: WorkerParts) -> Sower:
         fingerprint=stack_hash(),
         platform=platform_source(settings),
         images=image_registry(settings),
+        keeper=image_keeper(settings),
         secrets=managed_secrets(),
         root=parts.tree,
         terraform=parts.terraform,

@@ -146,6 +146,8 @@ def _notes(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _reason(name: str, repository: str, version: Mapping[str, Any]) -> str:
+    if reason := version.get("reason"):  # a serve of an earlier release has none
+        return str(reason)
     match version["source"]:
         case "reported":
             return (

@@ -8,11 +8,13 @@ from gromit.core.environments import desired_state, parking, precedence, refusal
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.desired_state import Build, NewIncarnation
 from gromit.core.environments.environment import Environment, parse_environment
+from gromit.core.environments.fallbacks import branch_leaf
 from gromit.core.environments.history import ChangeContext
+from gromit.core.environments.made_status import replaced_components
 from gromit.core.environments.phases import Want
 from gromit.core.environments.row_writes import Row, WriteAccepted, WriteRefused, WriteResult
 from gromit.core.environments.v1_rows import is_v1_tombstone
-from gromit.core.names import EnvironmentName, last_element, parse_ref
+from gromit.core.names import EnvironmentName, parse_ref
 from gromit.core.stack.catalogue import Catalogue
 from gromit.errors import Conflict, InvalidInput, UnreadableRow
 from gromit.ports import ImageRegistry
@@ -153,13 +155,21 @@ class Environments:
     def _repeat(
         self, environment: Environment, build: Build, stamp: ChangeContext
     ) -> tuple[BuildResult, Environment]:
-        """Record what a repeated report adds, and retry a failed environment at once."""
+        """Record what a repeated report adds, and retry a failed environment at once.
+
+        If a fallback runs because the image was gone, the build has pushed it again.
+        """
         name, repository = environment.name, build.repository
         if environment.versions[repository].ref is None:
             self.ledger.write(name, desired_state.record_ref(build), "ref")
         newest = environment.sequences.get(repository)
         if build.sequence is not None and build.sequence != newest:
             self.ledger.write(name, desired_state.record_sequence(build), "sequence")
+        if replaced := replaced_components(environment.made, build.repository, build.version):
+            write = desired_state.redeploy(replaced, str(stamp.now_ms), stamp)
+            outcome = self.ledger.write(name, write, "redeploy")
+            if isinstance(outcome, WriteAccepted):
+                return BuildResult.RETRIED, parse_environment(outcome.row)
         if not environment.attempts:
             return BuildResult.DUPLICATE, environment
         # The writes above have changed the revision, on which an update of the fallbacks depends.
@@ -316,9 +326,7 @@ class Environments:
                 raise refusals.deleted(environment)
             if all(environment.redeploys.get(c) == mark for c in components):
                 return environment
-            refs = sorted(v.ref for v in environment.versions.values() if v.ref)
-            leaf = last_element(refs[0]) if refs else name
-            update = self._fallbacks.update(environment, leaf)
+            update = self._fallbacks.update(environment, branch_leaf(environment))
             write = desired_state.redeploy(components, mark, stamp, update)
             outcome = self.ledger.write(name, write, "redeploy")
             if isinstance(outcome, WriteAccepted):

@@ -14,7 +14,7 @@ from gromit.core.stack.component_inputs import (
     required_images,
 )
 from gromit.core.stack.contract import StackInput
-from gromit.core.stack.made import MadeComponent, kept_images
+from gromit.core.stack.made import MadeComponent, kept_images, made_versions
 from gromit.errors import ConfigRootUnusable
 from gromit.ports import ConfigHashes, ImageRegistry, PlatformSource, Progress
 from gromit.ports.secrets import SecretDirectory
@@ -46,6 +46,7 @@ class StackInspector:
         The labels of a missing image lack its digest; those of a missing config folder its hash.
         """
         platform = self.platform.read()
+        versions = made_versions(versions, made)
         required = required_images(self.catalogue, versions)
         kept = kept_images(made, required, redeploys)
         sources = ResolvedInputs(

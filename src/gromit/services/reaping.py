@@ -1,6 +1,6 @@
 """Reaping of one environment: DNS records, hooks, resources, state and config files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from gromit.core.environments.claims import Claim
@@ -13,6 +13,7 @@ from gromit.errors import ConfigError, Conflict, TerraformFailed
 from gromit.ports import ConfigRoot, PlatformSource, Progress, StateBucket, TerraformRunner
 from gromit.services.clearing import Clearer
 from gromit.services.hooks import HookRunner
+from gromit.services.image_keeping import ImageKeeper
 from gromit.services.v1_states import take_over_state
 
 _IN_USE = ("ResourceInUse", "DependencyViolation", "ClusterContains")
@@ -34,6 +35,9 @@ class Reaper:
     clear: Clearer
     hooks: HookRunner
     states: StateBucket
+    keeper: ImageKeeper
+    repositories: Collection[str]
+    """Repositories of the catalogue."""
 
     def __call__(self, claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
         """Destroy the claimed environment. Idempotent: it skips what is gone already.
@@ -53,6 +57,7 @@ class Reaper:
             self._stop_outside(claim.name, platform, head, progress)
             self._destroy(claim.name, platform, lock, progress)
         self._clear(claim.name, platform, progress)
+        self.keeper.release(claim.name, self._repositories(claim))
         progress("removing its state and config files")
         self.states.delete(claim.name)
         self.root.remove(claim.name)
@@ -64,6 +69,10 @@ class Reaper:
             return self.platform.read()
         except ConfigError:
             return None
+
+    def _repositories(self, claim: Claim) -> Collection[str]:
+        """Return repositories whose images it may use: of the catalogue, and of what was made."""
+        return {*self.repositories, *(c.repository for c in claim.made if c.repository)}
 
     def _destroy(
         self, name: str, platform: Platform | None, lock: Lock, progress: Progress

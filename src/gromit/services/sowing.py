@@ -1,6 +1,6 @@
 """Sowing of one environment: images, config files, terraform apply, rollout of its services."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
@@ -10,7 +10,6 @@ from gromit.core.environments.claims import Claim
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.component_inputs import (
-    Image,
     ResolvedInputs,
     component_inputs,
     made_components,
@@ -20,7 +19,7 @@ from gromit.core.stack.component_inputs import (
 )
 from gromit.core.stack.config_files import TemplateVariables, internal_names, render_files
 from gromit.core.stack.contract import Platform, ServiceState, StackInput
-from gromit.core.stack.made import MadeStack, kept_images
+from gromit.core.stack.made import MadeStack
 from gromit.core.stack.secrets import SecretState
 from gromit.errors import RolloutFailed, Suspended
 from gromit.ports import (
@@ -34,8 +33,9 @@ from gromit.ports import (
 from gromit.ports.secrets import SecretDirectory
 from gromit.services.adopting import Adopter
 from gromit.services.hooks import HookRunner
+from gromit.services.image_keeping import ImageKeeper
+from gromit.services.image_resolution import ImageResolver, ResolvedImages
 from gromit.services.public_records import PublicRecords
-from gromit.services.stack_images import StackImages
 from gromit.services.stack_secrets import StackSecrets
 
 log = structlog.get_logger(__name__)
@@ -62,6 +62,7 @@ class Sower:
     """Hash of the stack's own files, so that a new release of the stack counts as a change."""
     platform: PlatformSource
     images: ImageRegistry
+    keeper: ImageKeeper
     secrets: SecretDirectory
     root: ConfigRoot
     terraform: TerraformRunner
@@ -78,6 +79,8 @@ class Sower:
         """
         sources, stack = self.stack(claim)
         desired = spec_hash(stack, self.fingerprint)
+        for text in _replacements(sources):
+            progress(text)
         if desired == claim.spec_hash:
             progress("nothing has changed")
             return self._made(claim, sources, desired)
@@ -113,18 +116,20 @@ class Sower:
         environment needs none.
         """
         platform = self.platform.read()
+        images = self._resolve(claim)
         sources = ResolvedInputs(
             environment=claim.name,
             catalogue=self.catalogue,
-            versions=claim.versions,
-            digests=self._digests(claim),
+            versions=images.versions,
+            digests=images.digests,
             platform=platform,
             config_hashes={},
             redeploys=claim.redeploys,
             secrets=self._secrets(claim),
+            gone=images.gone,
         )
         component_inputs(sources)  # raises for a missing image, before config files are written
-        files = self._files(claim.name, claim.versions, platform)
+        files = self._files(claim.name, images.versions, platform)
         sources = replace(sources, config_hashes=self.root.render(claim.name, files))
         inputs = component_inputs(sources)
         stack = StackInput(
@@ -132,10 +137,12 @@ class Sower:
         )
         return sources, stack
 
-    def _digests(self, claim: Claim) -> Mapping[Image, str]:
+    def _resolve(self, claim: Claim) -> ResolvedImages:
         images = self._images(claim)
-        unknown = dict.fromkeys(images.required, "") if claim.parked else {}
-        return {**unknown, **images.digests()}
+        if not claim.parked:
+            return images
+        required = required_images(self.catalogue, claim.versions)
+        return replace(images, digests={**dict.fromkeys(required, ""), **images.digests})
 
     def _secrets(self, claim: Claim) -> Mapping[str, SecretState]:
         secrets = StackSecrets(self.secrets, self.catalogue)
@@ -143,14 +150,14 @@ class Sower:
 
     def _made(self, claim: Claim, sources: ResolvedInputs, desired: str) -> MadeStack:
         known = {image: digest for image, digest in sources.digests.items() if digest}
-        revisions = self._images(claim).revisions(known)
+        revisions = self._images.images(claim, sources.versions).revisions(known)
+        self._images.keeper.keep_used(claim.name, {(r, digest) for (r, _), digest in known.items()})
         recipe = recipe_hash(self.catalogue, self.fingerprint)
         return MadeStack(desired, recipe, made_components(sources, revisions))
 
-    def _images(self, claim: Claim) -> StackImages:
-        required = required_images(self.catalogue, claim.versions)
-        kept = kept_images(claim.made, required, claim.redeploys)
-        return StackImages(self.images, required, kept)
+    @property
+    def _images(self) -> ImageResolver:
+        return ImageResolver(self.catalogue, self.images, self.keeper)
 
     def _files(
         self, name: str, versions: Mapping[str, str], platform: Platform
@@ -229,6 +236,12 @@ class Sower:
                 )
             if self.policy.pause(self.policy.poll_s):
                 raise Suspended("this worker was asked to stop while services were settling")
+
+
+def _replacements(sources: ResolvedInputs) -> Iterator[str]:
+    """Yield which image is gone, and which tag takes its place."""
+    for repository, tag in sorted(sources.gone.items()):
+        yield f"image {repository}:{tag} is gone: {sources.versions[repository]} runs instead"
 
 
 def _ignore(_line: str) -> None:

@@ -90,6 +90,8 @@ def _context(call: Call, fields: Json) -> Context:
         f"aws:RequestTag/{key}": value for key, value in tags.items()
     }
     context |= {"aws:TagKeys": keys} if keys else {}
+    if call.action == "ecr:BatchDeleteImage":
+        context["aws:ResourceTag/images"] = "environments"  # as all registries of components have
     if call.action == "s3:ListBucket" and "prefix" in fields:
         context["s3:prefix"] = str(fields["prefix"])
     if call.action in {"ecs:RunTask", "ecs:StopTask"}:

@@ -24,6 +24,7 @@ from gromit.adapters.aws.ecs_services import EcsServices
 from gromit.adapters.aws.ecs_tasks import EcsTasks
 from gromit.adapters.aws.hook_tasks import EcsHookTasks
 from gromit.adapters.aws.image_expiries import EcrExpiries
+from gromit.adapters.aws.image_marks import EcrImageMarks
 from gromit.adapters.aws.platform_parameter import PlatformParameter
 from gromit.adapters.aws.resource_listing import AwsResourceListing
 from gromit.adapters.aws.route53 import Route53Zone, Timing
@@ -42,6 +43,8 @@ from gromit.core.stack.terraform import STATE_KEY, state_key
 from gromit.errors import BackendError
 from gromit.services.adopting import Adopter
 from gromit.services.clearing import Clearer, ClearPolicy
+from gromit.services.image_keeping import ImageKeeper
+from tests.contracts.ecr_images import push
 from tests.contracts.leftovers import one_of_each, resource_clients
 from tests.contracts.terraform.cloud import BUCKET, Cloud
 from tests.contracts.terraform.worlds import World, component
@@ -129,7 +132,12 @@ def _sow_and_reap(world: World, recorder: Recorder, env: str) -> None:
     """Create an environment, change it, inspect it, and destroy it."""
     cloud, recorder.who = world.cloud, "sow"
     platform = PlatformParameter(cloud.client("ssm"), "/gromit/platform").read()
-    EcrImages(cloud.client("ecr")).digests([("tyk", "master")])
+    recorder.who = "accident"
+    push(cloud.client("ecr"), "tyk", "built", "an image")
+    recorder.who = "sow"
+    built = EcrImages(cloud.client("ecr")).digests([("tyk", "built")])
+    keeper = ImageKeeper(EcrImageMarks(cloud.client("ecr")))
+    keeper.keep_next(env, {("tyk", digest) for digest in built.values()})
     _describe_secrets(cloud)
     hook = HookInput(image="mongo:7", command=("true",))
     redis = component(
@@ -165,6 +173,7 @@ def _sow_and_reap(world: World, recorder: Recorder, env: str) -> None:
         recorder.who = "reap"
         _clear(world, env, platform)
         _clear(world, env, None)
+        keeper.release(env, ["tyk"])
         bucket.head(env)
         bucket.delete(env)
         bucket.unlock(lock)

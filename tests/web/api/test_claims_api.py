@@ -34,6 +34,7 @@ def test_a_claim_has_all_that_a_worker_needs(serve: Serve) -> None:
         "state": None,
         "made": [],
         "hooks": [],
+        "branch_tags": ["app-test"],
         "observed": 0,
         "infra": True,
         "ttl_ms": TTL_S * 1000,

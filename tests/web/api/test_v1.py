@@ -60,7 +60,7 @@ def _wanted(
 ) -> dict[str, Any]:
     """Return a version that is not made yet."""
     wanted = {"version": version, "source": source, "ref": ref, "sequence": sequence}
-    return {**wanted, **dict.fromkeys(("made", "digest", "revision"))}
+    return {**wanted, **dict.fromkeys(("made", "digest", "revision", "reason"))}
 
 
 def test_an_environment_is_shown_whole(serve: Serve) -> None:

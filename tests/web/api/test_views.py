@@ -1,6 +1,7 @@
 """Environments as clients see them, for rows of every kind."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -148,7 +149,7 @@ def test_both_views_of_a_row_agree(
 
 # ── what was made ─────────────────────────────────────────────────────────────────────────────────
 
-MADE = {
+MADE: dict[str, Any] = {
     "at": NOW,
     "recipe": "r1",
     "components": {
@@ -169,6 +170,36 @@ def test_what_is_desired_and_what_was_made_are_distinct() -> None:
     gw, pump = shown.versions["gw"], shown.versions["pump"]
     assert (gw.version, gw.made, gw.digest, gw.revision) == ("sha-gw", "old", "sha256:1", "c")
     assert (pump.version, pump.made, pump.digest) == ("app-test", None, None)
+
+
+def test_a_version_whose_image_is_gone_says_what_runs_instead() -> None:
+    """Not after another version was reported: then that one is not made yet."""
+    gone = {**MADE["components"]["gw"], "version": "master", "gone": "sha-gw"}
+    made = {**MADE, "components": {"gw": gone}}
+    shown = VIEWS.detail(_environment(made=made), NOW)
+    gw = shown.versions["gw"]
+    assert (gw.version, gw.made) == ("sha-gw", "master")
+    assert gw.reason == "image gw:sha-gw is gone: master runs instead"
+    assert shown.components["gw"].gone == "sha-gw"
+    newer = VIEWS.detail(_environment(made=made, **{"v#gw": "sha-2"}), NOW)
+    assert newer.versions["gw"].reason is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "tags"),
+    [
+        ({"r#gw": "f/the-leaf"}, ("the-leaf", "app-test")),
+        ({"r#gw": None}, ("app-test",)),
+        ({"r#gw": "f/über"}, ("app-test",)),
+        ({"images_since": NOW}, ()),
+    ],
+    ids=["leaf", "no build", "no tag", "an earlier branch"],
+)
+def test_a_claim_says_which_tags_images_of_the_branch_have(
+    changes: dict[str, object], tags: tuple[str, ...]
+) -> None:
+    environment = _environment(**LEASE, **changes)
+    assert claim_view(environment, VIEWS.versions(environment), 1).branch_tags == tags
 
 
 def test_urls_are_those_of_components_that_were_made() -> None:

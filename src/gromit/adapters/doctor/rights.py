@@ -22,6 +22,11 @@ CONTEXT: "list[ContextEntryTypeDef]" = [
         "ContextKeyValues": ["ecs-tasks.amazonaws.com"],
         "ContextKeyType": "string",
     },
+    {
+        "ContextKeyName": "aws:ResourceTag/images",
+        "ContextKeyValues": ["environments"],
+        "ContextKeyType": "string",
+    },
     {"ContextKeyName": "s3:prefix", "ContextKeyValues": [STATE_KEY], "ContextKeyType": "string"},
     {
         "ContextKeyName": "aws:RequestTag/env",

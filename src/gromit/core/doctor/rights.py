@@ -3,11 +3,12 @@
 part          must be allowed to                             must not be allowed to
 serve         read and write the table; list images          access states or records;
                                                              pass the environments' role
-sow           do what terraform needs; list images; read     write the table;
+sow           do what terraform needs; tag images; read      write the table;
               the platform; describe environments' secrets;  pass serve's role
               pass the environments' role; list interfaces;
               read and change the zone's records
-reap          do what terraform needs; read the platform     write the table; pass serve's role
+reap          do what terraform needs; read the platform;    write the table; pass serve's role
+              remove tags of images
 chitragupta   list interfaces; read and change the           write the table; access states;
               zone's records                                 pass roles
 gateway       nothing                                        write the table; access states
@@ -251,12 +252,13 @@ def _sow(arns: ResourceArns) -> tuple[_Pairs, _Pairs]:
         (("secretsmanager:DescribeSecret",), arns.secret),
         *_records(arns),
     ]
-    allowed += [(("ecr:BatchGetImage",), r) for r in arns.registries]
+    allowed += [(("ecr:BatchGetImage", "ecr:PutImage"), r) for r in arns.registries]
     return allowed, [(_WRITE, arns.table), (_PASS, arns.serve_role)]
 
 
 def _reap(arns: ResourceArns) -> tuple[_Pairs, _Pairs]:
     allowed = [*_terraform(arns), (("ssm:GetParameter",), arns.parameter)]
+    allowed += [(("ecr:BatchDeleteImage",), r) for r in arns.registries]
     return allowed, [(_WRITE, arns.table), (_PASS, arns.serve_role)]
 
 

@@ -36,6 +36,8 @@ class Claim:
     """Components as the last successful apply made them."""
     hooks: tuple[str, ...] = ()
     """Components whose hook `on_create` has succeeded in this incarnation."""
+    branch_tags: tuple[str, ...] = ()
+    """Tags that images of its branch have, for fallbacks."""
 
 
 @dataclass(frozen=True, slots=True)

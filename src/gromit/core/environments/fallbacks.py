@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gromit.core.environments.attributes import FALLBACK, Attribute
-from gromit.core.environments.environment import RepositoryVersion, Source
+from gromit.core.environments.environment import Environment, RepositoryVersion, Source
 from gromit.core.environments.row_writes import Condition, Equals, Row
+from gromit.core.names import is_tag, last_element
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,23 @@ def dead_before(row: Row) -> int | None:
         return since
     deleted: int = row.get(Attribute.DELETED_AT, row[Attribute.GONE_AT])
     return deleted
+
+
+def branch_leaf(environment: Environment) -> str:
+    """Return the last element of the branch; the environment's name if no build named one."""
+    refs = sorted(v.ref for v in environment.versions.values() if v.ref)
+    return last_element(refs[0]) if refs else environment.name
+
+
+def branch_tags(environment: Environment) -> tuple[str, ...]:
+    """Return the tags that images of the branch have.
+
+    There are none where a branch of the same name was deleted before: its images may have them.
+    """
+    if dead_before(environment.row) is not None:
+        return ()
+    tags = dict.fromkeys((branch_leaf(environment), environment.name))
+    return tuple(tag for tag in tags if is_tag(tag))
 
 
 NO_FALLBACK_UPDATE = FallbackUpdate({}, 0)

@@ -31,3 +31,9 @@ def made_from_row(row: Row) -> MadeStatus | None:
         return None
     components = (MadeComponent.from_row(n, c) for n, c in sorted(value["components"].items()))
     return MadeStatus(value["at"], value["recipe"], tuple(components))
+
+
+def replaced_components(made: MadeStatus | None, repository: str, version: str) -> tuple[str, ...]:
+    """Return the components that run a fallback because the image of a version is gone."""
+    components = made.components if made else ()
+    return tuple(c.name for c in components if (c.repository, c.gone) == (repository, version))

@@ -44,7 +44,7 @@ from gromit.core.environments.row_writes import (
     RowWrite,
     evaluate,
 )
-from gromit.core.stack.made import MadeStack
+from gromit.core.stack.made import MadeStack, gone_text
 
 _OF_RESOURCES = (
     STATE_ATTRIBUTES | OBSERVED_ATTRIBUTES | {Attribute.SPEC_HASH, Attribute.MADE, Attribute.HOOKS}
@@ -222,7 +222,7 @@ def sown(fence: Fence, claim_id: str, made: MadeStack, stamp: ChangeContext) -> 
         },
         copies={Attribute.OBSERVED: Attribute.CLAIMED, Attribute.HASH_EPOCH: Attribute.EPOCH},
         increments={Attribute.REVISION: 1},
-        appends={Attribute.EVENTS: (stamp.event("sown", ""),)},
+        appends={Attribute.EVENTS: (stamp.event("sown", gone_text(made.components)),)},
         removes=LEASE_ATTRIBUTES
         | FAILURE_ATTRIBUTES
         | WORK_ATTRIBUTES

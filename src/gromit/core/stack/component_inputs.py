@@ -40,6 +40,8 @@ class ResolvedInputs:
     """Component to the redeploy mark of its last `gromit env redeploy`."""
     secrets: Mapping[str, SecretState] = field(default_factory=dict)
     """State of each secret, by the name or ARN that components use."""
+    gone: Mapping[str, str] = field(default_factory=dict)
+    """Repository to the desired tag whose image is gone; `versions` has its fallback."""
 
 
 def required_images(catalogue: Catalogue, versions: Mapping[str, str]) -> frozenset[Image]:
@@ -105,6 +107,7 @@ def _made(
         repository=component.repository,
         digest=digest or None,
         revision=revisions.get((component.repository, digest)),
+        gone=sources.gone.get(component.repository),
     )
 
 

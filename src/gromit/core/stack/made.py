@@ -1,7 +1,8 @@
 """Facts about what an apply made of an environment: kept with it, shown, and used by the next one.
 
 Desired versions are tags, and a tag can move or expire. So an image is looked up once, when a
-component gets another version or is redeployed; from then on its digest stands for it.
+component gets another version or is redeployed; from then on its digest is used for it. If that
+image is gone all the same, a fallback takes its place.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -22,7 +23,7 @@ class MadeComponent:
 
     name: str
     version: str
-    """Tag that was desired; of a fixed image, its tag or digest."""
+    """Tag that was desired, or its fallback; of a fixed image, its tag or digest."""
     repository: str | None = None
     digest: str | None = None
     """Digest of the image that runs; None for a fixed image."""
@@ -32,6 +33,8 @@ class MadeComponent:
     """Mark of its last redeployment at that time."""
     port: int | None = None
     """Public port; None if it is not public."""
+    gone: str | None = None
+    """Tag that was desired, if its image is gone, so that `version` runs instead."""
 
     def to_row(self) -> dict[str, Any]:
         """Return the facts as the row stores them, without those that are None, and the name."""
@@ -50,6 +53,7 @@ MADE_FACTS: Mapping[str, type] = {
     "revision": str,
     "redeploy": str,
     "port": int,
+    "gone": str,
 }
 """Facts about a made component that a row stores, with their types."""
 
@@ -63,6 +67,29 @@ class MadeStack:
     recipe: str = ""
     """Hash of the catalogue and the stack's files, which are the same for all environments."""
     components: tuple[MadeComponent, ...] = ()
+
+
+def has_existed(made: Iterable[MadeComponent], repository: str, tag: str) -> bool:
+    """Whether the registry had an image once, because an apply has made or replaced it."""
+    return any(c.repository == repository and tag in {c.version, c.gone} for c in made)
+
+
+def made_versions(versions: Mapping[str, str], made: Iterable[MadeComponent]) -> Mapping[str, str]:
+    """Return the versions with fallbacks in place of those whose images were gone."""
+    replaced = {
+        c.repository: c.version
+        for c in made
+        if c.repository is not None and c.gone is not None
+        if versions.get(c.repository) == c.gone
+    }
+    return {**versions, **replaced}
+
+
+def gone_text(made: Iterable[MadeComponent]) -> str:
+    """Return which images are gone and what runs instead, for people; empty if none is."""
+    gone = sorted({(c.repository, c.gone, c.version) for c in made if c.repository and c.gone})
+    texts = (f"image {repository}:{tag} is gone: {v} runs instead" for repository, tag, v in gone)
+    return "; ".join(texts)
 
 
 def kept_images(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gromit.core.environments.environment import Environment, RepositoryVersion
+from gromit.core.environments.fallbacks import branch_tags
 from gromit.core.environments.phases import Want
 from gromit.core.stack.contract import StateMark
 from gromit.core.stack.made import MadeComponent
@@ -26,6 +27,8 @@ class ClaimView:
     made: tuple[MadeComponent, ...]
     """Components as the last successful apply made them."""
     hooks: tuple[str, ...]
+    branch_tags: tuple[str, ...]
+    """Tags that images of its branch have, for fallbacks; none if they may be of an earlier one."""
     observed: int
     infra: bool
     ttl_ms: int
@@ -49,6 +52,7 @@ def claim_view(
         state=environment.state,
         made=environment.made.components if environment.made else (),
         hooks=environment.hooks,
+        branch_tags=branch_tags(environment),
         observed=environment.observed,
         infra=environment.infra,
         ttl_ms=ttl_ms,

@@ -119,6 +119,10 @@ class MadeBody(_Body):
     revision: Annotated[StrictStr | None, Field(max_length=REVISION_MAX)] = None
     redeploy: Annotated[StrictStr | None, Field(max_length=64)] = None
     port: Annotated[StrictInt | None, Field(ge=1, le=65535)] = None
+    gone: Annotated[
+        StrictStr | None,
+        Field(max_length=200, description="desired version, if its image is gone"),
+    ] = None
 
 
 class DoneBody(_OutcomeBody):

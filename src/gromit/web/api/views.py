@@ -25,7 +25,7 @@ from gromit.core.stack import addresses
 from gromit.core.stack.addresses import UNKNOWN_NAME, NameState
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.health import UNKNOWN_HEALTH, HealthState
-from gromit.core.stack.made import MadeComponent
+from gromit.core.stack.made import MadeComponent, gone_text
 from gromit.core.time import iso
 from gromit.web.api.fault_views import (
     FailureView,
@@ -50,6 +50,8 @@ class VersionView:
     """Digest of the image that runs."""
     revision: str | None
     """Commit that this image was built from, if its manifest says so."""
+    reason: str | None
+    """Why another version runs although this one is desired and was applied; None otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,8 @@ class ComponentView:
     redeploy: str | None
     port: int | None
     """Public port."""
+    gone: str | None
+    """Desired version, if its image is gone, so that `version` runs instead."""
     url: str | None
     dns: NameView | None
     """None if the component has no public name."""
@@ -225,12 +229,8 @@ class EnvironmentViews:
 
     def _versions(self, environment: Environment) -> Mapping[str, VersionView]:
         made = {c.repository: c for c in _made(environment)}
-        views = {}
-        for repository, v in self.versions(environment).items():
-            found = made.get(repository)
-            facts = (found.version, found.digest, found.revision) if found else (None, None, None)
-            views[repository] = VersionView(v.version, v.source, v.ref, v.sequence, *facts)
-        return views
+        versions = self.versions(environment)
+        return {r: _version_view(version, made.get(r)) for r, version in versions.items()}
 
     def _urls(self, environment: Environment) -> Mapping[str, str]:
         if environment.made is not None:
@@ -274,6 +274,20 @@ class EnvironmentViews:
 
 def _made(environment: Environment) -> tuple[MadeComponent, ...]:
     return environment.made.components if environment.made else ()
+
+
+def _version_view(desired: RepositoryVersion, made: MadeComponent | None) -> VersionView:
+    is_gone = made is not None and made.gone == desired.version
+    return VersionView(
+        version=desired.version,
+        source=desired.source,
+        ref=desired.ref,
+        sequence=desired.sequence,
+        made=made.version if made else None,
+        digest=made.digest if made else None,
+        revision=made.revision if made else None,
+        reason=gone_text([made]) if made and is_gone else None,
+    )
 
 
 def _degraded(degradation: Degradation | None) -> DegradedView | None:

@@ -57,8 +57,9 @@ class ServeQueue:
             spec_hash=found["spec_hash"],
             parked=found.get("parked", False),
             state=StateMark(**found["state"]) if found.get("state") else None,
-            made=tuple(MadeComponent(**m) for m in found.get("made", ())),
+            made=tuple(MadeComponent.from_row(m["name"], m) for m in found.get("made", ())),
             hooks=tuple(found.get("hooks", ())),
+            branch_tags=tuple(found.get("branch_tags", ())),
         )
 
     def report_halt(self, kind: Work, halt: Suspended) -> None:
@@ -114,7 +115,7 @@ class ServeQueue:
     def _made_fields(self, made: MadeStack) -> dict[str, Any]:
         if not made.components or not self._records_made:
             return {}
-        return {"recipe": made.recipe, "made": [asdict(c) for c in made.components]}
+        return {"recipe": made.recipe, "made": [_made_body(c) for c in made.components]}
 
     def _state_field(self, state: StateMark | None) -> dict[str, Any]:
         if state is None or not self._records_states:
@@ -127,6 +128,12 @@ class ServeQueue:
             f"/v1/claims/{claim.name}/{action}",
             {"holder": claim.holder, "epoch": claim.epoch, **more},
         )
+
+
+def _made_body(component: MadeComponent) -> dict[str, Any]:
+    body = asdict(component)
+    # A serve of an earlier release refuses the field.
+    return {key: value for key, value in body.items() if key != "gone" or value is not None}
 
 
 def new_worker_id() -> str:

@@ -1,0 +1,80 @@
+"""Marks on images in ECR: tags of the same image."""
+
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, TypedDict
+
+from gromit.adapters.aws.client import aws_errors
+from gromit.adapters.aws.ecr import EcrImages
+from gromit.core.stack.made import BuiltImage
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecr.client import ECRClient
+    from mypy_boto3_ecr.type_defs import ImageTypeDef
+
+
+class _Registry(TypedDict, total=False):
+    registryId: str
+
+
+class EcrImageMarks:
+    """The port `ImageMarks` for one account's registries (None: the caller's own account)."""
+
+    def __init__(self, client: "ECRClient", registry_id: str | None = None) -> None:
+        self._client = client
+        self._images = EcrImages(client, registry_id)
+        self._registry: _Registry = {"registryId": registry_id} if registry_id else {}
+
+    def mark(self, images: Iterable[BuiltImage], tag: str) -> Collection[BuiltImage]:
+        """Make one call for an image that has the tag, and three for another one."""
+        wanted = sorted(set(images))
+        found = self._images.digests((repository, tag) for repository, _ in wanted)
+        others = [(r, digest) for r, digest in wanted if found.get((r, tag)) != digest]
+        return frozenset(image for image in others if not self._put(*image, tag))
+
+    def unmark(self, repositories: Iterable[str], tags: Collection[str]) -> None:
+        """Make one call for each repository. What does not exist counts as removed."""
+        for repository in sorted(set(repositories)):
+            with aws_errors(f"remove {', '.join(sorted(tags))} from images of {repository}"):
+                try:
+                    self._client.batch_delete_image(
+                        repositoryName=repository,
+                        imageIds=[{"imageTag": tag} for tag in sorted(tags)],
+                        **self._registry,
+                    )
+                except self._client.exceptions.RepositoryNotFoundException:
+                    continue
+
+    def _put(self, repository: str, digest: str, tag: str) -> bool:
+        """Tag one image; False if it does not exist."""
+        image = self._get(repository, digest)
+        if image is None:
+            return False
+        exceptions = self._client.exceptions
+        with aws_errors(f"tag {repository}@{digest} with {tag}"):
+            try:
+                self._client.put_image(
+                    repositoryName=repository,
+                    imageManifest=image["imageManifest"],
+                    imageManifestMediaType=image["imageManifestMediaType"],
+                    imageTag=tag,
+                    imageDigest=digest,
+                    **self._registry,
+                )
+            except exceptions.ImageAlreadyExistsException:  # another worker has tagged it
+                return True
+            except (
+                exceptions.LayersNotFoundException,
+                exceptions.ReferencedImagesNotFoundException,
+            ):  # it was removed since it was found
+                return False
+        return True
+
+    def _get(self, repository: str, digest: str) -> "ImageTypeDef | None":
+        with aws_errors(f"look up {repository}@{digest}"):
+            try:
+                answer = self._client.batch_get_image(
+                    repositoryName=repository, imageIds=[{"imageDigest": digest}], **self._registry
+                )
+            except self._client.exceptions.RepositoryNotFoundException:
+                return None
+        return next(iter(answer.get("images", [])), None)
