@@ -40,5 +40,6 @@ resource "aws_ssm_parameter" "platform" {
     registry           = local.platform.registry
     region             = local.platform.region
     mongo              = local.platform.mongo
+    installation       = local.platform.installation
   })
 }

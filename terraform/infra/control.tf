@@ -38,12 +38,15 @@ locals {
     certs_kept  = { "/certs" = merge(local.volumes.certs, { writable = true }) }
   }
 
+  # The name in the parameter /gromit/platform, with which workers compare it.
+  named = local.platform.installation == "" ? {} : { GROMIT_INSTALLATION = local.platform.installation }
+
   # Address of serve and its CA, for every client.
   settings = merge({
     GROMIT_SERVE_URL = "https://serve.internal:8443"
     GROMIT_CA        = "/certs/ca.pem"
     GROMIT_TABLENAME = local.platform.table_name
-  }, var.settings)
+  }, local.named, var.settings)
 
   worker_settings = merge({
     GROMIT_CLIENT_CERT            = "/certs/worker.pem"

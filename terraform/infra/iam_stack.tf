@@ -100,16 +100,17 @@ data "aws_iam_policy_document" "stack" {
     resources = ["arn:aws:servicediscovery:${local.here}:service/*"] # to read
   }
 
-  # Cloud Map's tag actions support no resources. So the statements cannot limit whose tags change, but only which tags.
+  # Cloud Map's tag actions support no resources. So the statements cannot limit whose tags change, but only which tags. A later apply
+  # adds `installation` alone, where an earlier release made the resource.
   statement {
     sid       = "NamesTagged"
     actions   = ["servicediscovery:TagResource"]
-    resources = ["*"] # as above: only if the request sets the tag `env`
+    resources = ["*"] # as above: only if the request sets the tag `env` or `installation`
 
     condition {
-      test     = local.sets_env.test
-      variable = local.sets_env.variable
-      values   = local.sets_env.values
+      test     = "ForAnyValue:StringEquals"
+      variable = "aws:TagKeys"
+      values   = ["env", "installation"]
     }
   }
 

@@ -24,6 +24,7 @@ locals {
     namespace_id = aws_service_discovery_private_dns_namespace.this.id
     zone_id      = aws_route53_zone.this.zone_id
     domain       = var.domain
+    installation = var.installation
     mongo        = local.mongo_server
     table_arn    = aws_dynamodb_table.environments.arn
     table_name   = aws_dynamodb_table.environments.name

@@ -3,6 +3,9 @@ account_id = "123456789012"
 region     = "eu-central-1"
 domain     = "dev.example.com"
 
+# Its name in tags and DNS records, which tells it apart from other installations.
+installation = "example"
+
 bastion = {
   key_pair  = "platform-team"
   ssh_cidrs = ["192.0.2.0/24"]

@@ -48,6 +48,18 @@ variable "certificate_authorities" {
   }
 }
 
+variable "installation" {
+  description = "Name of this installation, for example `team-a`: its environments' resources and DNS records carry it. Needed if another installation uses the account or the zone; empty: none."
+  type        = string
+  nullable    = false
+  default     = ""
+
+  validation {
+    condition     = var.installation == "" || can(regex("^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", var.installation))
+    error_message = "The name must be a lower-case DNS label of at most 40 characters, for example `team-a`."
+  }
+}
+
 variable "vpc_cidr" {
   description = "IPv4 range of the VPC, for example `10.91.0.0/16`; it cannot be changed later."
   type        = string

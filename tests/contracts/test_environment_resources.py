@@ -48,9 +48,9 @@ class World:
     def find(self, name: str | None = None) -> list[Resource]:
         return list(self.resources.find(name or self.name, self.platform))
 
-    def clear(self, platform: Platform | None) -> None:
+    def clear(self, platform: Platform | None, installation: str = "") -> None:
         policy = ClearPolicy(30.0, 0.05, time.monotonic, lambda _seconds: False)
-        resources = self.resources
+        resources = AwsEnvironmentResources(resource_clients(self.cloud), installation)
         clear = Clearer(resources, policy)
         clear(self.name, lambda: resources.find(self.name, platform), lambda _line: None)
 
@@ -154,6 +154,49 @@ def test_what_only_has_the_name_is_named_as_anothers(
     assert [r.is_ours for r in found] == [False]
     with pytest.raises(ValueError, match="is not the environment's"):
         world.resources.remove(found[0])
+
+
+def _marks(name: str, installation: str) -> dict[str, str]:
+    return {"env": name, "managed": "gromit", "installation": installation}
+
+
+@pytest.mark.parametrize("ours", ["", "team-a"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        ResourceKind.CLUSTER,
+        ResourceKind.GROUP,
+        ResourceKind.LOG_GROUP,
+        ResourceKind.DEFINITION,
+        ResourceKind.ACCESS_POINT,
+    ],
+)
+def test_what_another_installation_made_is_never_ours(
+    world: World, kind: ResourceKind, ours: str
+) -> None:
+    """Its access points block no name, and are not returned."""
+    theirs = Leftovers(world.cloud, world.platform, world.name, "tyk", _marks(world.name, "team-b"))
+    made = theirs.make(kind)
+    resources = AwsEnvironmentResources(resource_clients(world.cloud), ours)
+    found = resources.find(world.name, world.platform)
+    expected = [] if kind is ResourceKind.ACCESS_POINT else [(made, False, "team-b")]
+    assert [(r.id, r.is_ours, r.owner) for r in found] == expected
+    world.clear(world.platform, ours)
+    assert resources.find(world.name, world.platform) == found
+    world.clear(world.platform, "team-b")
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_a_named_installation_finds_what_it_made_with_and_without_its_name(
+    world: World, kind: ResourceKind
+) -> None:
+    ours = _marks(world.name, "team-a")
+    resources = AwsEnvironmentResources(resource_clients(world.cloud), "team-a")
+    for marks in (ours, None):
+        Leftovers(world.cloud, world.platform, world.name, "tyk", marks).make(kind)
+        assert {r.is_ours for r in resources.find(world.name, world.platform)} == {True}
+        world.clear(world.platform, "team-a")
+        assert resources.find(world.name, world.platform) == []
 
 
 @pytest.mark.parametrize(

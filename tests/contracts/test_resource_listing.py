@@ -153,6 +153,19 @@ def test_a_name_alone_marks_nothing(world: World, kind: ResourceKind) -> None:
     assert _one(world, kind) == (foreign if blocks else None)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_another_installation_made_is_listed_with_its_owner(
+    aws: _Aws, ground: tuple[KeptClients, Platform, Platform], kind: ResourceKind
+) -> None:
+    """If it is in the way. This one need not have a name."""
+    clients, here, _ = ground
+    marks = {"env": aws.name, "managed": "gromit", "installation": "team-b"}
+    made = Leftovers(clients, here, aws.name, "tyk", marks).make(kind)
+    blocks = kind not in {ResourceKind.ACCESS_POINT, ResourceKind.DEFINITION}
+    foreign = Resource(kind=kind, id=made, is_ours=False, owner="team-b")
+    assert _one(aws, kind) == (foreign if blocks else None)
+
+
 @pytest.mark.parametrize(
     "kind", [ResourceKind.DISCOVERY, ResourceKind.LOG_GROUP, ResourceKind.DEFINITION]
 )

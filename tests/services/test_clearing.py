@@ -102,6 +102,15 @@ def test_what_another_owns_is_named_and_never_removed(world: World) -> None:
     assert world.resources.existing[NAME] == [foreign]
 
 
+def test_what_another_installation_owns_does_not_keep_a_name_from_being_cleared(
+    world: World,
+) -> None:
+    theirs = Resource(kind=ResourceKind.CLUSTER, id=NAME, is_ours=False, owner="team-b")
+    world.clear(theirs, LOGS)
+    assert world.resources.removed == [LOGS]
+    assert world.resources.existing[NAME] == [theirs]
+
+
 def test_a_worker_that_must_stop_does(world: World) -> None:
     world.resources.in_use["sg-1"] = 1000
     world.on_pause = lambda: True

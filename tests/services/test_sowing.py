@@ -689,6 +689,17 @@ def test_a_cluster_of_gromit_v1_whose_state_is_elsewhere_is_refused_before_the_a
     assert (world.terraform.applied, world.resources.removed) == ([], [])
 
 
+@pytest.mark.parametrize("kind", [ResourceKind.CLUSTER, ResourceKind.LOG_GROUP])
+def test_a_name_that_another_installation_uses_is_refused_before_the_apply(
+    world: World, kind: ResourceKind
+) -> None:
+    theirs = Resource(kind=kind, id=NAME, is_ours=False, owner="team-b")
+    world.resources.existing[NAME] = [GROUP, theirs]
+    with pytest.raises(UnsafeState, match=f"{kind} {NAME} belongs to the installation team-b"):
+        world.run(tyk="master")
+    assert (world.terraform.applied, world.resources.removed) == ([], [])
+
+
 def test_a_cluster_that_the_state_contains_needs_no_tags(world: World) -> None:
     theirs = Resource(kind=ResourceKind.CLUSTER, id=NAME, is_ours=False)
     world.resources.existing[NAME] = [theirs]

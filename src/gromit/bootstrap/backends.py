@@ -83,27 +83,28 @@ def resource_clients() -> ResourceClients:
     )
 
 
-def cluster_source() -> EcsClusters:
+def cluster_source(settings: Settings) -> EcsClusters:
     """Clusters of environments."""
-    return EcsClusters(session().client("ecs", config=aws.CLIENT))
+    return EcsClusters(session().client("ecs", config=aws.CLIENT), settings.installation)
 
 
-def environment_resources() -> AwsEnvironmentResources:
+def environment_resources(settings: Settings) -> AwsEnvironmentResources:
     """Resources of environments in AWS, without their Terraform states."""
-    return AwsEnvironmentResources(resource_clients())
+    return AwsEnvironmentResources(resource_clients(), settings.installation)
 
 
-def resource_clearer(stop: threading.Event) -> Clearer:
+def resource_clearer(settings: Settings, stop: threading.Event) -> Clearer:
     """Direct removal of resources, which `stop` ends."""
     policy = ClearPolicy(
         _CLEAR.total_seconds(), _CLEAR_POLL.total_seconds(), time.monotonic, stop.wait
     )
-    return Clearer(environment_resources(), policy)
+    return Clearer(environment_resources(settings), policy)
 
 
 def platform_source(settings: Settings) -> PlatformParameter:
     """Reader of the platform's ids in the SSM parameter `cluster.platform`."""
-    return PlatformParameter(session().client("ssm", config=aws.CLIENT), settings.cluster.platform)
+    client = session().client("ssm", config=aws.CLIENT)
+    return PlatformParameter(client, settings.cluster.platform, settings.installation)
 
 
 def environment_store(settings: Settings) -> DynamoStore:
@@ -120,6 +121,7 @@ def state_bucket(settings: Settings) -> S3StateBucket:
     return S3StateBucket(
         client=client,
         bucket=settings.state.bucket,
+        installation=settings.installation,
         who=operator(),
         now=lambda: datetime.now(UTC),
         new_id=lambda: str(uuid.uuid4()),
@@ -147,10 +149,11 @@ def record_store(settings: Settings) -> route53.Route53Zone:
     )
 
 
-def task_source(known: Catalogue) -> EcsTasks:
+def task_source(settings: Settings, known: Catalogue) -> EcsTasks:
     """Running tasks of the public components of a catalogue."""
     return EcsTasks(
         session().client("ec2", config=aws.CLIENT),
         session().client("ecs", config=aws.CLIENT),
         known,
+        settings.installation,
     )

@@ -35,7 +35,7 @@ def build_chitragupta(settings: Settings, health: HealthLook | None = None) -> C
     )
     serve = serve_client(settings)
     observer = Observer(
-        clusters=cluster_source(),
+        clusters=cluster_source(settings),
         services=service_states(),
         sink=ServeObservations(serve),
         owner=policy.owner,
@@ -51,7 +51,7 @@ def build_chitragupta(settings: Settings, health: HealthLook | None = None) -> C
     )
     return Chitragupta(
         wanted=ServeEnvironments(serve),
-        tasks=task_source(known),
+        tasks=task_source(settings, known),
         zone=record_store(settings),
         policy=policy,
         observer=observer,

@@ -11,9 +11,9 @@ def clusters(settings: Settings) -> Clusters:
     """Views of the environments' clusters."""
     known = configured_catalogue(settings)
     return Clusters(
-        clusters=cluster_source(),
+        clusters=cluster_source(settings),
         services=service_states(),
-        tasks=task_source(known),
+        tasks=task_source(settings, known),
         catalogue=known,
         domain=domain_if_set(settings),
     )

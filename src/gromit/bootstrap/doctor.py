@@ -25,6 +25,7 @@ def build_doctor(settings: Settings, progress: Progress) -> Doctor:
 def _expected(settings: Settings) -> ExpectedInstallation:
     doctor_settings = settings.doctor
     return ExpectedInstallation(
+        installation=settings.installation,
         account=doctor_settings.account,
         region=doctor_settings.region,
         key_pair=doctor_settings.key_pair,

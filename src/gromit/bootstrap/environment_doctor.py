@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gromit.adapters.aws import client as aws
-from gromit.adapters.aws.ecs_clusters import EcsClusters
 from gromit.adapters.aws.image_expiries import EcrExpiries
 from gromit.adapters.aws.resource_listing import AwsResourceListing
 from gromit.bootstrap.backends import (
+    cluster_source,
     owner_watch,
     platform_source,
     record_store,
@@ -63,8 +63,8 @@ def build_environment_doctor(settings: Settings, root: Path | None) -> DoctorPar
         states=states,
         archive=states,
         owners=owners,
-        clusters=EcsClusters(session().client("ecs", config=aws.CLIENT)),
-        resources=AwsResourceListing(resource_clients()),
+        clusters=cluster_source(settings),
+        resources=AwsResourceListing(resource_clients(), settings.installation),
         platform=platform,
         zone=record_store(settings) if has_zone else None,
         folders=tree,
@@ -78,7 +78,7 @@ def build_environment_doctor(settings: Settings, root: Path | None) -> DoctorPar
         states=states,
         archive=states,
         owners=owners,
-        clear=resource_clearer(threading.Event()),
+        clear=resource_clearer(settings, threading.Event()),
         platform=platform,
         folders=tree,
         retire_records=build_chitragupta(settings).retire if has_zone else None,

@@ -75,7 +75,7 @@ def migration(settings: Settings, root: Path, decisions: Decisions) -> Migration
     return Migration(
         store=_store(settings),
         zone=record_store(settings) if settings.cluster.zoneid else None,
-        clusters=cluster_source(),
+        clusters=cluster_source(settings),
         states=state_bucket(settings),
         catalogue=configured_catalogue(settings),
         domain=domain_if_set(settings),

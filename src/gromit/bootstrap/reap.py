@@ -18,7 +18,7 @@ def reaper(settings: Settings, parts: WorkerParts) -> WorkFunction:
         placeholder=placeholder_platform(session().region_name),
         root=parts.tree,
         terraform=parts.terraform,
-        clear=resource_clearer(parts.stop),
+        clear=resource_clearer(settings, parts.stop),
         hooks=hook_runner(settings, parts),
         states=parts.states,
         keeper=image_keeper(settings),

@@ -40,7 +40,7 @@ def sower(settings: Settings, parts: WorkerParts) -> Sower:
         root=parts.tree,
         terraform=parts.terraform,
         services=service_states(),
-        adopt=Adopter(parts.states, resource_clearer(parts.stop)),
+        adopt=Adopter(parts.states, resource_clearer(settings, parts.stop)),
         hooks=hook_runner(settings, parts),
         records=public_records(settings),
         policy=policy,

@@ -34,7 +34,7 @@ def hook_runner(settings: Settings, parts: WorkerParts) -> HookRunner:
     """Runner of the hooks of the catalogue, with tasks in ECS."""
     return HookRunner(
         catalogue=configured_catalogue(settings),
-        clear=resource_clearer(parts.stop),
+        clear=resource_clearer(settings, parts.stop),
         tasks=EcsHookTasks(session().client("ecs", config=aws.CLIENT)),
         queue=parts.queue,
         guard=parts.tree.check,

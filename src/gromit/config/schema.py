@@ -305,8 +305,8 @@ class Settings(SettingsGroup):
     )
     installation: InstallationName = Field(
         "",
-        description="name of this installation in its DNS records; "
-        "empty: none, and records without a name are everyone's",
+        description="name of this installation, which its DNS records and resources carry; "
+        "empty: none, and what has no name is everyone's",
     )
     ca: str | None = Field(
         None, description="certificate of gromit's CA: PEM text or path of a PEM file"

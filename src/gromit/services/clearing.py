@@ -34,16 +34,16 @@ class Clearer:
     def __call__(
         self, environment: str, look: Callable[[], Sequence[Resource]], progress: Progress
     ) -> None:
-        """Remove what `look` returns until it returns nothing.
+        """Remove what `look` returns until it returns nothing but another installation's.
 
         Raises `BackendError` that names what remains, and `Suspended` if this worker must stop.
         """
         until = self.policy.monotonic() + self.policy.longest_s
-        found = look()
+        found = _without_neighbours(look())
         while found:
             ours = [resource for resource in found if resource.is_ours]
             problems, may_change = self._round(environment, ours, progress)
-            found = look()
+            found = _without_neighbours(look())
             if not found:
                 return
             if not may_change or self.policy.monotonic() >= until:
@@ -71,6 +71,11 @@ class Clearer:
             else:
                 problems.append(f"{resource} is in use")
         return problems, may_change
+
+
+def _without_neighbours(found: Sequence[Resource]) -> Sequence[Resource]:
+    """Return what no other installation owns: the name of this environment is in use there."""
+    return [resource for resource in found if not resource.owner]
 
 
 def _remaining(environment: str, left: Sequence[Resource], problems: Sequence[str]) -> BackendError:

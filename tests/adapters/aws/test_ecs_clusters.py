@@ -69,6 +69,21 @@ def test_all_clusters_are_listed_with_their_mark_in_two_calls_for_a_hundred(laws
     assert laws.calls["ecs.ListClusters"] == laws.calls["ecs.DescribeClusters"] == 2
 
 
+@pytest.mark.parametrize(
+    ("installation", "is_ours", "owner"),
+    [("team-a", True, ""), ("team-b", False, "team-a"), ("", False, "team-a")],
+)
+def test_a_cluster_of_another_installation_is_not_ours(
+    laws: Laws, installation: str, owner: str, *, is_ours: bool
+) -> None:
+    tags = {"env": "app", "managed": "gromit", "installation": "team-a"}
+    laws.free("ecs").create_cluster(
+        clusterName="app", tags=[{"key": key, "value": value} for key, value in tags.items()]
+    )
+    (found,) = EcsClusters(laws.client("ecs"), installation).all()
+    assert (found.is_ours, found.owner) == (is_ours, owner)
+
+
 @pytest.mark.parametrize(("names", "calls"), [(0, 0), (100, 1), (101, 2)])
 def test_clusters_are_described_a_hundred_at_a_time(laws: Laws, names: int, calls: int) -> None:
     assert look(laws).clusters([f"e{n}" for n in range(names)]) == []

@@ -114,6 +114,16 @@ def test_missing_rights_are_raised(scene: Scene) -> None:
 # ── from ECS ──────────────────────────────────────────────────────────────────────────────────────
 
 
+def test_tasks_in_the_cluster_of_another_installation_are_not_confirmed(scene: Scene) -> None:
+    (address,) = scene.fleet.run("app", "tyk")
+    tags = [{"key": "installation", "value": "team-b"}]
+    cluster = scene.fleet.ecs.describe_clusters(clusters=["app"])["clusters"][0]["clusterArn"]
+    scene.fleet.ecs.tag_resource(resourceArn=cluster, tags=tags)
+    assert scene.tasks.running_tasks({"app"}) == whole()
+    named = EcsTasks(scene.laws.client("ec2"), scene.laws.client("ecs"), CATALOGUE, "team-b")
+    assert named.running_tasks({"app"}) == whole(("app", "tyk", address))
+
+
 def test_ecs_gives_running_tasks_of_the_environments_asked_for_and_no_others(scene: Scene) -> None:
     (tyk,) = scene.fleet.run("app", "tyk")
     scene.fleet.run("app-2", "tyk")

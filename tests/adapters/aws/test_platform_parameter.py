@@ -16,7 +16,7 @@ from gromit.errors import ConfigError, Denied
 from tests.fakes.platform import PLATFORM
 
 FIELDS: Mapping[str, object] = asdict(PLATFORM)
-REQUIRED = sorted(FIELDS.keys() - {"mongo"})
+REQUIRED = sorted(FIELDS.keys() - {"mongo", "installation"})
 
 
 def test_fields_that_are_not_known_are_left_alone() -> None:
@@ -59,6 +59,25 @@ def test_a_wrong_field_is_named(change: dict[str, object], message: str) -> None
 def test_what_is_not_a_json_object_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="parameter /p is not a platform"):
         parse_platform(text, "/p")
+
+
+@pytest.mark.parametrize("ours", ["", "team-b"])
+def test_the_parameter_of_another_installation_is_refused(ours: str) -> None:
+    with mock_aws():
+        client = boto3.client("ssm", region_name="eu-central-1")
+        text = json.dumps({**FIELDS, "installation": "team-a"})
+        client.put_parameter(Name="/p", Type="String", Value=text)
+        with pytest.raises(ConfigError, match="/p is of the installation team-a") as raised:
+            PlatformParameter(client, "/p", ours).read()
+        assert "GROMIT_INSTALLATION=team-a" in str(raised.value.hint)
+        assert PlatformParameter(client, "/p", "team-a").read().installation == "team-a"
+
+
+def test_the_parameter_of_an_earlier_release_serves_a_named_installation() -> None:
+    with mock_aws():
+        client = boto3.client("ssm", region_name="eu-central-1")
+        client.put_parameter(Name="/p", Type="String", Value=json.dumps(FIELDS))
+        assert PlatformParameter(client, "/p", "team-a").read() == PLATFORM
 
 
 def test_a_parameter_that_may_not_be_read_is_not_taken_for_a_missing_one() -> None:

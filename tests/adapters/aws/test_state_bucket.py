@@ -1,6 +1,8 @@
 """Locks and states in S3."""
 
 import json
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -278,6 +280,19 @@ def test_the_head_has_the_owners_of_all_instances(
     head = bucket.head("app-test")
     assert head is not None
     assert head.owners == owners
+
+
+@pytest.mark.parametrize(("ours", "others"), [("", {"team-b"}), ("a", {"team-b"}), ("team-b", ())])
+def test_the_state_of_another_installation_is_known_by_its_tags(
+    s3: "S3Client", bucket: S3StateBucket, ours: str, others: Collection[str]
+) -> None:
+    tags = {"env": "app-test", "managed": "gromit", "installation": "team-b"}
+    resource = {"mode": "managed", "instances": [{"attributes": {"tags": tags}}]}
+    put(s3, state_key("app-test"), STATE | {"resources": [resource]})
+    head = replace(bucket, installation=ours).head("app-test")
+    assert head is not None
+    assert head.neighbours == set(others)
+    assert head.strangers("app-test") == {f"the installation {name}" for name in others}
 
 
 def test_only_a_state_without_resources_is_deleted(s3: "S3Client", bucket: S3StateBucket) -> None:

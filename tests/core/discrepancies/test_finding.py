@@ -42,14 +42,25 @@ def _row(name: str, phase: Phase, **given: Any) -> RowFacts:
     return RowFacts(name=name, phase=phase, **{**facts, **given})
 
 
-def _group(name: str, *, is_ours: bool = True, is_here: bool = True, id_: str = "") -> Any:
-    group = Resource(kind=ResourceKind.GROUP, id=id_ or f"sg-{name}", is_ours=is_ours)
+def _group(
+    name: str, *, is_ours: bool = True, is_here: bool = True, id_: str = "", owner: str = ""
+) -> Any:
+    group = Resource(
+        kind=ResourceKind.GROUP,
+        id=id_ or f"sg-{name}",
+        is_ours=is_ours and not owner,
+        owner=owner,
+    )
     return ListedResource(environment=name, resource=group, is_here=is_here)
 
 
 def _head(name: str, *owners: str) -> StateFacts:
     held = {"module.component.aws_security_group.this": (ResourceKind.GROUP, f"sg-{name}")}
-    return StateFacts(StateHead(2, _MARK, frozenset(owners or {name}), held))
+    return StateFacts(StateHead(2, _MARK, frozenset(owners or {name}), held=held))
+
+
+def _neighbours_head(name: str) -> StateFacts:
+    return StateFacts(StateHead(2, _MARK, frozenset({name}), neighbours=frozenset({"team-b"})))
 
 
 def _lock(name: str, verdict: Verdict, created_ms: int) -> LockFacts:
@@ -260,6 +271,27 @@ PLANTS: list[tuple[str, Plant, str, Kind, Repair]] = [
         "good",
         Kind.FOREIGN_STATE,
         Repair.SET_ASIDE_STATE,
+    ),
+    (
+        "state of a neighbour",
+        _with("states", {"lone": _neighbours_head("lone")}),
+        "lone",
+        Kind.FOREIGN_STATE,
+        Repair.PERSON,
+    ),
+    (
+        "state of a neighbour in the place of ours",
+        _with("states", {"good": _neighbours_head("good")}),
+        "good",
+        Kind.FOREIGN_STATE,
+        Repair.PERSON,
+    ),
+    (
+        "name of a neighbour",
+        _more("resources", _group("new", owner="team-b")),
+        "new",
+        Kind.FOREIGN_RESOURCE,
+        Repair.PERSON,
     ),
     (
         "no state at all",

@@ -87,6 +87,7 @@ def make_ground(emulator: Emulator) -> Ground:
         "cluster_name": "internal",
         "zone_id": made.zone_id,
         "domain": DOMAIN,
+        "installation": "team-a",
         "table_arn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/DeveloperEnvironments",
         "table_name": "DeveloperEnvironments",
         "config_file_system_id": config,

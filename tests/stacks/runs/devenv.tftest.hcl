@@ -52,6 +52,29 @@ run "outputs_the_desired_task_definitions" {
   }
 }
 
+run "a_named_installation_tags_everything" {
+  command = plan
+  variables {
+    platform = {
+      vpc_id             = "vpc-0a1b"
+      vpc_cidr           = "10.91.0.0/16"
+      public_subnets     = ["subnet-public"]
+      private_subnets    = ["subnet-private"]
+      namespace_id       = "ns-0a1b"
+      file_system_id     = "fs-0a1b"
+      execution_role_arn = "arn:aws:iam::123456789012:role/execution"
+      registry           = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
+      region             = "eu-central-1"
+      installation       = "team-a"
+    }
+  }
+
+  assert {
+    condition     = aws_ecs_cluster.this.tags == tomap({ env = "app-test", managed = "gromit", installation = "team-a" })
+    error_message = "The cluster lacks the tag that names its installation."
+  }
+}
+
 run "an_environment_without_components" {
   command = plan
   variables {

@@ -5,12 +5,13 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from gromit.adapters.aws.client import aws_errors
-from gromit.adapters.aws.environment_resources import marked_environment
+from gromit.adapters.aws.environment_resources import read_mark
 from gromit.core.names import is_environment_name
 from gromit.core.stack.clusters import ClusterEvent, ClusterState
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs.client import ECSClient
+    from mypy_boto3_ecs.type_defs import ClusterTypeDef
 
 CLUSTERS_PER_CALL = 100
 SERVICES_PER_CALL = 10
@@ -19,8 +20,10 @@ SERVICES_PER_CALL = 10
 class EcsClusters:
     """The port `ClusterSource`."""
 
-    def __init__(self, client: "ECSClient") -> None:
+    def __init__(self, client: "ECSClient", installation: str = "") -> None:
+        """`installation` is the name of this one; empty if it has none."""
         self._client = client
+        self._installation = installation
 
     def all(self) -> Sequence[ClusterState]:
         """Make two calls for 100 clusters. Raises `BackendError`."""
@@ -37,17 +40,20 @@ class EcsClusters:
                 found += self._client.describe_clusters(
                     clusters=sorted_names[at : at + CLUSTERS_PER_CALL], include=["TAGS"]
                 )["clusters"]
-        return [
-            ClusterState(
-                name=c["clusterName"],
-                services=c.get("activeServicesCount", 0),
-                running=c.get("runningTasksCount", 0),
-                pending=c.get("pendingTasksCount", 0),
-                is_ours=marked_environment(c.get("tags", [])) == c["clusterName"],
-            )
-            for c in sorted(found, key=lambda c: c["clusterName"])
-            if c.get("status") == "ACTIVE"
-        ]
+        active = [c for c in found if c.get("status") == "ACTIVE"]
+        return [self._state(c) for c in sorted(active, key=lambda c: c["clusterName"])]
+
+    def _state(self, cluster: "ClusterTypeDef") -> ClusterState:
+        name, mark = cluster["clusterName"], read_mark(cluster.get("tags", []))
+        owner = mark.owner(self._installation)
+        return ClusterState(
+            name=name,
+            services=cluster.get("activeServicesCount", 0),
+            running=cluster.get("runningTasksCount", 0),
+            pending=cluster.get("pendingTasksCount", 0),
+            is_ours=mark.environment == name and not owner,
+            owner=owner,
+        )
 
     def events(self, cluster: str, services: Sequence[str], limit: int) -> Sequence[ClusterEvent]:
         """Return at most the 100 events that ECS keeps for each service. Raises `BackendError`."""

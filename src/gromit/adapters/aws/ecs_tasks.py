@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gromit.adapters.aws.client import aws_errors
+from gromit.adapters.aws.environment_resources import read_mark
 from gromit.core.dns.plan import PublicTask, TaskListing
 from gromit.core.stack.catalogue import Catalogue
 from gromit.errors import Temporary
@@ -45,8 +46,12 @@ _OF_TASKS: "Sequence[FilterTypeDef]" = (
 class EcsTasks:
     """The port `TaskSource` for the public components of a catalogue."""
 
-    def __init__(self, ec2: "EC2Client", ecs: "ECSClient", catalogue: Catalogue) -> None:
+    def __init__(
+        self, ec2: "EC2Client", ecs: "ECSClient", catalogue: Catalogue, installation: str = ""
+    ) -> None:
+        """`installation` is the name of this one; empty if it has none."""
         self._ec2 = ec2
+        self._installation = installation
         self._ecs = ecs
         self._public = frozenset(c.name for c in catalogue.components.values() if c.public)
 
@@ -99,14 +104,18 @@ class EcsTasks:
             yield PublicTask(cluster, service, address)
 
     def _with_running_tasks(self, environments: Sequence[str]) -> Iterator[str]:
-        """Yield the environments that have a cluster with a running task."""
+        """Yield the environments that have a cluster of this installation with a running task."""
         for names in _chunks(environments if self._public else (), PER_CALL):
             with aws_errors("describe the clusters of environments"):
-                clusters = self._ecs.describe_clusters(clusters=[*names])["clusters"]
+                clusters = self._ecs.describe_clusters(clusters=[*names], include=["TAGS"])[
+                    "clusters"
+                ]
             yield from (
                 c["clusterName"]
                 for c in clusters
-                if c.get("status") == "ACTIVE" and c.get("runningTasksCount")
+                if c.get("status") == "ACTIVE"
+                and c.get("runningTasksCount")
+                and not read_mark(c.get("tags", [])).owner(self._installation)
             )
 
     def _interface_owners(self, environment: str) -> Mapping[str, tuple[str, str]]:

@@ -2,7 +2,8 @@
 
 The look uses the names and tags that the stack gives. Names are enough where they are in a place
 of gromit's own: log groups below `/gromit/`, task definitions with `--` in their name, and services
-in the Cloud Map namespace of the platform. Everything else must also have the tag `env`.
+in the Cloud Map namespace of the platform. Everything else must also have the tag `env`. Nothing
+with the tag `installation` of another one is ours.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from gromit.adapters.aws.client import aws_errors
 from gromit.core.stack.contract import Platform
 from gromit.core.stack.hooks import parse_family
+from gromit.core.stack.marks import ResourceMark, parse_tags
 from gromit.core.stack.resources import Resource, ResourceKind, rule_identity
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ecs.client import ECSClient
     from mypy_boto3_efs.client import EFSClient
     from mypy_boto3_logs.client import CloudWatchLogsClient
+    from mypy_boto3_logs.type_defs import LogGroupTypeDef
     from mypy_boto3_servicediscovery.client import ServiceDiscoveryClient
     from mypy_boto3_servicediscovery.type_defs import ServiceFilterTypeDef
 
@@ -60,6 +63,8 @@ class ResourceLook:
     clients: ResourceClients
     environment: str
     platform: Platform | None
+    installation: str = ""
+    """Name of this installation; empty if it has none."""
 
     def all(self) -> Sequence[Resource]:
         """Return all resources. Raises `Denied`, `Temporary` or `BackendError`."""
@@ -80,8 +85,11 @@ class ResourceLook:
         for cluster in found:
             if cluster.get("status") == "INACTIVE":
                 continue
-            is_ours = self._is_marked(cluster.get("tags", []))
-            yield Resource(kind=ResourceKind.CLUSTER, id=name, is_ours=is_ours)
+            mark = read_mark(cluster.get("tags", []))
+            is_ours = self._is_ours(mark)
+            yield Resource(
+                kind=ResourceKind.CLUSTER, id=name, is_ours=is_ours, owner=self._owner(mark)
+            )
             # What runs in another's cluster is another's too.
             if is_ours:
                 yield from self._services()
@@ -140,10 +148,20 @@ class ResourceLook:
                 for arn in sorted(arns, key=_revision, reverse=True):
                     # ECS takes `familyPrefix` for a whole name here; the emulator does not.
                     if arn.rpartition("/")[2].rpartition(":")[0] == family:
-                        component, hook = parse_family(self.environment, family)
-                        yield Resource(
-                            kind=ResourceKind.DEFINITION, id=arn, component=component, hook=hook
-                        )
+                        yield self._definition(family, arn)
+
+    def _definition(self, family: str, arn: str) -> Resource:
+        found = self.clients.ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])
+        owner = self._owner(read_mark(found.get("tags", [])))
+        component, hook = parse_family(self.environment, family)
+        return Resource(
+            kind=ResourceKind.DEFINITION,
+            id=arn,
+            component=component,
+            hook=hook,
+            is_ours=not owner,
+            owner=owner,
+        )
 
     def _names(self) -> Iterator[Resource]:
         discovery, suffix = self.clients.discovery, f".{self.environment}"
@@ -156,8 +174,8 @@ class ResourceLook:
                 if f"{dot}{rest}" != suffix or "Arn" not in service or "Id" not in service:
                     continue
                 # Without a platform it could be a service of any namespace.
-                if self.platform is None and not self._is_marked(
-                    discovery.list_tags_for_resource(ResourceARN=service["Arn"])["Tags"]
+                if self.platform is None and not self._is_ours(
+                    read_mark(discovery.list_tags_for_resource(ResourceARN=service["Arn"])["Tags"])
                 ):
                     continue
                 yield Resource(kind=ResourceKind.DISCOVERY, id=service["Id"], component=component)
@@ -173,12 +191,14 @@ class ResourceLook:
         for group_id, group in sorted(found.items()):
             prefix, _, component = group["GroupName"].rpartition(f"gromit--{name}--")
             is_named = not prefix and bool(component)
-            is_ours = self._is_marked(group.get("Tags", []))
+            mark = read_mark(group.get("Tags", []))
+            is_ours = self._is_ours(mark)
             yield Resource(
                 kind=ResourceKind.GROUP,
                 id=group_id,
                 component=component if is_named else None,
                 is_ours=is_ours,
+                owner=self._owner(mark),
             )
             if is_ours:
                 yield from self._rules(group_id)
@@ -208,7 +228,7 @@ class ResourceLook:
                 path = point.get("RootDirectory", {}).get("Path", "")
                 is_going = point.get("LifeCycleState") in {"deleting", "deleted"}
                 # EFS allows two with the same path, so that a foreign one blocks nothing.
-                if path.startswith(folder) and self._is_marked(point.get("Tags", [])):
+                if path.startswith(folder) and self._is_ours(read_mark(point.get("Tags", []))):
                     if is_going or "AccessPointId" not in point:
                         continue
                     component = path.removeprefix(folder)
@@ -225,20 +245,29 @@ class ResourceLook:
         ):
             for group in page["logGroups"]:
                 if group.get("logGroupName") == name:
-                    yield Resource(kind=ResourceKind.LOG_GROUP, id=name)
+                    owner = self._owner(log_group_mark(self.clients.logs, group))
+                    yield Resource(
+                        kind=ResourceKind.LOG_GROUP, id=name, is_ours=not owner, owner=owner
+                    )
 
-    def _is_marked(self, tags: Sequence[Mapping[str, Any]]) -> bool:
-        """Whether tags mark a resource of this environment."""
-        return marked_environment(tags) == self.environment
+    def _owner(self, mark: ResourceMark) -> str:
+        return mark.owner(self.installation)
+
+    def _is_ours(self, mark: ResourceMark) -> bool:
+        """Whether a mark is that of this environment, and not of another installation."""
+        return mark.environment == self.environment and not self._owner(mark)
 
 
-def marked_environment(tags: Sequence[Mapping[str, Any]]) -> str | None:
-    """Return the environment that the tags of a resource mark it for; None without the mark.
-
-    Services of AWS spell the fields of tags variously.
-    """
+def read_mark(tags: Sequence[Mapping[str, Any]]) -> ResourceMark:
+    """Return the mark in tags, whose fields the services of AWS spell variously."""
     found = {t.get("key", t.get("Key")): t.get("value", t.get("Value")) for t in tags}
-    return found.get("env") if found.get("managed") == "gromit" else None
+    return parse_tags({str(key): str(value) for key, value in found.items()})
+
+
+def log_group_mark(client: "CloudWatchLogsClient", group: "LogGroupTypeDef") -> ResourceMark:
+    """Return the mark of a log group; the listing has no tags."""
+    arn = group.get("arn", "").removesuffix(":*")
+    return parse_tags(client.list_tags_for_resource(resourceArn=arn)["tags"])
 
 
 def _revision(arn: str) -> int:

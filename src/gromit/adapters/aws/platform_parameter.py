@@ -23,18 +23,31 @@ _SERVER = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?:[1-9][0-9]{0,4}")
 class PlatformParameter:
     """The port `PlatformSource`."""
 
-    def __init__(self, client: "SSMClient", name: str) -> None:
+    def __init__(self, client: "SSMClient", name: str, installation: str = "") -> None:
+        """`installation` is the name of this one; empty if it has none."""
         self._client = client
         self._name = name
+        self._installation = installation
 
     def read(self) -> Platform:
-        """Read the parameter on each call, without a cache."""
+        """Read the parameter on each call, without a cache.
+
+        Raises `ConfigError` if there is none, or if it is another installation's.
+        """
         with aws_errors(f"read the parameter {self._name}"):
             try:
                 text = self._client.get_parameter(Name=self._name)["Parameter"].get("Value", "")
             except self._client.exceptions.ParameterNotFound:
                 raise ConfigError(f"there is no SSM parameter {self._name}", hint=_HINT) from None
-        return parse_platform(text, self._name)
+        platform = parse_platform(text, self._name)
+        if platform.installation != self._installation and platform.installation:
+            raise ConfigError(
+                f"parameter {self._name} is of the installation {platform.installation},"
+                f" not of {self._installation or 'one without a name'}",
+                hint=f"set GROMIT_INSTALLATION={platform.installation}, or let cluster.platform"
+                " name the parameter of your own installation",
+            )
+        return platform
 
 
 def parse_platform(text: str, name: str) -> Platform:

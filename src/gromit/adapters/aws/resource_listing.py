@@ -4,14 +4,19 @@ Tags mark the environment that a resource is for. Where a listing has no tags, t
 for each resource that no state accounts for.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gromit.adapters.aws.client import aws_errors
-from gromit.adapters.aws.environment_resources import ResourceClients, marked_environment
+from gromit.adapters.aws.environment_resources import (
+    ResourceClients,
+    log_group_mark,
+    read_mark,
+)
 from gromit.core.names import is_environment_name
 from gromit.core.stack.contract import Platform
+from gromit.core.stack.marks import ResourceMark
 from gromit.core.stack.resources import AccountedResource, ListedResource, Resource, ResourceKind
 
 if TYPE_CHECKING:
@@ -26,6 +31,8 @@ class AwsResourceListing:
     """The port `ResourceListing`."""
 
     clients: ResourceClients
+    installation: str = ""
+    """Name of this installation; empty if it has none."""
 
     def all(
         self, platform: Platform, accounted: Collection[AccountedResource]
@@ -46,10 +53,12 @@ class AwsResourceListing:
         found = self.clients.security_groups(named, tagged)
         for id_, group in sorted(found.items()):
             named_for = group["GroupName"].removeprefix(_GROUP).partition("--")[0]
-            marked_for = marked_environment(group.get("Tags", []))
+            mark = read_mark(group.get("Tags", []))
+            marked_for, owner = mark.environment, mark.owner(self.installation)
             # The control plane's own groups are marked for no environment.
             if (name := marked_for or named_for) and _is_candidate(group["GroupName"], marked_for):
-                resource = Resource(kind=ResourceKind.GROUP, id=id_, is_ours=marked_for is not None)
+                is_ours = marked_for is not None and not owner
+                resource = Resource(kind=ResourceKind.GROUP, id=id_, is_ours=is_ours, owner=owner)
                 is_here = group.get("VpcId") == platform.vpc_id
                 yield from _listed(name, resource, is_here=is_here)
 
@@ -58,7 +67,8 @@ class AwsResourceListing:
             FileSystemId=platform.file_system_id
         ):
             for point in page["AccessPoints"]:
-                name = marked_environment(point.get("Tags", []))
+                mark = read_mark(point.get("Tags", []))
+                name = None if mark.owner(self.installation) else mark.environment
                 is_going = point.get("LifeCycleState") in {"deleting", "deleted"}
                 if name and not is_going and "AccessPointId" in point:
                     resource = Resource(kind=ResourceKind.ACCESS_POINT, id=point["AccessPointId"])
@@ -76,11 +86,10 @@ class AwsResourceListing:
                 if not is_environment_name(name) or "Arn" not in service or "Id" not in service:
                     continue
                 id_, arn = service["Id"], service["Arn"]
-                is_ours = (name, ResourceKind.DISCOVERY, id_) in accounted or (
-                    marked_environment(discovery.list_tags_for_resource(ResourceARN=arn)["Tags"])
-                    == name
-                )
-                resource = Resource(kind=ResourceKind.DISCOVERY, id=id_, is_ours=is_ours)
+                mark = ResourceMark(name)
+                if (name, ResourceKind.DISCOVERY, id_) not in accounted:
+                    mark = read_mark(discovery.list_tags_for_resource(ResourceARN=arn)["Tags"])
+                resource = self._named(ResourceKind.DISCOVERY, id_, name, mark)
                 yield ListedResource(environment=name, resource=resource, is_here=True)
 
     def _log_groups(self, accounted: Collection[AccountedResource]) -> Iterator[ListedResource]:
@@ -93,12 +102,10 @@ class AwsResourceListing:
                 name = full.removeprefix(_LOG_GROUP)
                 if not is_environment_name(name):
                     continue
-                is_ours = (name, ResourceKind.LOG_GROUP, full) in accounted
-                if not is_ours:
-                    arn = group.get("arn", "").removesuffix(":*")
-                    tags = logs.list_tags_for_resource(resourceArn=arn)["tags"]
-                    is_ours = marked_environment(_as_list(tags)) == name
-                resource = Resource(kind=ResourceKind.LOG_GROUP, id=full, is_ours=is_ours)
+                mark = ResourceMark(name)
+                if (name, ResourceKind.LOG_GROUP, full) not in accounted:
+                    mark = log_group_mark(logs, group)
+                resource = self._named(ResourceKind.LOG_GROUP, full, name, mark)
                 yield ListedResource(environment=name, resource=resource)
 
     def _families(self, accounted: Collection[AccountedResource]) -> Iterator[ListedResource]:
@@ -110,10 +117,17 @@ class AwsResourceListing:
                     continue
                 if (name, ResourceKind.DEFINITION, family) not in accounted:
                     answer = ecs.describe_task_definition(taskDefinition=family, include=["TAGS"])
-                    if marked_environment(answer.get("tags", [])) != name:
+                    mark = read_mark(answer.get("tags", []))
+                    if mark.environment != name or mark.owner(self.installation):
                         continue
                 resource = Resource(kind=ResourceKind.DEFINITION, id=family)
                 yield ListedResource(environment=name, resource=resource)
+
+    def _named(self, kind: ResourceKind, id_: str, name: str, mark: ResourceMark) -> Resource:
+        """Return a resource whose name gives the environment, and its mark the owner."""
+        owner = mark.owner(self.installation)
+        is_ours = mark.environment == name and not owner
+        return Resource(kind=kind, id=id_, is_ours=is_ours, owner=owner)
 
 
 def _is_candidate(group_name: str, marked_for: str | None) -> bool:
@@ -127,7 +141,3 @@ def _listed(
     """Yield a resource, unless no environment can have that name."""
     if is_environment_name(name):
         yield ListedResource(environment=name, resource=resource, is_here=is_here)
-
-
-def _as_list(tags: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
-    return [{"key": key, "value": value} for key, value in tags.items()]

@@ -28,8 +28,10 @@ _IN_USE = frozenset(
 class AwsEnvironmentResources:
     """The port `EnvironmentResources`."""
 
-    def __init__(self, clients: ResourceClients) -> None:
+    def __init__(self, clients: ResourceClients, installation: str = "") -> None:
+        """`installation` is the name of this one; empty if it has none."""
         self._clients = clients
+        self._installation = installation
         self._removals: Mapping[ResourceKind, Callable[[Resource], None]] = {
             ResourceKind.TASK: self._stop_task,
             ResourceKind.SERVICE: self._delete_service,
@@ -44,7 +46,7 @@ class AwsEnvironmentResources:
 
     def find(self, environment: str, platform: Platform | None) -> Sequence[Resource]:
         """Raise `Denied`, `Temporary` or `BackendError`."""
-        return ResourceLook(self._clients, environment, platform).all()
+        return ResourceLook(self._clients, environment, platform, self._installation).all()
 
     def remove(self, resource: Resource) -> bool:
         """Raise `Denied`, `Temporary` or `BackendError`."""

@@ -21,6 +21,7 @@ from gromit.adapters.aws.client import aws_errors, error_code
 from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner
 from gromit.core.names import is_environment_name
 from gromit.core.stack.contract import LINEAGE_MAX, SERIAL_MAX, StateHead, StateMark
+from gromit.core.stack.marks import parse_tags
 from gromit.core.stack.resources import held_resources, tainted_resources
 from gromit.core.stack.terraform import state_key
 from gromit.core.stack.v1_states import is_v1_state
@@ -45,6 +46,8 @@ class S3StateBucket:
 
     client: "S3Client"
     bucket: str
+    installation: str = ""
+    """Name of this installation; empty if it has none."""
     who: str
     """`user@host`, as terraform names the holder of a lock."""
     now: Callable[[], datetime]
@@ -279,7 +282,8 @@ class S3StateBucket:
         if found is None:
             return None
         body, etag = found
-        return (_head(environment, _parse_object(body)) if body else None), etag
+        state = _parse_object(body)
+        return (_head(environment, state, self.installation) if body else None), etag
 
     def _put_state(self, key: str, body: bytes, **condition: Any) -> None:
         self.client.put_object(
@@ -347,7 +351,7 @@ def _owner(info: str) -> Owner | None:
     return owner
 
 
-def _head(environment: str, state: Mapping[str, Any]) -> StateHead:
+def _head(environment: str, state: Mapping[str, Any], installation: str) -> StateHead:
     """Parse a state. Raises `BackendError` for any other content: it must not seem empty."""
     mark, resources = _mark(state), state.get("resources")
     if mark is None or not isinstance(resources, list):
@@ -357,13 +361,15 @@ def _head(environment: str, state: Mapping[str, Any]) -> StateHead:
         )
     managed = [r for r in resources if isinstance(r, dict) and r.get("mode") != "data"]
     instances = [i for r in managed for i in r.get("instances") or [None]]
+    tagged = list(_tags(instances))
     return StateHead(
         len(instances),
         mark,
-        frozenset(_owners(instances)),
+        frozenset(str(tags.get("env") or "") for tags in tagged),
         held_resources(state),
         tainted_resources(state),
         is_v1_state(state),
+        frozenset(parse_tags(tags).owner(installation) for tags in tagged) - {""},
     )
 
 
@@ -377,12 +383,12 @@ def _mark(state: Mapping[str, Any]) -> StateMark | None:
     return StateMark(lineage, serial)
 
 
-def _owners(instances: Iterable[Any]) -> Iterator[str]:
-    """Yield the tag `env` of each instance that has tags; an empty text if it has only others."""
+def _tags(instances: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the tags of each instance that has any."""
     for instance in instances:
         attributes = instance.get("attributes") if isinstance(instance, dict) else None
         if not isinstance(attributes, dict):
             continue
         tags = attributes.get("tags") or attributes.get("tags_all")
         if isinstance(tags, dict) and tags:
-            yield str(tags.get("env") or "")
+            yield tags

@@ -143,7 +143,9 @@ class AwsFacts:
 
     @cached_property
     def _platform(self) -> Platform:
-        return PlatformParameter(self._client("ssm"), self._expected.platform).read()
+        expected = self._expected
+        parameter = PlatformParameter(self._client("ssm"), expected.platform, expected.installation)
+        return parameter.read()
 
     def _get_zone(self, zone_id: str) -> ZoneFacts:
         return account.get_zone(self._client("route53"), zone_id)

@@ -35,7 +35,7 @@ CONTEXT: "list[ContextEntryTypeDef]" = [
     },
     {
         "ContextKeyName": "aws:TagKeys",
-        "ContextKeyValues": ["component"],
+        "ContextKeyValues": ["component", "installation"],
         "ContextKeyType": "stringList",
     },
 ]

@@ -50,9 +50,11 @@ def desired(inventory: InstallationInventory) -> Iterator[Discrepancy]:
                 kind=DiscrepancyKind.FOREIGN_RESOURCE,
                 environment=row.name,
                 subject=f"{resource.kind} {resource.id}",
-                seen=f"{resource.kind} {resource.id} has its name, and not its tags",
+                seen=_foreign(resource),
                 repair=Repair.PERSON,
-                remedy="remove or rename it, if it is not needed: gromit cannot make its own",
+                remedy="delete the environment in one of the installations, or rename the branch"
+                if resource.owner
+                else "remove or rename it, if it is not needed: gromit cannot make its own",
             )
         if row.is_settled and (seen := _lack(inventory, row)):
             kind, what = seen
@@ -122,7 +124,10 @@ def _unmarked(inventory: InstallationInventory) -> Mapping[str, Sequence[Resourc
     found: defaultdict[str, list[Resource]] = defaultdict(list)
     for name, cluster in inventory.clusters.items():
         if not cluster.is_ours:
-            found[name].append(Resource(kind=ResourceKind.CLUSTER, id=name, is_ours=False))
+            resource = Resource(
+                kind=ResourceKind.CLUSTER, id=name, is_ours=False, owner=cluster.owner
+            )
+            found[name].append(resource)
     for listed in inventory.resources:
         if not listed.resource.is_ours:
             found[listed.environment].append(listed.resource)
@@ -164,6 +169,12 @@ def _listed_key(key: ResourceKey) -> ResourceKey:
     if kind is ResourceKind.DEFINITION:
         return kind, identity.rpartition("/")[2].rpartition(":")[0]
     return key
+
+
+def _foreign(resource: Resource) -> str:
+    if resource.owner:
+        return f"{resource.kind} {resource.id} belongs to the installation {resource.owner}"
+    return f"{resource.kind} {resource.id} has its name, and not its tags"
 
 
 def _shown(found: Sequence[ListedResource]) -> str:

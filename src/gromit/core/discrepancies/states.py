@@ -13,6 +13,8 @@ def orphans(inventory: InstallationInventory) -> Iterator[Discrepancy]:
     """States of environments of which nothing else exists."""
     for name in sorted(inventory.states):
         # What exists besides its state is reaped, and its state with it.
+        if _is_neighbours(inventory.states[name]):
+            continue
         if inventory.tombstone_or_none(name) and not resources_of(inventory, name):
             why = "it is gone" if name in inventory.rows else "no row names it"
             yield Discrepancy(
@@ -27,15 +29,19 @@ def orphans(inventory: InstallationInventory) -> Iterator[Discrepancy]:
 def foreign(inventory: InstallationInventory) -> Iterator[Discrepancy]:
     """States that no run may act on: another environment's, or no Terraform state."""
     for name, state in sorted(inventory.states.items()):
-        if inventory.tombstone_or_none(name) and not resources_of(inventory, name):
-            continue  # an orphan
+        is_neighbours = _is_neighbours(state)
+        is_orphan = inventory.tombstone_or_none(name) and not resources_of(inventory, name)
+        if is_orphan and not is_neighbours:
+            continue
         if seen := _fault(name, state):
             yield Discrepancy(
                 kind=DiscrepancyKind.FOREIGN_STATE,
                 environment=name,
                 seen=seen,
-                repair=Repair.SET_ASIDE_STATE,
-                remedy="set the state aside; the next run finds in AWS what exists",
+                repair=Repair.PERSON if is_neighbours else Repair.SET_ASIDE_STATE,
+                remedy="give each installation a bucket of its own: state.bucket"
+                if is_neighbours
+                else "set the state aside; the next run finds in AWS what exists",
             )
 
 
@@ -85,6 +91,11 @@ def _fault(name: str, state: StateFacts) -> str:
         return ""
     named = sorted(strangers - {""}) or ["no environment"]
     return f"its Terraform state has resources of {', '.join(named)}"
+
+
+def _is_neighbours(state: StateFacts) -> bool:
+    """Whether another installation works with the state, in the same bucket."""
+    return state.head is not None and bool(state.head.neighbours)
 
 
 def _has(state: StateFacts) -> bool:

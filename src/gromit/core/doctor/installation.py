@@ -12,6 +12,8 @@ from gromit.core.doctor.quotas import QuotaThresholds
 class ExpectedInstallation:
     """Names and values from the settings, to look up and to compare with; None where not set."""
 
+    installation: str = ""
+    """Name of this installation; empty if it has none."""
     account: str | None
     region: str | None
     key_pair: str | None

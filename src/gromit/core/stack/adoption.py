@@ -73,10 +73,17 @@ def require_own_cluster(
 ) -> None:
     """Raise `UnsafeState` if a cluster of the name exists that is not known to be ours.
 
-    ECS would return it to Terraform as if it were new, and the services in it are in the way.
+    ECS would return it to Terraform as if it were new, and the services in it are in the way. A
+    name that another installation uses is its own: what it made is never adopted.
     """
     known = frozenset(held.values())
     for resource in found:
+        if resource.owner:
+            raise UnsafeState(
+                f"{resource.kind} {resource.id} belongs to the installation {resource.owner}",
+                hint="nothing was touched; in one account and region, only one installation can"
+                f" have {environment}: delete it in one of them, or rename the branch",
+            )
         is_cluster = resource.kind is ResourceKind.CLUSTER
         if is_cluster and not resource.is_ours and resource.key not in known:
             raise UnsafeState(

@@ -16,6 +16,8 @@ class ClusterState:
     """Number of starting tasks."""
     is_ours: bool = True
     """Whether it bears the mark of the environment of its name."""
+    owner: str = ""
+    """Installation that its tags name, if that is another one: then it is not ours."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ class Platform:
     region: str
     mongo: str = ""
     """`host:port` of the Mongo server that environments share; empty without one."""
+    installation: str = ""
+    """Name of the installation, which its resources have as a tag; empty if it has none."""
 
 
 def placeholder_platform(region: str) -> Platform:
@@ -139,6 +141,8 @@ class StateHead:
     """Resources that were only half created, so that Terraform replaces them."""
     is_v1: bool = False
     """Whether gromit v1 left it, so that it must be taken over before a run."""
+    neighbours: frozenset[str] = frozenset()
+    """Other installations that its resources belong to, by their tag `installation`."""
 
     def strangers(self, environment: str) -> frozenset[str]:
         """Return the owners of resources that are not of this environment.
@@ -146,7 +150,8 @@ class StateHead:
         gromit v1 tagged with the name that it took from the branch: `TT-1234_fix` is the owner in
         the state of the environment that gromit makes of this branch.
         """
-        return frozenset(o for o in self.owners if not o or not is_name_of(o, environment))
+        names = {o for o in self.owners if not o or not is_name_of(o, environment)}
+        return frozenset(names | {f"the installation {name}" for name in self.neighbours})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,6 +50,8 @@ class Resource:
     """Cluster of a task or service, or security group of a rule."""
     is_ours: bool = True
     """Whether it bears the environment's mark. If not, it only has the name, and is left alone."""
+    owner: str = ""
+    """Installation that its tags name, if that is another one: then it is not ours."""
 
     @property
     def key(self) -> ResourceKey:
@@ -58,6 +60,8 @@ class Resource:
 
     def __str__(self) -> str:
         foreign = "" if self.is_ours else " (without the tag `env` of this environment)"
+        if self.owner:
+            foreign = f" (of the installation {self.owner})"
         return f"{self.kind} {self.id}{foreign}"
 
 

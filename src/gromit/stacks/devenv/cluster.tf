@@ -1,8 +1,8 @@
 locals {
-  tags = {
-    env     = var.name
-    managed = "gromit"
-  }
+  tags = merge(
+    { env = var.name, managed = "gromit" },
+    var.platform.installation == "" ? {} : { installation = var.platform.installation },
+  )
 }
 
 # Each environment has its own cluster, so one name finds all of its tasks.

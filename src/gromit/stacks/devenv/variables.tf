@@ -24,6 +24,7 @@ variable "platform" {
     registry           = string
     region             = string
     mongo              = optional(string, "")
+    installation       = optional(string, "")
   })
 
   validation {

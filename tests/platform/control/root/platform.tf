@@ -14,6 +14,7 @@ variable "ground" {
     namespace_id             = string
     zone_id                  = string
     domain                   = string
+    installation             = string
     table_arn                = string
     table_name               = string
     config_file_system_id    = string
