@@ -1,82 +1,129 @@
-# Alarms come from the logs of the parts: metric filters count events, and alarms watch the counts. docs/reference/events.md lists the
-# events. A missing regular event fires an alarm: a silent part never counts as a healthy one.
+# Alarms come from the logs of the parts: metric filters make metrics of log lines, and alarms watch the metrics.
+# docs/reference/events.md lists the lines, and docs/reference/alarms.md has a section for each alarm.
+#
+# An alarm that watches for silence has a metric that is never silent while serve runs: serve logs a line each minute, and a filter on
+# it adds a zero to each of these metrics. So CloudWatch never has to guess what missing data mean: nothing fires before serve has run
+# for the whole window of an alarm, and the windows are exact. Only `silent-serve` watches for missing data.
 locals {
-  hour = 3600
-  day  = 86400
+  minute = 60
+  hour   = 3600
 
-  # Time in which a scheduled worker must complete a pass: three of its intervals. A watching worker logs its passes every minute.
+  beat = "{ $.event = \"work.age\" && $.kind = \"sow\" }"
+
+  # Time in which a pass must have ended: several intervals of the schedules in workers.tf and pki.tf. A watching worker logs its
+  # passes every minute. A period times the number of periods is at most a day, or seven days if the period is an hour or longer.
   passes = {
-    sow         = { event = "work.passed", kind = "sow", period = local.hour, periods = 3 }
-    reap        = { event = "work.passed", kind = "reap", period = local.day, periods = 1 }
-    chitragupta = { event = "dns.passed", kind = "", period = local.hour, periods = 1 }
+    sow                 = { pattern = "{ $.event = \"work.passed\" && $.kind = \"sow\" }", period = 15 * local.minute, periods = 12 }
+    reap                = { pattern = "{ $.event = \"work.passed\" && $.kind = \"reap\" }", period = local.hour, periods = 12 }
+    chitragupta         = { pattern = "{ $.event = \"dns.passed\" }", period = 5 * local.minute, periods = 12 }
+    pki                 = { pattern = "{ $.event = \"pki.standing\" && $.name = \"ca\" }", period = local.hour, periods = 72 }
+    doctor              = { pattern = "{ $.event = \"doctor.checked\" }", period = local.hour, periods = 72 }
+    doctor-environments = { pattern = "{ $.event = \"doctor.compared\" }", period = local.hour, periods = 72 }
   }
 
-  alarms = merge(
+  # Conditions last: they fire once, and send a second message when they end.
+  conditions = merge(
     {
+      silent-serve = {
+        part    = "serve", pattern = local.beat, value = "1"
+        when    = "LessThanThreshold", limit = 1, statistic = "Sum", period = local.minute, periods = 10, missing = "missing"
+        meaning = "serve has reported nothing for ten minutes: it does not run, or cannot read the table."
+      }
       oldest-sow = {
         part    = "serve", pattern = "{ $.event = \"work.age\" && $.kind = \"sow\" }", value = "$.seconds"
-        when    = "GreaterThanThreshold", limit = var.alarms.sow_minutes * 60, statistic = "Minimum", period = 300, periods = 3, silence = "breaching"
-        meaning = "Work for sow is due and no worker takes it, or serve does not report it. See the log of sow, and check `gromit suspend`."
+        when    = "GreaterThanThreshold", limit = var.alarms.sow_minutes * local.minute, statistic = "Minimum", period = 5 * local.minute, periods = 3, missing = "ignore"
+        meaning = "Work for sow is due and no worker takes it."
       }
-    },
-    {
-      for kind, hours in { sow = var.alarms.undone_hours, reap = var.alarms.reap_hours } :
-      "undone-${kind}" => {
-        part    = "serve", pattern = "{ $.event = \"work.age\" && $.kind = \"${kind}\" }", value = "$.undone_seconds"
-        when    = "GreaterThanThreshold", limit = hours * local.hour, statistic = "Minimum", period = 300, periods = 3, silence = "breaching"
-        meaning = "An environment has waited too long for ${kind}, despite all attempts. See `gromit env list --phase ${kind == "sow" ? "failed,pending" : "deleting"}`."
-      }
-    },
-    {
-      for name, pass in local.passes :
-      "not-run-${name}" => {
-        part    = name, pattern = pass.kind == "" ? "{ $.event = \"${pass.event}\" }" : "{ $.event = \"${pass.event}\" && $.kind = \"${pass.kind}\" }"
-        value   = "1", when = "LessThanThreshold", limit = 1, statistic = "Sum", period = pass.period, periods = pass.periods, silence = "breaching"
-        meaning = "${name} has not completed a pass. See its log, and check `gromit suspend`."
+      ca = {
+        part    = "pki", pattern = "{ $.event = \"pki.standing\" && $.name = \"ca\" }", value = "$.days"
+        when    = "LessThanThreshold", limit = var.alarms.ca_days, statistic = "Minimum", period = local.hour, periods = 1, missing = "ignore"
+        meaning = "The CA expires soon: create the next one."
       }
     },
     {
       for kind in ["sow", "reap"] :
       "failed-${kind}" => {
         part    = kind, pattern = "{ $.event = \"run.finished\" && $.ending = \"failed\" && $.failure_class != \"build\" }", value = "1"
-        when    = "GreaterThanOrEqualToThreshold", limit = var.alarms.failed_runs, statistic = "Sum", period = local.hour, periods = 1, silence = "notBreaching"
-        meaning = "Many runs of ${kind} failed within one hour, not because of their builds. See `gromit env list` for the environments and `gromit env get NAME` for the reason."
+        when    = "GreaterThanOrEqualToThreshold", limit = var.alarms.failed_runs, statistic = "Sum", period = local.hour, periods = 1, missing = "notBreaching"
+        meaning = "Many runs of ${kind} failed within one hour, not because of their builds."
+      }
+    },
+    {
+      for name, pass in local.passes :
+      "not-run-${name}" => {
+        part    = name, pattern = pass.pattern, value = "1"
+        when    = "LessThanThreshold", limit = 1, statistic = "Sum", period = pass.period, periods = pass.periods, missing = "ignore"
+        meaning = "${name} has not completed a pass for ${pass.period * pass.periods / local.hour} hours."
+      }
+    },
+  )
+
+  # Each occurrence sends a message of its own: an environment that is stuck hides no other. The value of all other lines is zero, so
+  # that the alarm is over after a minute. Nothing then says that all is well, because the occurrence is not over with it.
+  occurrences = merge(
+    {
+      for kind in ["sow", "reap"] :
+      "undone-${kind}" => {
+        part    = "serve", pattern = "{ $.event = \"work.overdue\" && $.kind = \"${kind}\" }"
+        meaning = "An environment has waited too long for ${kind}, despite all attempts."
       }
     },
     {
       needs-person = {
-        part    = "serve", pattern = "{ $.event = \"failure.recorded\" && $.failure_class = \"person\" }", value = "1"
-        when    = "GreaterThanOrEqualToThreshold", limit = 1, statistic = "Sum", period = local.hour, periods = 1, silence = "notBreaching"
-        meaning = "An environment cannot go on until an operator acts. See `gromit env list --phase failed,deleting` and `gromit env get NAME`."
+        part    = "serve", pattern = "{ $.event = \"failure.recorded\" && $.failure_class = \"person\" }"
+        meaning = "An environment cannot go on until an operator acts."
       }
       set-aside = {
-        part    = "serve", pattern = "{ $.event = \"row.set_aside\" }", value = "1"
-        when    = "GreaterThanOrEqualToThreshold", limit = 1, statistic = "Sum", period = local.hour, periods = 1, silence = "notBreaching"
-        meaning = "The row of an environment is damaged. See `gromit env list --phase unreadable`."
+        part    = "serve", pattern = "{ $.event = \"row.set_aside\" }"
+        meaning = "The row of an environment is damaged."
       }
     },
-    {
-      certificate = {
-        part    = "pki", pattern = "{ $.event = \"pki.standing\" && $.name != \"ca\" }", value = "$.days"
-        when    = "LessThanThreshold", limit = var.alarms.leaf_days, statistic = "Minimum", period = local.day, periods = 1, silence = "breaching"
-        meaning = "A certificate expires soon and was not renewed, or pki has not checked it. See the log of pki."
-      }
-      ca = {
-        part    = "pki", pattern = "{ $.event = \"pki.standing\" && $.name = \"ca\" }", value = "$.days"
-        when    = "LessThanThreshold", limit = var.alarms.ca_days, statistic = "Minimum", period = local.day, periods = 1, silence = "breaching"
-        meaning = "The CA expires soon: create the next one. See docs/how-to/renew-certificates.md."
-      }
-      quota = {
-        part    = "doctor", pattern = "{ $.event = \"doctor.quota\" }", value = "$.percent"
-        when    = "GreaterThanOrEqualToThreshold", limit = var.alarms.quota_percent, statistic = "Maximum", period = local.day, periods = 1, silence = "breaching"
-        meaning = "An AWS quota is nearly used up, or doctor has not checked. Run `gromit doctor aws` to see which, and ask AWS for more."
-      }
-      discrepancies = {
-        part    = "doctor-environments", pattern = "{ $.event = \"doctor.compared\" }", value = "$.discrepancies"
-        when    = "GreaterThanThreshold", limit = 0, statistic = "Maximum", period = local.day, periods = 1, silence = "breaching"
-        meaning = "The table and what exists disagree, or nothing compared them. Run `gromit doctor environments`, then with `--fix` where the config volume is mounted. See docs/reference/doctor.md."
-      }
-    },
+  )
+
+  # A finding of a daily run sends a message each day until it is repaired, so that an old one hides no new one.
+  reminders = {
+    certificate = {
+      part    = "pki", pattern = "{ $.event = \"pki.standing\" && $.name != \"ca\" }", value = "$.days"
+      when    = "LessThanThreshold", limit = var.alarms.leaf_days, statistic = "Minimum"
+      meaning = "A certificate expires soon and was not renewed."
+    }
+    quota = {
+      part    = "doctor", pattern = "{ $.event = \"doctor.quota\" }", value = "$.percent"
+      when    = "GreaterThanOrEqualToThreshold", limit = var.alarms.quota_percent, statistic = "Maximum"
+      meaning = "An AWS quota is nearly used up."
+    }
+    discrepancies = {
+      part    = "doctor-environments", pattern = "{ $.event = \"doctor.compared\" }", value = "$.for_operators"
+      when    = "GreaterThanThreshold", limit = 0, statistic = "Maximum"
+      meaning = "The table and what exists disagree."
+    }
+  }
+
+  alarms = merge(
+    { for name, condition in local.conditions : name => merge(condition, { ends = true, default = null }) },
+    { for name, occurrence in local.occurrences : name => merge(occurrence, {
+      value  = "1", when = "GreaterThanOrEqualToThreshold", limit = 1, statistic = "Sum"
+      period = local.minute, periods = 1, missing = "notBreaching", ends = false, default = "0"
+    }) },
+    { for name, reminder in local.reminders : name => merge(reminder, {
+      period = local.hour, periods = 1, missing = "notBreaching", ends = false, default = null
+    }) },
+  )
+
+  # The zeros of serve's beat, and figures of chitragupta's passes for graphs.
+  filters = merge(
+    { for name, alarm in local.alarms : name => {
+      metric = name, part = alarm.part, pattern = alarm.pattern, value = alarm.value, default = alarm.default
+    } },
+    { for name in keys(local.passes) : "beat-${name}" => {
+      metric = "not-run-${name}", part = "serve", pattern = local.beat, value = "0", default = null
+    } },
+    { for field in ["records", "changed", "blocked"] : "dns-${field}" => {
+      metric = "dns-${field}", part = "chitragupta", pattern = local.passes.chitragupta.pattern, value = "$.${field}", default = null
+    } },
+    { dns-failures = {
+      metric = "dns-failures", part = "chitragupta", pattern = "{ $.event = \"dns.pass_failed\" }", value = "$.failures", default = null
+    } },
   )
 
   log_groups = merge(
@@ -86,16 +133,17 @@ locals {
 }
 
 resource "aws_cloudwatch_log_metric_filter" "this" {
-  for_each = local.alarms
+  for_each = local.filters
 
   name           = "gromit-${each.key}"
   log_group_name = local.log_groups[each.value.part]
   pattern        = each.value.pattern
 
   metric_transformation {
-    name      = each.key
-    namespace = "gromit"
-    value     = each.value.value
+    name          = each.value.metric
+    namespace     = "gromit"
+    value         = each.value.value
+    default_value = each.value.default
   }
 }
 
@@ -103,7 +151,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = local.alarms
 
   alarm_name          = "gromit-${each.key}"
-  alarm_description   = each.value.meaning
+  alarm_description   = "${each.value.meaning} See docs/reference/alarms.md#gromit-${each.key}"
   namespace           = aws_cloudwatch_log_metric_filter.this[each.key].metric_transformation[0].namespace
   metric_name         = aws_cloudwatch_log_metric_filter.this[each.key].metric_transformation[0].name
   comparison_operator = each.value.when
@@ -111,8 +159,11 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   statistic           = each.value.statistic
   period              = each.value.period
   evaluation_periods  = each.value.periods
-  treat_missing_data  = each.value.silence
+  treat_missing_data  = each.value.missing
   alarm_actions       = [aws_sns_topic.alarms.arn]
-  ok_actions          = [aws_sns_topic.alarms.arn]
+  ok_actions          = each.value.ends ? [aws_sns_topic.alarms.arn] : []
   tags                = local.platform.tags
+
+  # A new alarm is in this state, and sends nothing then: only a change from another state does.
+  insufficient_data_actions = each.value.missing == "missing" ? [aws_sns_topic.alarms.arn] : []
 }

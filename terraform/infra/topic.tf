@@ -16,18 +16,14 @@ data "aws_iam_policy_document" "alarms_key" {
 
   statement {
     sid       = "Alarms"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]
     resources = ["*"] # in a key policy: the key itself
 
+    # Without a condition, as AWS's own recipe for alarms: the topic's policy decides whose alarms may publish, and nothing says that
+    # CloudWatch names the account when it uses the key.
     principals {
       type        = "Service"
       identifiers = ["cloudwatch.amazonaws.com"]
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.platform.account_id]
     }
   }
 }

@@ -85,10 +85,10 @@ variable "zones" {
 }
 
 variable "endpoints" {
-  description = "AWS services with an endpoint in the VPC, for example `[\"ecr.api\"]`; traffic to all others passes the NAT."
+  description = "AWS services with an endpoint in the VPC, for example `[\"ecr.api\", \"ecr.dkr\", \"logs\", \"secretsmanager\"]`; traffic to all others passes the NAT, which is cheaper below some terabytes a month."
   type        = set(string)
   nullable    = false
-  default     = ["ecr.api", "ecr.dkr", "logs", "secretsmanager"]
+  default     = []
 
   validation {
     condition     = alltrue([for service in var.endpoints : can(regex("^[a-z0-9]+([.-][a-z0-9]+)*$", service))])

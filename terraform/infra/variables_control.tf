@@ -119,7 +119,7 @@ variable "alarms" {
     chat           = optional(set(string), [])
     sow_minutes    = optional(number, 120)
     undone_hours   = optional(number, 48)
-    reap_hours     = optional(number, 30)
+    reap_hours     = optional(number, 12)
     failed_runs    = optional(number, 5)
     leaf_days      = optional(number, 7)
     ca_days        = optional(number, 60)

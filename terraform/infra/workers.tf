@@ -8,7 +8,7 @@ locals {
       policies = [data.aws_iam_policy_document.sow.json]
     }
     reap = {
-      command  = ["reap", "/config"], every = "rate(1 day)", size = var.worker_size
+      command  = ["reap", "/config"], every = "rate(4 hours)", size = var.worker_size
       volumes  = merge(local.mounted.certs.worker, local.mounted.config_kept)
       policies = [data.aws_iam_policy_document.reap.json, data.aws_iam_policy_document.records.json]
     }

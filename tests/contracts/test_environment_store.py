@@ -348,7 +348,7 @@ def test_a_damaged_instant_of_one_row_hides_no_other(store: EnvironmentStore) ->
     put(store, "failed", work="sow", due=30, since=15)
     due = store.due("sow", 40, 10)
     assert (due.names, due.oldest_ms) == (("damaged", "good", "failed"), 10)
-    assert store.oldest_unfinished("sow") == 10
+    assert store.unfinished("sow") == {"damaged": 10, "good": 20, "failed": 15}
 
 
 def test_without_due_work_it_is_said_when_there_will_be_some(store: EnvironmentStore) -> None:
@@ -389,15 +389,16 @@ def test_what_a_claim_holds_already_comes_first_for_that_claim(store: Environmen
 def test_work_is_undone_since_it_was_asked_for_even_if_it_failed_or_is_claimed(
     store: EnvironmentStore,
 ) -> None:
-    assert store.oldest_unfinished("sow") is None
+    assert store.unfinished("sow") == {}
     put(store, "later", work="sow", due=900, since=40)
     put(store, "failing", work="sow", due=9000, since=30)
     put(store, "gone", work="reap", due=10, since=10)
-    assert (store.oldest_unfinished("sow"), store.oldest_unfinished("reap")) == (30, 10)
+    assert store.unfinished("sow") == {"later": 40, "failing": 30}
+    assert store.unfinished("reap") == {"gone": 10}
     put(store, "held", work="sow", due=20, since=20, holder="w", lease_until=10**9)
-    assert store.oldest_unfinished("sow") == 20
+    assert store.unfinished("sow")["held"] == 20
     put(store, "of an earlier version", work="sow", due=5)
-    assert store.oldest_unfinished("sow") == 5
+    assert store.unfinished("sow")["of an earlier version"] == 5
 
 
 def test_a_row_leaves_the_index_with_its_work(store: EnvironmentStore) -> None:

@@ -67,8 +67,8 @@ MEANINGS: Mapping[str, str] = {
     "dns.changed": "a pass changed the zone: numbers of created, updated and deleted records",
     "dns.pass_failed": "a pass did not start or did not complete; a watching chitragupta retries",
     "dns.passed": (
-        "a pass ended: number of records that could not be changed, and the reason if the "
-        "list of tasks is incomplete"
+        "a pass ended: numbers of gromit's address records before it, of changed records and of "
+        "records that could not be changed, and the reason if the list of tasks is incomplete"
     ),
     "records.not_updated": (
         "sow could not bring the public records of its environment up to date, with the reason; "
@@ -84,9 +84,12 @@ MEANINGS: Mapping[str, str] = {
         "a check of the doctor hit a bug; the other checks ran, and the traceback is in "
         "`exception`"
     ),
+    "doctor.checked": (
+        "`gromit doctor aws` has made all its checks: numbers of findings, and of wrong ones"
+    ),
     "doctor.compared": (
-        "`gromit doctor environments` has compared everything: the number of rows, and of "
-        "discrepancies"
+        "`gromit doctor environments` has compared everything: numbers of rows, of discrepancies, "
+        "and of those that no build's own failure explains"
     ),
     "doctor.discrepancy": (
         "the table and what exists disagree, with the repair: "
@@ -273,6 +276,10 @@ MEANINGS: Mapping[str, str] = {
     "tls.role_refused": "a certificate names an unknown role, or two roles, and therefore has none",
     "token.made": "a token was created (its id, never the token itself)",
     "token.revoked": "a token was revoked",
+    "work.overdue": (
+        "an environment waits longer than `sow.overdue` or `reap.overdue`; logged once while it "
+        "does, and again when serve starts"
+    ),
     "work.age": (
         "every minute, for each kind of work: how long the oldest due and unclaimed work has "
         "been waiting, and (`undone_seconds`) the age of the oldest unfinished work, failures "

@@ -91,12 +91,9 @@ class MemoryStore:
             min(upcoming, default=None),
         )
 
-    def oldest_unfinished(self, kind: str) -> int | None:
-        """Since when the oldest work of a kind waits to be done."""
-        return min(
-            (_since(r) for r in self._rows.values() if r.get("work") == kind),
-            default=None,
-        )
+    def unfinished(self, kind: str) -> Mapping[str, int]:
+        """Environments with unfinished work of a kind, and since when it waits."""
+        return {n: _since(r) for n, r in self._rows.items() if r.get("work") == kind}
 
     def lives(self, life: str, from_ms: int, until_ms: int, limit: int) -> tuple[LifeEntry, ...]:
         """Entries of the index of lifetimes, oldest first."""

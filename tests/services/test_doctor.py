@@ -151,4 +151,5 @@ def test_quotas_and_wrong_findings_are_logged_for_alarms() -> None:
             "seen": "near",
             "remedy": "ask",
         },
+        {"event": "doctor.checked", "log_level": "info", "findings": 3, "wrong": 1},
     ]

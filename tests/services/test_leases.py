@@ -434,7 +434,7 @@ def test_a_broken_build_that_waits_for_a_better_one_is_not_old_work(registry: Re
     registry.now_ms += 10
     failure = replace(FAULTS[FailureClass.BUILD], at_ms=registry.now_ms)
     failed = registry.leases.failed("app-test", fence_of(claimed(registry)), failure)
-    assert registry.store.oldest_unfinished("sow") == failed.due_ms - 1
+    assert registry.store.unfinished("sow") == {"app-test": failed.due_ms - 1}
     registry.now_ms = failed.due_ms
     registry.report(ref="untried")
     # What failed comes after untried work, also if it is due longer.

@@ -12,6 +12,7 @@ from gromit.bootstrap.backends import environment_store, image_registry
 from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.machine import domain_if_set, now_ms, require_setting, to_ms
 from gromit.config.schema import Settings
+from gromit.core.environments.phases import Work
 from gromit.core.security.roles import Role
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.component_inputs import recipe_hash
@@ -62,7 +63,7 @@ def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Ser
         denylist=DenyListFile(serve.denylist) if serve.denylist else None,
     )
     store, changes = environment_store(settings), ChangeHub()
-    metrics = Metrics(store, clock)
+    metrics = Metrics(store, clock, _overdue_ms(settings))
     parts = ServeParts(store, image_registry(settings), configured_catalogue(settings), changes)
     api = build_app(replace(api_deps(settings, parts), now_ms=clock, outcome=metrics.count))
 
@@ -76,6 +77,13 @@ def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Ser
         Listener(health, serve.health, proxies=proxies, shared=proxies),
         on_stop=changes.close,
     )
+
+
+def _overdue_ms(settings: Settings) -> dict[Work, int]:
+    return {
+        Work.SOW: to_ms(settings.sow.overdue),
+        Work.REAP: to_ms(settings.reap.overdue),
+    }
 
 
 def api_deps(settings: Settings, parts: ServeParts) -> ApiDeps:

@@ -119,6 +119,10 @@ class SowSettings(SettingsGroup):
         description="first pause after a failure; it doubles with each further failure",
     )
     retry_max: Duration = Field(timedelta(hours=6), description="longest pause after a failure")
+    overdue: PositiveDuration = Field(
+        timedelta(hours=48),
+        description="time after which serve logs an environment that is still not sown",
+    )
     timeout: PositiveDuration = Field(
         timedelta(minutes=20),
         description="longest run of one terraform; a longer one is interrupted",
@@ -145,6 +149,10 @@ class ReapSettings(SettingsGroup):
     )
     limit: int = Field(
         10, gt=0, description="environments that one run may destroy; with --watch: per hour"
+    )
+    overdue: PositiveDuration = Field(
+        timedelta(hours=12),
+        description="time after which serve logs an environment that is still not reaped",
     )
 
 

@@ -93,8 +93,8 @@ class EnvironmentStore(Protocol):
         was lost.
         """
 
-    def oldest_unfinished(self, kind: str) -> int | None:
-        """Return the instant since which the oldest work of a kind is unfinished, if there is work.
+    def unfinished(self, kind: str) -> Mapping[str, int]:
+        """Return environments with unfinished work of a kind, and the instants of the requests.
 
         Work that failed, or that a worker has claimed, counts too.
         """

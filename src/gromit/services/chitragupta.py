@@ -159,7 +159,7 @@ class Chitragupta:
         found = self._carry_out(checked_plan, progress)
         if self.observer and not found.incomplete:  # a name may be missing because it was not seen
             self.observer.observe(found.known, found.records)
-        log.info("dns.passed", blocked=len(found.changes.blocked), incomplete=found.incomplete)
+        _log_passed(found)
         return found
 
     def publish(self, environment: str, progress: Progress) -> ZoneChanges:
@@ -267,6 +267,17 @@ def _why_incomplete(listing: TaskListing) -> str:
     if listing.complete:
         return ""
     return listing.reason or "it was cut short"
+
+
+def _log_passed(found: PassResult) -> None:
+    changes = found.changes
+    log.info(
+        "dns.passed",
+        records=changes.ours,
+        changed=len(changes.creates) + len(changes.upserts) + len(changes.deletes),
+        blocked=len(changes.blocked),
+        incomplete=found.incomplete,
+    )
 
 
 def _log_failure(error: GromitError, failures: int) -> None:

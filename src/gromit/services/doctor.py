@@ -93,6 +93,11 @@ class Doctor:
             for finding in new:
                 _log_finding(finding)
             findings += new
+        log.info(
+            "doctor.checked",
+            findings=len(findings),
+            wrong=sum(f.state is FindingStatus.WRONG for f in findings),
+        )
         return findings
 
 

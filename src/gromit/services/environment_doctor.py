@@ -40,5 +40,10 @@ class EnvironmentDoctor:
                 seen=one.seen,
                 repair=str(one.repair),
             )
-        log.info("doctor.compared", environments=len(inventory.rows), discrepancies=len(found))
+        log.info(
+            "doctor.compared",
+            environments=len(inventory.rows),
+            discrepancies=len(found),
+            for_operators=sum(not one.is_of_build for one in found),
+        )
         return EnvironmentsReport(inventory, found)

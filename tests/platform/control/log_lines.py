@@ -28,17 +28,18 @@ from gromit.core.security.certificates import LeafRequest
 from gromit.core.security.roles import Role
 from gromit.core.stack.made import MadeStack
 from gromit.core.time import Millis
-from gromit.errors import RolloutFailed, TerraformFailed
+from gromit.errors import RolloutFailed, Temporary, TerraformFailed
 from gromit.ports import DueRows, Progress
 from gromit.services.chitragupta import Chitragupta, DnsPolicy
 from gromit.services.doctor import Doctor, DoctorCheck
 from gromit.services.environment_doctor import EnvironmentDoctor
 from gromit.services.pki import Pki, PkiInputs
 from gromit.services.runs import Runner
+from gromit.services.watch_loop import WatchIntervals
 from gromit.services.workers import WorkerLimits, WorkerPool
 from gromit.web.api.metrics import Metrics
 from tests.fakes.authority import new_key
-from tests.fakes.dns import FakeEnvironments, FakeTasks, FakeZone
+from tests.fakes.dns import FakeEnvironments, FakeFeed, FakeTasks, FakeZone
 from tests.fakes.owners import FakeOwners
 from tests.fakes.queue import FakeQueue, a_claim
 from tests.fakes.states import FakeStates
@@ -64,11 +65,12 @@ def _serve() -> None:
         ) -> DueRows:
             return DueRows(("app-test",), now_ms - int(WAITING_S * 1000), None)
 
-        def oldest_unfinished(self, _kind: str) -> int | None:
-            return now - int(UNDONE_S * 1000)
+        def unfinished(self, _kind: str) -> Mapping[str, int]:
+            return {"app-test": now - int(UNDONE_S * 1000), "fresh": now}
 
     now = Millis(1_000_000_000)
-    Metrics(Waiting(), lambda: now).log_ages()
+    limits = {kind: int(UNDONE_S * 1000) - 1 for kind in Work}
+    Metrics(Waiting(), lambda: now, limits).log_ages()
     _serve_failures()
 
 
@@ -126,6 +128,24 @@ def _chitragupta() -> None:
     Chitragupta(
         wanted=FakeEnvironments({}), tasks=FakeTasks([]), zone=FakeZone(), policy=policy
     ).run(lambda _: None)
+    _failing_watch(policy)
+
+
+def _failing_watch(policy: DnsPolicy) -> None:
+    """Let a watch fail twice, and end it."""
+    failing = FakeEnvironments(failures=[Temporary("one"), Temporary("two")])
+    keeper = Chitragupta(wanted=failing, tasks=FakeTasks([]), zone=FakeZone(), policy=policy)
+    stop = threading.Event()
+    keeper.watch(
+        FakeFeed(stop, []),
+        lambda: None,
+        stop,
+        WatchIntervals(
+            backstop_s=60.0,
+            rest=lambda _: stop.set() if not failing.failures else None,
+            monotonic=lambda: 0.0,
+        ),
+    )
 
 
 def _pki() -> None:

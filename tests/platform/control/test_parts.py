@@ -159,7 +159,7 @@ def test_the_schedules_are_those_of_the_design(installed: Installed) -> None:
     }
     assert expressions == {
         "gromit-sow": "rate(37 minutes)",
-        "gromit-reap": "rate(1 day)",
+        "gromit-reap": "rate(4 hours)",
         "gromit-chitragupta": "rate(13 minutes)",
         "gromit-pki": "rate(1 day)",
         "gromit-doctor": "rate(1 day)",

@@ -1,11 +1,13 @@
 """Counters and readiness, scraped without a certificate from the second address."""
 
 import re
+from collections.abc import Mapping
 
 import httpx2
 import pytest
 from structlog.testing import capture_logs
 
+from gromit.core.environments.phases import Work
 from gromit.core.security.roles import Role
 from gromit.core.time import Millis
 from gromit.errors import Temporary
@@ -203,8 +205,8 @@ class Waiting(MemoryStore):
             return DueRows(("app-test",), now_ms - 90_000, None)
         raise Temporary(f"not now: {limit} {claim_id}")
 
-    def oldest_unfinished(self, kind: str) -> int | None:
-        return 400_000 if kind == "sow" else None
+    def unfinished(self, kind: str) -> Mapping[str, int]:
+        return {"app-test": 400_000} if kind == "sow" else {}
 
 
 def test_the_age_of_undone_work_is_logged_for_alarms() -> None:
@@ -221,3 +223,51 @@ def test_the_age_of_undone_work_is_logged_for_alarms() -> None:
         ("work.age", "sow", 0.0, 0.0),
         ("work.age", "reap", 0.0, 0.0),
     ]
+
+
+def overdue_lines(metrics: Metrics) -> list[tuple[str, str, int]]:
+    """Let serve look at the ages once. Return what it says of overdue work."""
+    with capture_logs() as lines:
+        metrics.log_ages()
+    return [
+        (line["kind"], line["env"], line["seconds"])
+        for line in lines
+        if line["event"] == "work.overdue"
+    ]
+
+
+def test_each_environment_becomes_overdue_once_also_behind_one_that_is_stuck() -> None:
+    store, now = MemoryStore(), [0]
+    limits = {Work.SOW: 10_000, Work.REAP: 20_000}
+
+    def metrics() -> Metrics:
+        return Metrics(store, lambda: Millis(now[0]), limits)
+
+    def put(name: str, kind: Work, since_ms: int) -> None:
+        store.put({"name": name, "work": kind, "due": since_ms, "since": since_ms})
+
+    put("stuck", Work.SOW, 0)
+    put("later", Work.SOW, 5_000)
+    put("gone", Work.REAP, 0)
+    serve = metrics()
+    now[0] = 10_000
+    assert overdue_lines(serve) == []
+    now[0] = 11_000
+    assert overdue_lines(serve) == [("sow", "stuck", 11)]
+    now[0] = 16_000
+    assert overdue_lines(serve) == [("sow", "later", 11)], "the stuck one hides no other"
+    now[0] = 21_000
+    assert overdue_lines(serve) == [("reap", "gone", 21)]
+    put("stuck", Work.SOW, 21_000)
+    assert overdue_lines(serve) == []
+    now[0] = 32_000
+    assert overdue_lines(serve) == [("sow", "stuck", 11)], "it is overdue for a second time"
+    assert overdue_lines(metrics()) == [
+        ("sow", "later", 27),
+        ("sow", "stuck", 11),
+        ("reap", "gone", 32),
+    ], "a new serve knows nothing, and repeats all"
+
+
+def test_without_a_limit_no_work_is_overdue() -> None:
+    assert overdue_lines(Metrics(Waiting(), lambda: Millis(10**9))) == []

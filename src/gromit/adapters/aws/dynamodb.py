@@ -141,7 +141,7 @@ class DynamoStore:
         names = tuple(str(r[KEY]) for r in ordered[:limit])
         return DueRows(names, _first_due(due), _first_due(upcoming))
 
-    def oldest_unfinished(self, kind: str) -> int | None:
+    def unfinished(self, kind: str) -> Mapping[str, int]:
         """See the port. Reads all work of the kind.
 
         An index that an older version created lacks `since`. There `due` counts, which is later
@@ -155,8 +155,8 @@ class DynamoStore:
                 ExpressionAttributeNames={"#work": Attribute.WORK},
                 ExpressionAttributeValues={":work": {"S": kind}},
             )
-            rows = [_row(item) or {} for page in pages for item in page["Items"]]
-        return min((_since(r) for r in rows), default=None)
+            rows = [_row(item) for page in pages for item in page["Items"]]
+        return {str(row[KEY]): _since(row) for row in rows if row is not None}
 
     def lives(self, life: str, from_ms: int, until_ms: int, limit: int) -> tuple[LifeEntry, ...]:
         """See the port. One query."""

@@ -80,3 +80,5 @@ class Discrepancy:
     repair: Repair
     remedy: str
     """The repair in one sentence: what `--fix` does, or what a person has to do."""
+    is_of_build: bool = False
+    """Whether a build's own failure explains it, so that the people of the branch have to act."""

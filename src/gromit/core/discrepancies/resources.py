@@ -6,6 +6,7 @@ installation's: only a place that no other one uses, or a state in our bucket, p
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from gromit.core.discrepancies.facts import InstallationInventory, RowFacts, StateFacts
 from gromit.core.discrepancies.kinds import Discrepancy, DiscrepancyKind, Repair
@@ -57,13 +58,13 @@ def desired(inventory: InstallationInventory) -> Iterator[Discrepancy]:
                 else "remove or rename it, if it is not needed: gromit cannot make its own",
             )
         if row.is_settled and (seen := _lack(inventory, row)):
-            kind, what = seen
             yield Discrepancy(
-                kind=kind,
+                kind=seen.kind,
                 environment=row.name,
-                seen=f"it is {row.phase}, but {what}",
+                seen=f"it is {row.phase}, but {seen.what}",
                 repair=Repair.REDEPLOY,
                 remedy="deploy it again",
+                is_of_build=seen.is_of_build,
             )
 
 
@@ -144,17 +145,26 @@ def _is_proven(
     return False not in places and (True in places or has_state)
 
 
-def _lack(inventory: InstallationInventory, row: RowFacts) -> tuple[DiscrepancyKind, str] | None:
+@dataclass(frozen=True, slots=True)
+class _Lack:
+    """Something that a ready environment lacks."""
+
+    kind: DiscrepancyKind
+    what: str
+    is_of_build: bool = False
+
+
+def _lack(inventory: InstallationInventory, row: RowFacts) -> _Lack | None:
     cluster, wanted = inventory.clusters.get(row.name), len(inventory.components)
     if cluster is None or not cluster.is_ours:
-        return DiscrepancyKind.ROW_WITHOUT_WORLD, "it has no cluster"
+        return _Lack(DiscrepancyKind.ROW_WITHOUT_WORLD, "it has no cluster")
     if cluster.services < wanted:
         what = f"its cluster has {cluster.services} of {wanted} services"
-        return DiscrepancyKind.DRIFTED, what
-    # A task that is replaced is pending for a while.
+        return _Lack(DiscrepancyKind.DRIFTED, what)
+    # A task that is replaced is pending for a while. Most likely the program of a build ends.
     if cluster.running + cluster.pending < cluster.services:
         what = f"{cluster.running} tasks of its {cluster.services} services run"
-        return DiscrepancyKind.DRIFTED, what
+        return _Lack(DiscrepancyKind.DRIFTED, what, is_of_build=True)
     return None
 
 

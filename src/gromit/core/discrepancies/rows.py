@@ -86,6 +86,7 @@ def images(inventory: InstallationInventory) -> Iterator[Discrepancy]:
                     seen=f"image {image} is not in the registry: no task can start from it",
                     repair=Repair.PERSON,
                     remedy="run the branch's build again, which pushes and reports it",
+                    is_of_build=True,
                 )
             elif _expires_soon(facts.expires_ms, inventory.now_ms):
                 yield Discrepancy(

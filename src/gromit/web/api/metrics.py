@@ -1,6 +1,6 @@
 """Metrics of serve for Prometheus: outcomes of requests, and ages of work (logged, too)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -14,6 +14,7 @@ from gromit.core.environments.suspensions import SUSPENSION_ROW, ScopeKind, pars
 from gromit.core.time import Millis
 from gromit.errors import GromitError
 from gromit.ports import EnvironmentStore
+from gromit.web.api.overdue import OverdueWork
 
 log = structlog.get_logger(__name__)
 
@@ -21,10 +22,16 @@ log = structlog.get_logger(__name__)
 class Metrics:
     """Counters, and gauges that are read from the table on each scrape."""
 
-    def __init__(self, store: EnvironmentStore, now_ms: Callable[[], Millis]) -> None:
+    def __init__(
+        self,
+        store: EnvironmentStore,
+        now_ms: Callable[[], Millis],
+        overdue_ms: Mapping[Work, int] | None = None,
+    ) -> None:
         self.registry = CollectorRegistry()
         self._store = store
         self._now_ms = now_ms
+        self._overdue = OverdueWork(overdue_ms or {})
         self._outcomes = Counter(
             "gromit_outcomes",
             "Builds, deletions, claims, runs and failures by outcome",
@@ -40,10 +47,11 @@ class Metrics:
         self._outcomes.labels(what, outcome).inc()
 
     def log_ages(self) -> None:
-        """Log the age of the oldest work of each kind, for alarms that are based on logs."""
+        """Log the age of the oldest work of each kind, and overdue work, for alarms."""
         for kind in Work:
+            now = self._now_ms()
             try:
-                ages = _ages(self._store, kind, self._now_ms())
+                ages = _ages(self._store, kind, now)
             except GromitError as error:
                 log.warning("work.age_unknown", kind=str(kind), reason=error.message)
             else:
@@ -53,6 +61,7 @@ class Metrics:
                     seconds=round(ages.due_s, 1),
                     undone_seconds=round(ages.unfinished_s, 1),
                 )
+                self._overdue.update(kind, ages.unfinished, now)
 
     def not_ready(self) -> str | None:
         """Return why serve cannot work now; None if it can."""
@@ -71,6 +80,8 @@ class _WorkAges:
     """Time since the oldest due work could be claimed; small while workers make progress."""
     unfinished_s: float
     """Time since the oldest unfinished work was requested, failed and leased work included."""
+    unfinished: Mapping[str, int]
+    """Environments with unfinished work, and the instants of the requests."""
 
 
 class _UnfinishedWorkCollector(Collector):
@@ -163,8 +174,9 @@ def _expiring() -> GaugeMetricFamily:
 def _ages(store: EnvironmentStore, kind: Work, now: Millis) -> _WorkAges:
     """Return the ages of the oldest work. Raises what the store raises."""
     due_since = store.due(kind, now, 1).oldest_ms
-    unfinished_since = store.oldest_unfinished(kind)
-    return _WorkAges(_seconds_since(due_since, now), _seconds_since(unfinished_since, now))
+    unfinished = store.unfinished(kind)
+    oldest = min(unfinished.values(), default=None)
+    return _WorkAges(_seconds_since(due_since, now), _seconds_since(oldest, now), unfinished)
 
 
 def _seconds_since(since: int | None, now: Millis) -> float:
