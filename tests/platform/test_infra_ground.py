@@ -164,12 +164,13 @@ def test_private_subnets_go_out_through_the_nat_and_public_ones_by_themselves(
     assert len(ground.client("ec2").describe_nat_gateways()["NatGateways"]) == 1
 
 
-def test_aws_services_are_reached_inside_the_vpc(ground: Ground) -> None:
+def test_only_the_endpoint_that_costs_nothing_is_there_unless_others_are_asked_for(
+    ground: Ground,
+) -> None:
     found = ground.client("ec2").describe_vpc_endpoints()["VpcEndpoints"]
     prefix = f"com.amazonaws.{REGION}."
     kinds = {e["ServiceName"].removeprefix(prefix): e["VpcEndpointType"] for e in found}
-    interfaces = dict.fromkeys(("ecr.api", "ecr.dkr", "logs", "secretsmanager"), "Interface")
-    assert kinds == {"s3": "Gateway", **interfaces}
+    assert kinds == {"s3": "Gateway"}
 
 
 def test_nothing_is_open_to_the_world_but_ssh_for_the_listed_ranges(ground: Ground) -> None:
