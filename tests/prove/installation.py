@@ -100,9 +100,8 @@ class Installation:
 
     def __post_init__(self) -> None:
         self.owners_dead = FakeOwners().dead
-        self.cloud = SimulatedCloud(
-            self.states,
-            public=frozenset(c.name for c in CATALOGUE.components.values() if c.public),
+        self.cloud = self.make_cloud(
+            frozenset(c.name for c in CATALOGUE.components.values() if c.public)
         )
         self.hooks = SimulatedHooks(self.cloud, lambda: self.now_ms)
         for component in CATALOGUE.components.values():
@@ -119,6 +118,18 @@ class Installation:
     def __exit__(self, *_: object) -> None:
         """End the threads."""
         self._serve.close()
+
+    def make_cloud(self, public: frozenset[str]) -> SimulatedCloud:
+        """Return the world that all parts work on."""
+        return SimulatedCloud(self.states, public=public)
+
+    def record(self, result: RunResult) -> None:
+        """Record the result of a run that has just ended."""
+        self.results.append(result)
+
+    def public_records(self, worker: ServeClient) -> PublicRecords:
+        """Return what sow does with public records."""
+        return PublicRecords(self.chitragupta(worker))
 
     # ── clients ──────────────────────────────────────────────────────────────────────────────────
 
@@ -153,7 +164,7 @@ class Installation:
     def publish(self) -> None:
         """Do one pass of `chitragupta`. Raises `ProcessKilled` if it dies."""
         worker = client(self._serve, Role.WORKER)
-        self._chitragupta(worker).run(_silent)
+        self.chitragupta(worker).run(_silent)
 
     def doctor(self) -> None:
         """Do one run of `gromit doctor environments --fix`."""
@@ -185,7 +196,7 @@ class Installation:
             clear=self._clearer(),
             platform=FakePlatform(),
             folders=wrap("root", self.root),
-            retire_records=self._chitragupta(worker).retire,
+            retire_records=self.chitragupta(worker).retire,
             guard=self.root.check,
             limit=SETTINGS.reap.limit,
         )
@@ -225,7 +236,7 @@ class Installation:
             stop,
             self._monotonic,
             lambda _name: _silent,
-            self.results.append,
+            self.record,
         )
         if kind is Work.REAP:
             pool.upkeep = partial(worker.post, "/v1/lifetimes", {})
@@ -269,14 +280,14 @@ class Installation:
             services=wrap("services", self.cloud),
             adopt=Adopter(wrap("states", self.states), self._clearer()),
             hooks=self._hook_runner(queue),
-            records=PublicRecords(self._chitragupta(worker)),
+            records=self.public_records(worker),
             policy=SettlePolicy(600.0, 5.0, self._monotonic, self._pause),
         )
 
     def _reaper(self, worker: ServeClient, queue: WorkQueue) -> WorkFunction:
         wrap = self.faults.wrap
         return Reaper(
-            retire_records=self._chitragupta(worker).retire,
+            retire_records=self.chitragupta(worker).retire,
             platform=FakePlatform(),
             placeholder=PLATFORM,
             root=wrap("root", self.root),
@@ -292,7 +303,8 @@ class Installation:
         resources = self.faults.wrap("resources", self.cloud)
         return Clearer(resources, ClearPolicy(60.0, 5.0, self._monotonic, self._pause))
 
-    def _chitragupta(self, worker: ServeClient) -> Chitragupta:
+    def chitragupta(self, worker: ServeClient) -> Chitragupta:
+        """Return chitragupta with the faults."""
         return Chitragupta(
             wanted=ServeEnvironments(worker),
             tasks=self.faults.wrap("tasks", self.cloud),
@@ -329,8 +341,12 @@ class Installation:
         return self.now_ms / 1000
 
     def _pause(self, seconds: float) -> bool:
-        self.now_ms += round(seconds * 1000)
+        self.let_pass(round(seconds * 1000))
         return False
+
+    def let_pass(self, duration_ms: int) -> None:
+        """Let time pass while a worker waits."""
+        self.now_ms += duration_ms
 
 
 def _silent(_line: str) -> None:

@@ -87,7 +87,7 @@ SURPLUS = {
     "servicediscovery:GetOperation": "whether that has finished",
     "ecs:DescribeTasks": "whether the owner of a lock lives, and why a task stopped",
     "ecs:ListTasks": "as above",
-    "route53:ListResourceRecordSets": "reap retires records, as chitragupta does here",
+    "route53:ListResourceRecordSets": "reap retires records, as sow publishes them here",
     "route53:ChangeResourceRecordSets": "as above",
     "elasticfilesystem:ClientMount": "the kernel asks for it",
     "elasticfilesystem:ClientWrite": "as above",
@@ -121,6 +121,8 @@ def calls(
         _sow_and_reap(world, recorder, env)
         recorder.who = "chitragupta"
         _expose(installed, cloud, env)
+        recorder.who = "sow"
+        _publish(installed, cloud, env)
         recorder.who = "serve"
         _register(cloud, env)
         recorder.who = "doctor"
@@ -218,22 +220,39 @@ def _clear(world: World, env: str, platform: Platform | None) -> None:
 
 
 def _expose(installed: Installed, cloud: Cloud, env: str) -> None:
-    tasks = EcsTasks(
-        cloud.client("ec2"), cloud.client("ecs"), catalogue_file.load_catalogue(None, None)
-    )
+    tasks = _tasks(cloud)
     tasks.public_tasks()
     cloud.client("ecs").create_cluster(clusterName=env, tags=[{"key": "env", "value": env}])
     tasks.running_tasks([env])
     cloud.client("ecs").list_tasks(cluster=env)
-    zone = Route53Zone(
+    zone = _zone(installed, cloud)
+    list(zone.records())
+    record = RecordSet(f"tyk.{env}.{DOMAIN}", "A", 10, frozenset({"192.0.2.1"}))
+    zone.apply(ZoneChanges(creates=((record, "new"), (owner_record(env, DOMAIN), "new"))), _silent)
+
+
+def _publish(installed: Installed, cloud: Cloud, env: str) -> None:
+    """Make the calls of sow for the records of one environment."""
+    tasks, zone = _tasks(cloud), _zone(installed, cloud)
+    tasks.public_tasks(env)
+    tasks.running_tasks([env])
+    zone.records_of(env)
+    record = RecordSet(f"tyk.{env}.{DOMAIN}", "A", 10, frozenset({"192.0.2.2"}))
+    zone.apply(ZoneChanges(upserts=((record, "moved"),)), _silent)
+
+
+def _tasks(cloud: Cloud) -> EcsTasks:
+    known = catalogue_file.load_catalogue(None, None)
+    return EcsTasks(cloud.client("ec2"), cloud.client("ecs"), known)
+
+
+def _zone(installed: Installed, cloud: Cloud) -> Route53Zone:
+    return Route53Zone(
         cloud.client("route53"),
         installed.ground["zone_id"],
         DOMAIN,
         Timing(time.monotonic, time.sleep),
     )
-    list(zone.records())
-    record = RecordSet(f"tyk.{env}.{DOMAIN}", "A", 10, frozenset({"192.0.2.1"}))
-    zone.apply(ZoneChanges(creates=((record, "new"), (owner_record(env, DOMAIN), "new"))), _silent)
 
 
 def _register(cloud: Cloud, env: str) -> None:
