@@ -4,8 +4,11 @@ from collections.abc import Callable
 from threading import Event
 from time import monotonic
 
+PATIENCE_S = 60.0
+"""Longest wait for what must happen. Only a failure takes so long, so a slow machine has time."""
 
-def wait_for(what: str, condition: Callable[[], bool], seconds: float = 30) -> None:
+
+def wait_for(what: str, condition: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
     """Wait until a condition holds; fail after the time limit."""
     deadline, pause = monotonic() + seconds, Event()
     while not condition():

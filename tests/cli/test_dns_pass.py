@@ -25,7 +25,7 @@ from gromit.web.tls import ClientTls
 from tests.aws_laws.fleet import Fleet
 from tests.aws_laws.laws import REGION
 from tests.commands import run_gromit
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE_S, wait_for
 from tests.web.serving import Certificates
 
 DOMAIN = "dev.example.com"
@@ -311,7 +311,7 @@ def test_a_watch_follows_what_happens_until_a_stop_signal(world: World) -> None:
         world.serve.delete("/env/app")
         wait_for("no records", lambda: not world.records())
         watch.send_signal(signal.SIGTERM)
-        assert watch.wait(10) == 0
+        assert watch.wait(PATIENCE_S) == 0
 
 
 # ── views ───────────────────────────────────────────────────────────────────────────────────────

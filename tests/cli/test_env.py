@@ -23,6 +23,7 @@ from gromit.core.time import iso
 from gromit.web.server.limits import Receive, Scope, Send, answer_error
 from gromit.web.server.server import Listener, Server
 from gromit.web.server.tls import ServerTls
+from tests.waiting import PATIENCE_S
 from tests.web.serving import (
     DEFAULTS,
     GRACE_S,
@@ -524,7 +525,7 @@ class Later:
         self.thread.start()
 
     def __exit__(self, *_: object) -> None:
-        self.thread.join(20)
+        self.thread.join(PATIENCE_S)
         assert not self.thread.is_alive()
 
     def _run(self) -> None:
@@ -548,7 +549,7 @@ def test_wait_reports_failures_on_the_way(shell: Shell) -> None:
         )
 
     def seen() -> None:
-        eventually(lambda: "failed (no such image)" in all_errors(), within=15)
+        eventually(lambda: "failed (no such image)" in all_errors())
 
     errors: list[str] = []
 

@@ -22,6 +22,7 @@ from gromit.services.tokens import TokenInputs, Tokens
 from tests.commands import run_gromit
 from tests.fakes.authority import TestCa
 from tests.fakes.upstream import StandIn
+from tests.waiting import PATIENCE_S
 
 BUILD = {"repo": "tyk", "ref": "refs/heads/app-test", "sha": "sha-1"}
 
@@ -94,7 +95,7 @@ def test_it_passes_builds_on_until_a_stop_signal(house: House) -> None:
             )
         assert (answer.status_code, answer.json()) == (200, {"name": "app-test", "state": "new"})
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=PATIENCE_S)
         assert (process.returncode, out) == (0, "")
     request, misplaced = [
         line for line in map(json.loads, err.splitlines()) if line["event"] == "gateway.request"

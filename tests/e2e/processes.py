@@ -9,7 +9,7 @@ from typing import Any
 
 from gromit.local.cloud.processes import ProcessId, descendants, process_id, terminate
 from tests.commands import start_module
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE_S, wait_for
 
 
 class Process:
@@ -88,7 +88,7 @@ class Process:
         below = descendants(self.pid) if self.popen.poll() is None else []
         own = [self._who] if self._who else []
         _kill([*own, *below])
-        self.popen.wait(10)
+        self.popen.wait(PATIENCE_S)
         if self.popen.stdin:
             self.popen.stdin.close()
 

@@ -24,7 +24,7 @@ from gromit.web.clients.serve import ServeClient
 from tests.commands import run_gromit
 from tests.e2e.ground import Ground
 from tests.e2e.processes import Process
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE_S, wait_for
 
 PUBLIC, PRIVATE = 8181, 8182
 """Ports of the two components."""
@@ -236,7 +236,7 @@ class Stage:
         name = f"{component}.{environment}.{self.facts.domain if public else 'internal'}"
         (address,) = self.resolve(name)
         port = PUBLIC if component == "alpha" else PRIVATE
-        answer = httpx2.get(f"http://{address}:{port}/", timeout=10, trust_env=False)
+        answer = httpx2.get(f"http://{address}:{port}/", timeout=PATIENCE_S, trust_env=False)
         assert answer.status_code == 200, answer.text
         said: dict[str, Any] = answer.json()
         assert (said["component"], said["environment"]) == (component, environment)
@@ -245,7 +245,7 @@ class Stage:
     def resolve(self, name: str) -> list[str]:
         """Return the addresses of a name; none if it does not exist."""
         query = dns.message.make_query(name, dns.rdatatype.A)
-        answer = dns.query.udp(query, "127.0.0.1", port=self.facts.ports["dns"], timeout=10)
+        answer = dns.query.udp(query, "127.0.0.1", port=self.facts.ports["dns"], timeout=PATIENCE_S)
         return [item.address for rrset in answer.answer for item in rrset]
 
     def running(self, component: str, environment: str, *, public: bool = False) -> str:
@@ -307,6 +307,6 @@ def installation(ground: Ground, name: str, settings: Mapping[str, str]) -> Iter
 
 def _is_ready(url: str) -> bool:
     try:
-        return httpx2.get(url, timeout=5, trust_env=False).status_code == 200
+        return httpx2.get(url, timeout=PATIENCE_S, trust_env=False).status_code == 200
     except httpx2.HTTPError:
         return False

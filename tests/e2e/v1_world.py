@@ -12,7 +12,7 @@ import httpx2
 
 from gromit.local.cloud.platform import BUCKET
 from tests.e2e.stage import PUBLIC, Stage
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE_S, wait_for
 
 AWS = 'provider["registry.terraform.io/hashicorp/aws"]'
 TEMPLATE = {
@@ -93,7 +93,7 @@ class V1World:
     def answer(self, name: str) -> str:
         """Return the version that answers at the public name of alpha."""
         (address,) = self.stage.resolve(f"alpha.{name}.{self.stage.facts.domain}")
-        found = httpx2.get(f"http://{address}:{PUBLIC}/", timeout=10, trust_env=False)
+        found = httpx2.get(f"http://{address}:{PUBLIC}/", timeout=PATIENCE_S, trust_env=False)
         return str(found.json()["version"])
 
     def config(self, name: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tests.fakes.authority import Files
+from tests.waiting import PATIENCE_S
 
 
 def tls_context(
@@ -28,7 +29,7 @@ def tls_context(
 def connection(address: str, context: ssl.SSLContext | None = None) -> Iterator[socket.socket]:
     """A connection to `host:port`, through TLS if a context is given."""
     host, _, port = address.rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=20) as plain:
+    with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as plain:
         if context is None:
             yield plain
             return
@@ -79,7 +80,7 @@ def read_answer(stream: socket.socket) -> bytes:
     return head + b"\r\n\r\n" + body
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
     """Wait until it is so; fail after a while."""
     pause = threading.Event()
     end = time.monotonic() + seconds

@@ -71,11 +71,10 @@ def test_it_never_waits_beyond_its_patience(
     workflow: Workflow, gateway: Troubled, retry_after: str
 ) -> None:
     gateway.answers.append(_busy(503, retry_after))
-    started = time.monotonic()
     done = workflow.run(events.push())
     assert (done.code, len(gateway.tokens)) == (75, 1)
     assert "::error title=notify-gromit::gave up: 503: later" in done.log
-    assert time.monotonic() - started < 15
+    assert "next attempt" not in done.log
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,13 @@ import httpx2
 import pytest
 
 from gromit.local.cloud.network import claim_ranges
+from tests.waiting import PATIENCE_S
 
 T = TypeVar("T")
 REGION = "eu-central-1"
 
 
-def eventually(look: Callable[[], T], *, within: float = 15.0) -> T:
+def eventually(look: Callable[[], T], *, within: float = PATIENCE_S) -> T:
     """Return the first true answer of `look`; fail with its last answer after `within` seconds."""
     deadline, pause = time.monotonic() + within, threading.Event()
     while not (answer := look()):
@@ -40,7 +41,7 @@ def client(url: str, service: str) -> Any:
 
 def get(address: str, port: int, path: str = "/") -> dict[str, Any]:
     """Return the answer of a simulated container."""
-    answer = httpx2.get(f"http://{address}:{port}{path}", timeout=5, trust_env=False)
+    answer = httpx2.get(f"http://{address}:{port}{path}", timeout=PATIENCE_S, trust_env=False)
     assert answer.status_code == 200, answer.text
     said: dict[str, Any] = json.loads(answer.text)
     return said

@@ -419,6 +419,7 @@ class TestLife(Life.TestCase):  # type: ignore[misc, valid-type] # made by hypot
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 class TestLongLife(Life.TestCase):  # type: ignore[misc, valid-type] # made by hypothesis
     """A long exploration."""
 

@@ -25,8 +25,8 @@ from gromit.services.runs import Runner, WorkFunction, failure_record
 from tests.fakes.owners import FakeOwners, owner
 from tests.fakes.queue import FakeQueue, a_claim
 from tests.fakes.states import FakeStates
+from tests.waiting import PATIENCE_S
 
-PATIENCE_S = 10.0
 """Longest wait for another thread. Nothing takes this long unless it is broken."""
 
 

@@ -37,8 +37,7 @@ from tests.fakes.dns import FakeFeed
 from tests.fakes.owners import FakeOwners
 from tests.fakes.queue import FakeQueue, a_claim
 from tests.fakes.states import FakeStates
-
-PATIENCE_S = 10.0
+from tests.waiting import PATIENCE_S
 
 
 @dataclass

@@ -16,6 +16,7 @@ from gromit.config.load import load_settings
 from gromit.core.security.roles import Role
 from gromit.core.security.tokens import TokenPermission, make_grant
 from gromit.services.tokens import Tokens
+from tests.waiting import PATIENCE_S
 from tests.web.serving import Serve
 
 
@@ -83,6 +84,9 @@ def fronting(
         scheme = "http" if settings.gateway.cert is None else "https"
         verify = ssl.create_default_context(cafile=serve.certificates.ca)
         with httpx2.Client(
-            base_url=f"{scheme}://{server.address()}", verify=verify, timeout=30, trust_env=False
+            base_url=f"{scheme}://{server.address()}",
+            verify=verify,
+            timeout=PATIENCE_S,
+            trust_env=False,
         ) as http:
             yield Front(http, tokens)

@@ -43,6 +43,7 @@ from gromit.core.security.roles import Role
 from gromit.core.time import Millis
 from gromit.web.server.server import Server
 from gromit.web.tls import CertificateFiles, ClientTls
+from tests.waiting import PATIENCE_S
 
 REGION = "eu-central-1"
 REPOSITORIES = ("tyk", "tyk-analytics", "tyk-identity-broker", "tyk-pump", "tyk-sink")
@@ -196,7 +197,7 @@ class Serve:
         """Return a client with the certificate of a role, or with any certificate."""
         if who not in self.clients:
             self.clients[who] = httpx2.Client(
-                base_url=self.url, verify=self.context(who), timeout=10, trust_env=False
+                base_url=self.url, verify=self.context(who), timeout=PATIENCE_S, trust_env=False
             )
         return self.clients[who]
 
@@ -410,7 +411,7 @@ def emulated() -> Iterator[Emulator]:
             child.wait()
 
 
-def eventually(look: Callable[[], Any], *, within: float = 10.0) -> Any:
+def eventually(look: Callable[[], Any], *, within: float = PATIENCE_S) -> Any:
     """Return the first true answer of `look`; fail with its last one after the timeout."""
     deadline, pause = time.monotonic() + within, threading.Event()
     while not (answer := look()):

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from gromit.errors import BackendError
 from tests.waiting import wait_for
 
 SHELL = "/bin/sh"
+HOUR_S = 3600.0
 
 
 @pytest.fixture
@@ -54,6 +56,36 @@ def policy(**limits: float) -> StopPolicy:
     return StopPolicy(
         interrupted=Event(), **{"timeout_s": 60.0, "grace_s": 20.0, "last_s": 0.3, **limits}
     )
+
+
+@dataclass
+class Clock:
+    """The clock of limits. It goes on as usual, and skips an hour when a program says so.
+
+    A program that is slow to start is thus never stopped before it is ready.
+    """
+
+    skipped: float = 0.0
+
+    def monotonic(self) -> float:
+        """Return the time in seconds."""
+        return time.monotonic() + self.skipped
+
+    def skips_at(self, *marks: str) -> Callable[[str], None]:
+        """Return a listener that skips an hour at each of these lines."""
+
+        def take(line: str) -> None:
+            if line in marks:
+                self.skipped += HOUR_S
+
+        return take
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr("gromit.adapters.terraform.process.time", made)
+    return made
 
 
 def ran(launch: ProcessSpec, limits: StopPolicy | None = None) -> tuple[ProcessResult, list[str]]:
@@ -103,9 +135,12 @@ def test_a_long_line_is_whole(shell: Callable[..., ProcessSpec]) -> None:
     assert [len(line) for line in lines] == [3_000_000, 0, 4]
 
 
-def test_endless_output_does_not_hide_a_timeout(shell: Callable[..., ProcessSpec]) -> None:
-    ended, lines = ran(shell("while :; do echo y; done"), policy(timeout_s=0.5))
-    assert (ended.stopped, set(lines)) == ("timeout", {"y"})
+def test_endless_output_does_not_hide_a_timeout(
+    shell: Callable[..., ProcessSpec], clock: Clock
+) -> None:
+    script = "echo ready; while :; do echo y; done"
+    ended = run_process(shell(script), policy(timeout_s=HOUR_S), clock.skips_at("ready"))
+    assert ended.stopped == "timeout"
 
 
 def test_it_sees_the_environment_it_is_given_and_no_other(
@@ -151,29 +186,32 @@ def test_an_interrupted_one_gets_its_grace(shell: Callable[..., ProcessSpec]) ->
     assert ended == ProcessResult(0, "", "interrupt")
 
 
-def test_one_that_takes_too_long_is_interrupted(shell: Callable[..., ProcessSpec]) -> None:
-    ended, lines = ran(
-        shell("trap 'echo saved; exit 1' INT; while :; do sleep 0.05; done"), policy(timeout_s=0.5)
-    )
-    assert lines == ["saved"]
+def test_one_that_takes_too_long_is_interrupted(
+    shell: Callable[..., ProcessSpec], clock: Clock, tmp_path: Path
+) -> None:
+    script = "trap 'touch saved; exit 1' INT; echo ready; while :; do sleep 0.05; done"
+    ended = run_process(shell(script), policy(timeout_s=HOUR_S), clock.skips_at("ready"))
     assert ended == ProcessResult(1, "", "timeout")
+    assert (tmp_path / "saved").exists()
 
 
 def test_the_second_interrupt_ends_one_that_takes_its_time(
-    shell: Callable[..., ProcessSpec],
+    shell: Callable[..., ProcessSpec], clock: Clock, tmp_path: Path
 ) -> None:
     script = (
-        "n=0; trap 'n=$((n+1)); echo $n; [ $n = 2 ] && exit 1' INT; while :; do sleep 0.05; done"
+        "n=0; trap 'n=$((n+1)); echo $n; [ $n = 2 ] && touch second && exit 1' INT;"
+        " echo ready; while :; do sleep 0.05; done"
     )
-    ended, lines = ran(shell(script), policy(timeout_s=0.5, grace_s=0.3, last_s=20.0))
-    assert lines == ["1", "2"]
+    limits = policy(timeout_s=HOUR_S, grace_s=HOUR_S, last_s=HOUR_S)
+    ended = run_process(shell(script), limits, clock.skips_at("ready", "1"))
     assert ended.code == 1
+    assert (tmp_path / "second").exists()
 
 
-def test_a_stubborn_one_is_killed_at_last(shell: Callable[..., ProcessSpec]) -> None:
-    ended, _ = ran(
-        shell("trap '' INT; while :; do sleep 0.05; done"), policy(timeout_s=0.5, grace_s=0.3)
-    )
+def test_a_stubborn_one_is_killed_at_last(shell: Callable[..., ProcessSpec], clock: Clock) -> None:
+    script = "trap '' INT; echo ready; while :; do sleep 0.05; done"
+    limits = policy(timeout_s=HOUR_S, grace_s=0.3)
+    ended = run_process(shell(script), limits, clock.skips_at("ready"))
     assert ended == ProcessResult(-signal.SIGKILL, "", "timeout")
 
 
@@ -211,7 +249,7 @@ def test_a_listener_that_fails_does_not_cost_the_state(
 
 
 def test_it_can_be_interrupted_though_its_worker_ignores_interrupts(
-    shell: Callable[..., ProcessSpec], tmp_path: Path
+    shell: Callable[..., ProcessSpec], clock: Clock, tmp_path: Path
 ) -> None:
     """A worker that a shell starts in the background does, and threads may block signals."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -219,8 +257,9 @@ def test_it_can_be_interrupted_though_its_worker_ignores_interrupts(
 
     def work() -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        script = "trap 'touch saved; exit 0' INT; while :; do sleep 0.05; done"
-        ended.append(run_process(shell(script), policy(timeout_s=0.5), lambda _line: None))
+        script = "trap 'touch saved; exit 0' INT; echo ready; while :; do sleep 0.05; done"
+        limits = policy(timeout_s=HOUR_S)
+        ended.append(run_process(shell(script), limits, clock.skips_at("ready")))
 
     try:
         thread = Thread(target=work)

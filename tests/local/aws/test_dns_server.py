@@ -18,6 +18,7 @@ from gromit.local.aws.dns_server import DnsServer, EmulatedRecords, ZoneRecord
 from gromit.local.aws.emulator import ACCOUNT, Emulator
 from gromit.local.aws.simulated.names import resolve_name
 from tests.local.conftest import REGION, client
+from tests.waiting import PATIENCE_S
 
 SOA = ZoneRecord(
     "dev.gromit.test",
@@ -60,7 +61,7 @@ def server() -> Iterator[DnsServer]:
 def ask(server: DnsServer, name: str, kind: str = "A", *, tcp: bool = False) -> Any:
     query = dns.message.make_query(name, kind)
     send = dns.query.tcp if tcp else dns.query.udp
-    return send(query, "127.0.0.1", port=server.port, timeout=5)
+    return send(query, "127.0.0.1", port=server.port, timeout=PATIENCE_S)
 
 
 @pytest.mark.parametrize("tcp", [False, True])

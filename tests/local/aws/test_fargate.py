@@ -312,7 +312,7 @@ def test_an_image_that_is_not_in_the_registry_fails_the_deployment_and_keeps_the
     eventually(world.settled)
     wanted = world.definition(f"{REGISTRY}/tyk:nowhere")
     world.ecs.update_service(cluster="app-test", service="tyk", taskDefinition=wanted)
-    eventually(lambda: world.rollout() == "FAILED", within=5)
+    eventually(lambda: world.rollout() == "FAILED")
     primary, old = world.service()["deployments"]
     stopped = world.tasks("STOPPED")
     assert (primary["status"], primary["failedTasks"], primary["runningCount"]) == ("PRIMARY", 3, 0)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from gromit.adapters.config_tree.folder import config_hash
 from gromit.local.aws import task
 from tests.local.conftest import eventually
+from tests.waiting import PATIENCE_S
 
 PROGRAM = [sys.executable, "-S", "-I", str(Path(task.__file__))]
 
@@ -82,7 +83,7 @@ def test_it_dies_with_the_process_that_started_it() -> None:
 
 def test_it_does_not_outlive_a_parent_that_is_gone_already() -> None:
     done = subprocess.run(
-        [*PROGRAM, spec(parent=1)], stdout=subprocess.PIPE, check=False, timeout=10
+        [*PROGRAM, spec(parent=1)], stdout=subprocess.PIPE, check=False, timeout=PATIENCE_S
     )
     assert done.returncode == 1
     assert done.stdout == b""

@@ -16,6 +16,7 @@ from gromit.local.cloud.platform import MONGO
 from gromit.local.demo.checks import CloudProbe
 from tests.commands import run_gromit
 from tests.local.conftest import eventually
+from tests.waiting import PATIENCE_S
 
 pytestmark = [
     pytest.mark.long,
@@ -68,7 +69,9 @@ class Rehearsal:
         """Return status and body of a component inside the cloud; 0 if it does not answer."""
         for address in self.probe.resolve(f"{component}.{ENV}.internal"):
             try:
-                said = httpx2.get(f"http://{address}:{port}{path}", timeout=5, trust_env=False)
+                said = httpx2.get(
+                    f"http://{address}:{port}{path}", timeout=PATIENCE_S, trust_env=False
+                )
             except httpx2.HTTPError:
                 return 0, None
             return said.status_code, said.json()
@@ -204,7 +207,7 @@ def test_the_control_api_takes_the_secret_of_the_emulated_account_only(
         httpx2.get(
             f"http://{address}:8181/tyk/apis",
             headers={"x-tyk-authorization": key},
-            timeout=5,
+            timeout=PATIENCE_S,
             trust_env=False,
         ).status_code
         for key in (value, "", "wrong")

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import threading
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
@@ -13,11 +12,12 @@ import pytest
 from gromit.core.security.roles import Role
 from gromit.errors import TooMany
 from gromit.web.api.changes import BACKLOG, ChangeHub, StreamLimits, StreamOwner
+from tests.waiting import PATIENCE_S
 from tests.web.serving import Certificates, Emulator, Serve, eventually, serving
 
 
 async def _next(lines: AsyncIterator[str]) -> str:
-    return await asyncio.wait_for(anext(lines), 5)
+    return await asyncio.wait_for(anext(lines), PATIENCE_S)
 
 
 async def _ended(lines: AsyncIterator[str]) -> bool:
@@ -165,7 +165,7 @@ def test_people_have_a_share_of_streams_and_the_control_plane_has_none(
 def _watching(serve: Serve, role: Role = Role.VIEWER) -> Iterator[Iterator[str]]:
     with (
         httpx2.Client(
-            base_url=serve.url, verify=serve.context(role), timeout=10, trust_env=False
+            base_url=serve.url, verify=serve.context(role), timeout=PATIENCE_S, trust_env=False
         ) as client,
         client.stream("GET", "/v1/changes") as answer,
     ):
@@ -177,12 +177,12 @@ def _watching(serve: Serve, role: Role = Role.VIEWER) -> Iterator[Iterator[str]]
         yield (line.removeprefix("data: ") for line in lines if line.startswith("data: "))
 
 
-def test_each_change_is_announced_within_a_second(serve: Serve) -> None:
+def test_each_change_is_announced_at_once(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else ends the wait, because the next heartbeat comes in an hour."""
+    monkeypatch.setattr("gromit.web.api.changes.HEARTBEAT_S", 3600.0)
     with _watching(serve) as events:
-        started = time.monotonic()
         serve.build("tyk", "app-test", "sha-1")
         assert json.loads(next(events)) == {"name": "app-test", "kind": "created"}
-        assert time.monotonic() - started < 1
         serve.build("tyk", "app-test", "sha-2")
         claim = serve.claim("sow")
         serve.outcome(claim, "fail")
@@ -225,22 +225,21 @@ def test_a_watcher_that_goes_away_is_forgotten(serve: Serve) -> None:
 def test_streams_end_promptly_when_serve_stops(
     emulator: Emulator, certificates: Certificates
 ) -> None:
+    """A stream that is cut at the end of the grace breaks instead."""
     ended: list[bool] = []
     with serving(emulator, certificates) as serve, _watching(serve) as events:
         reader = threading.Thread(target=lambda: ended.append(list(events) == []))
         reader.start()
-        started = time.monotonic()
         serve.server.stop()
-        reader.join(5)
+        reader.join(PATIENCE_S)
         assert ended == [True]
-    assert time.monotonic() - started < 5
 
 
 def test_a_stream_ends_with_its_certificate(serve: Serve, certificates: Certificates) -> None:
     identity, serial = certificates.issue(Role.VIEWER)
     with (
         httpx2.Client(
-            base_url=serve.url, verify=serve.context(identity), timeout=10, trust_env=False
+            base_url=serve.url, verify=serve.context(identity), timeout=PATIENCE_S, trust_env=False
         ) as client,
         client.stream("GET", "/v1/changes") as answer,
     ):

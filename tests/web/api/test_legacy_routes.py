@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from gromit.core.security.roles import Role
+from tests.waiting import PATIENCE_S
 from tests.web.serving import GRACE_S, Serve, flat, from_token
 
 GATEWAY = Role.GATEWAY
@@ -126,7 +127,7 @@ def test_curl_as_the_workflows_call_it(
     trust = ["--cacert", serve.certificates.ca, "--cert", identity.cert, "--key", identity.key]
     curl = ["curl", "-q", "-fsSLv", "--noproxy", "*", *trust, *arguments, "-w", "\n%{http_code}"]
     done = subprocess.run(
-        [*curl, serve.url + path], capture_output=True, text=True, timeout=20, check=False
+        [*curl, serve.url + path], capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "content-type: application/x-www-form-urlencoded" in done.stderr.lower()
@@ -377,7 +378,7 @@ def _raw(serve: Serve, method: str, path: str) -> tuple[int, bytes]:
     """Send a request whose path no client library has made simpler."""
     host, _, port = serve.url.removeprefix("https://").partition(":")
     client = http.client.HTTPSConnection(
-        host, int(port), context=serve.context(Role.OPERATOR), timeout=10
+        host, int(port), context=serve.context(Role.OPERATOR), timeout=PATIENCE_S
     )
     with closing(client):
         client.request(method, path, body=b'{"tyk":"x"}')

@@ -22,6 +22,7 @@ from gromit.web.server.tls import Peer, ServerTls
 from gromit.web.tls import CertificateFiles
 from tests.fakes.authority import Files, TestCa
 from tests.fakes.clients import connection, read_all, read_answer, tls_context
+from tests.waiting import PATIENCE_S
 from tests.web.applications import mirror
 
 GET = b"GET /healthcheck HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -212,7 +213,7 @@ def test_a_client_without_credentials_does_not_shut_a_listener() -> None:
         attacker = threading.Thread(target=_flood, args=(address, stop, started))
         attacker.start()
         try:
-            assert started.wait(30)
+            assert started.wait(PATIENCE_S)
             served = 0
             while served < 30 or CUT.labels("displaced")._value.get() == before:
                 with connection(address) as honest:

@@ -30,6 +30,7 @@ from gromit.web.server.tls import ServerTls
 from gromit.web.tls import CertificateFiles
 from tests.fakes.authority import Files, TestCa
 from tests.fakes.clients import connection, read_all, read_answer, read_until, tls_context, wait_for
+from tests.waiting import PATIENCE_S
 from tests.web.applications import mirror
 
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -158,7 +159,7 @@ class Succession:
         host, _, port = self.server.address().rpartition(":")
         try:
             with (
-                socket.create_connection((host, int(port)), timeout=20) as plain,
+                socket.create_connection((host, int(port)), timeout=PATIENCE_S) as plain,
                 context.wrap_socket(plain, server_hostname="localhost", session=session) as stream,
             ):
                 stream.sendall(GET)
@@ -322,7 +323,7 @@ class TestListeners:
             Listener(health_app(CollectorRegistry(), lambda: None, periodic, 0.01), "127.0.0.1:0")
         )
         with server.running():
-            assert third.wait(30)
+            assert third.wait(PATIENCE_S)
         assert calls[0] >= 3
 
     def test_an_address_that_is_taken_is_named(self) -> None:
@@ -410,7 +411,7 @@ class TestStopping:
             read_until(stream, b"hello")
             process.send_signal(number)
             assert b"bye" in read_all(stream)
-            assert process.wait(20) == code
+            assert process.wait(PATIENCE_S) == code
             assert process.stdout is not None
             assert process.stdout.read() == rest
 
@@ -419,7 +420,7 @@ class TestStopping:
             stream.sendall(GET.replace(b"/ ", b"/deaf ", 1))
             read_until(stream, b"hello")
             process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
+            assert process.wait(PATIENCE_S) == 0
 
     def test_a_second_signal_waits_for_nothing(self) -> None:
         with _process(600) as (process, address), connection(address) as stream:
@@ -428,7 +429,7 @@ class TestStopping:
             process.send_signal(signal.SIGTERM)
             wait_for(lambda: _refuses(address))
             process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
+            assert process.wait(PATIENCE_S) == 0
 
     def test_a_server_asked_to_stop_before_it_runs_does_not_run(self) -> None:
         server = Server(Listener(mirror, "127.0.0.1:0"))

@@ -25,6 +25,7 @@ from gromit.local.aws.simulated.pump import Pump
 from gromit.local.aws.simulated.running import RunningProgram
 from gromit.local.aws.simulated.settings import ProgramSettings
 from tests.local.conftest import eventually
+from tests.waiting import PATIENCE_S
 
 Ranges = tuple[IPv4Network, IPv4Network]
 NODE, KEY = "node-secret", "gateway-secret"
@@ -110,7 +111,7 @@ def network(ranges: Ranges, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def get(address: str, port: int, path: str, **headers: str) -> tuple[int, Any]:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     url = f"http://{address}:{port}{path}"
-    answer = httpx2.get(url, headers=named, timeout=5, trust_env=False)
+    answer = httpx2.get(url, headers=named, timeout=PATIENCE_S, trust_env=False)
     return answer.status_code, answer.json()
 
 
@@ -150,7 +151,7 @@ def test_a_gateway_registers_with_a_dashboard_that_has_its_stores(network: Netwo
     assert get(dashboard, 3000, "/register/node", authorization=NODE)[1]["Status"] == "OK"
     assert get(dashboard, 3000, "/other")[0] == 404
     assert get(dashboard, 3000, "/admin/x", admin_auth="")[0] == 403
-    posted = httpx2.post(f"http://{redis}:6379/", timeout=5, trust_env=False)
+    posted = httpx2.post(f"http://{redis}:6379/", timeout=PATIENCE_S, trust_env=False)
     assert posted.status_code == 405
     with socket.create_connection((redis, 6379), 5) as client:
         client.sendall(b"*1\r\n$4\r\nKEYS\r\n")
