@@ -1,27 +1,55 @@
-# The newest AMI. After its release, a normal apply replaces the bastion and the Mongo hosts, and keeps the data on volumes.
+# The newest AMIs. After a release, a normal apply replaces the Mongo hosts or the bastion, and keeps the data on volumes.
 data "aws_ssm_parameter" "ami" {
   name = var.ami_parameter
+}
+
+# The bastion runs gromit's image, which exists for x86-64 only.
+data "aws_ssm_parameter" "bastion_ami" {
+  name = var.bastion_ami_parameter
 }
 
 locals {
   ami = nonsensitive(data.aws_ssm_parameter.ami.value)
   ssh = length(var.bastion.ssh_cidrs) > 0
+
+  # The account's own registry of the image that the bastion pulls; none if the image comes from elsewhere.
+  bastion_images = [
+    for name in flatten(regexall("^${replace(local.base.registry, ".", "\\.")}/([^:@]+)", var.image)) :
+    "arn:aws:ecr:${var.region}:${var.account_id}:repository/${name}"
+  ]
+}
+
+# The bastion reads here which image to run, so that a release of gromit does not replace the machine.
+resource "aws_ssm_parameter" "image" {
+  # checkov:skip=CKV2_AWS_34:it holds the name of an image, so a reader should need no permission to decrypt
+  name        = "/gromit/image"
+  description = "Image of the control plane, which the command gromit of the bastion runs"
+  type        = "String"
+  value       = var.image
+  tags        = local.tags
 }
 
 module "bastion" {
   source = "../modules/host"
 
   name               = "gromit-bastion"
-  ami                = local.ami
+  ami                = nonsensitive(data.aws_ssm_parameter.bastion_ami.value)
   instance_type      = var.bastion.instance_type
   subnet_id          = (local.ssh ? module.network.public_subnets : module.network.private_subnets)[var.zones[0]]
   has_public_address = local.ssh
   key_pair           = var.bastion.key_pair
   security_groups    = [aws_security_group.bastion.id, aws_security_group.mounts.id]
-  user_data          = templatefile("${path.module}/files/bastion.sh.tftpl", { volumes = local.volumes })
   boundary           = aws_iam_policy.boundary.arn
-  policies           = { volumes = data.aws_iam_policy_document.bastion.json }
+  policies           = { volumes = data.aws_iam_policy_document.bastion.json, image = data.aws_iam_policy_document.bastion_image.json }
   tags               = local.tags
+
+  user_data = templatefile("${path.module}/files/bastion.sh.tftpl", {
+    volumes   = local.volumes
+    region    = var.region
+    parameter = aws_ssm_parameter.image.name
+    registry  = local.base.registry
+    gromit    = file("${path.module}/files/gromit.sh")
+  })
 
   depends_on = [aws_efs_mount_target.config, aws_efs_mount_target.certs]
 }
@@ -82,6 +110,32 @@ data "aws_iam_policy_document" "bastion" {
         variable = "elasticfilesystem:AccessPointArn"
         values   = ["arn:aws:elasticfilesystem:${var.region}:${var.account_id}:access-point/${statement.value.access_point_id}"]
       }
+    }
+  }
+}
+
+# Read the image's name, and pull the image if it is in a registry of this account.
+data "aws_iam_policy_document" "bastion_image" {
+  statement {
+    actions   = ["ssm:GetParameter"]
+    resources = [aws_ssm_parameter.image.arn]
+  }
+
+  dynamic "statement" {
+    for_each = length(local.bastion_images) > 0 ? [local.bastion_images] : []
+
+    content {
+      actions   = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+      resources = statement.value
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(local.bastion_images) > 0 ? ["login"] : []
+
+    content {
+      actions   = ["ecr:GetAuthorizationToken"]
+      resources = ["*"] # this action supports no resources; the token gives no more than its caller's permissions
     }
   }
 }

@@ -97,7 +97,7 @@ variable "endpoints" {
 }
 
 variable "ami_parameter" {
-  description = "SSM parameter with the newest AMI for the bastion and Mongo hosts, for example AWS's for Amazon Linux 2023, or your own."
+  description = "SSM parameter with the newest AMI for Mongo hosts, for example AWS's for Amazon Linux 2023, or your own."
   type        = string
   nullable    = false
   default     = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
@@ -108,13 +108,25 @@ variable "ami_parameter" {
   }
 }
 
+variable "bastion_ami_parameter" {
+  description = "SSM parameter with the newest AMI for the bastion, for example AWS's for Amazon Linux 2023 on x86-64, on which gromit's image runs."
+  type        = string
+  nullable    = false
+  default     = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
+
+  validation {
+    condition     = startswith(var.bastion_ami_parameter, "/")
+    error_message = "The parameter must be a full path, for example `/aws/service/…`."
+  }
+}
+
 variable "bastion" {
   description = "Instance type of the bastion, and for ssh an existing key pair and the ranges that may connect, for example `{ key_pair = \"platform\", ssh_cidrs = [\"192.0.2.0/24\"] }`. Without ranges the bastion has no public address."
   nullable    = false
   default     = {}
 
   type = object({
-    instance_type = optional(string, "t4g.nano")
+    instance_type = optional(string, "t3.micro")
     key_pair      = optional(string, "")
     ssh_cidrs     = optional(list(string), [])
   })

@@ -99,8 +99,8 @@ def create_prerequisites(emulator: Emulator) -> None:
 
 
 def given(emulator: Emulator) -> Mapping[str, str]:
-    """Return the value that `prod.tfvars` cannot hold: the topic that announces images."""
-    return {"ami_parameter": AMI_PARAMETER}
+    """Return the values that `prod.tfvars` cannot hold: the parameters that announce images."""
+    return dict.fromkeys(("ami_parameter", "bastion_ami_parameter"), AMI_PARAMETER)
 
 
 def release_image(emulator: Emulator, name: str) -> str:

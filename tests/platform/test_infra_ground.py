@@ -1,6 +1,7 @@
 """The ground of `terraform/infra`, applied once with the example values."""
 
 import json
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from gromit.core.stack.contract import Platform
 from tests.platform import infra
 from tests.platform.authorization import findings as meaningless
 from tests.platform.emulator import ACCOUNT, REGION, SECRET_KEY, Emulator
-from tests.platform.policies import everybody
+from tests.platform.policies import everybody, role_policies
 from tests.platform.roots import Engine, Plan, Root, TerraformError
 from tests.stacks.plans import findings
 
@@ -379,7 +380,33 @@ def test_the_bastion_marks_the_config_root_where_the_mount_is_proven(ground: Gro
         script.index("mountpoint --quiet /config"),
         script.index(f"/config/{MARKER} ] || echo"),
     )
-    assert proven < mark
+    assert proven < mark < script.index("dnf install -y docker"), "the volumes wait for nothing"
+
+
+def test_the_bastion_has_the_command_gromit_and_may_pull_its_image(ground: Ground) -> None:
+    script = infra.user_data(ground.emulator, "gromit-bastion")
+    command = (infra.TERRAFORM / "infra" / "files" / "gromit.sh").read_text()
+    assert f"cat >/usr/local/bin/gromit <<'END'\n{command}END\n" in script
+    (parameter,) = re.findall("^GROMIT_IMAGE_PARAMETER=(.*)$", script, re.MULTILINE)
+    image = ground.client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"]
+    registry, _, tagged = image.partition("/")
+    assert f'"{registry}": "ecr-login"' in script
+    assert image not in script, "a release of gromit does not replace the machine"
+    policies = role_policies(ground.client("iam"), "gromit-bastion")
+    own, other = (
+        f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{name}"
+        for name in (tagged.partition(":")[0], "tyk")
+    )
+    read = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter"
+    rows = [
+        ("ecr:GetAuthorizationToken", "*", True),
+        *((f"ecr:{a}", own, True) for a in ("BatchGetImage", "GetDownloadUrlForLayer")),
+        ("ecr:PutImage", own, False),
+        ("ecr:BatchGetImage", other, False),
+        ("ssm:GetParameter", f"{read}{parameter}", True),
+        ("ssm:GetParameter", f"{read}/gromit/base", False),
+    ]
+    assert [row for row in rows if policies.allows(row[0], row[1]) is not row[2]] == []
 
 
 @pytest.mark.parametrize("name", ["gromit-bastion", "gromit-mongo-0"])

@@ -1,0 +1,103 @@
+"""The command `gromit` of the bastion, with scripts in place of the machine's programs."""
+
+import os
+import subprocess
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.platform.infra import TERRAFORM
+
+SCRIPT = TERRAFORM / "infra" / "files" / "gromit.sh"
+IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/gromit:1.0.0"
+
+
+class Machine:
+    """Programs of a bastion; each records its words."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.settings = folder / "gromit.env"
+        self.settings.write_text("AWS_REGION=eu-central-1\nGROMIT_IMAGE_PARAMETER=/gromit/image\n")
+        self.put("id", "echo 0")
+        self.put("mountpoint", "exit 0")
+        self.put("aws", f"echo {IMAGE}")
+        for name in ("docker", "sudo"):
+            self.put(name, "exit 0")
+
+    def put(self, name: str, does: str) -> None:
+        program = self._folder / name
+        program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >"{program}.words"\n{does}\n')
+        program.chmod(0o755)
+
+    def words(self, name: str) -> list[str]:
+        """Return the words of the last call; none if it was not called."""
+        path = self._folder / f"{name}.words"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def gromit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", str(SCRIPT), *arguments],
+            env={
+                "PATH": f"{self._folder}:{os.environ['PATH']}",
+                "GROMIT_SETTINGS": str(self.settings),
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def test_the_image_of_the_control_plane_runs_with_both_volumes(machine: Machine) -> None:
+    done = machine.gromit("suspend", "/config", "--reason", "two words")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert machine.words("aws")[:6] == [
+        "ssm",
+        "get-parameter",
+        "--region",
+        "eu-central-1",
+        "--name",
+        "/gromit/image",
+    ]
+    words = machine.words("docker")
+    assert words[:3] == ["run", "--rm", "--interactive"]
+    assert "--tty" not in words
+    assert words[-5:] == [IMAGE, "suspend", "/config", "--reason", "two words"]
+    volumes = [after for word, after in pairwise(words) if word == "--volume"]
+    assert volumes == ["/config:/config", "/certs:/certs"]
+    assert words[words.index("--env-file") + 1] == str(machine.settings)
+
+
+@pytest.mark.parametrize("missing", ["/config", "/certs"])
+def test_nothing_runs_while_a_volume_is_not_mounted(machine: Machine, missing: str) -> None:
+    machine.put("mountpoint", f'[ "$2" != {missing} ]')
+    done = machine.gromit("root", "init", "/config")
+    assert (done.returncode, machine.words("docker")) == (78, [])
+    assert f"the volume {missing} is not mounted" in done.stderr
+
+
+def test_an_unknown_image_is_an_error(machine: Machine) -> None:
+    machine.put("aws", "echo no permission >&2; exit 254")
+    done = machine.gromit("env", "list")
+    assert (done.returncode, machine.words("docker")) == (254, [])
+    assert "no permission" in done.stderr
+
+
+def test_an_ordinary_user_becomes_root_with_the_same_words(machine: Machine) -> None:
+    machine.put("id", "echo 1000")
+    assert machine.gromit("env", "list").returncode == 0
+    assert machine.words("sudo")[-2:] == ["env", "list"]
+    assert machine.words("docker") == []
+
+
+def test_the_failure_of_gromit_is_the_exit_code(machine: Machine) -> None:
+    machine.put("docker", "exit 4")
+    assert machine.gromit("doctor", "aws").returncode == 4
