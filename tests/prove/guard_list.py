@@ -553,6 +553,34 @@ _DNS_GUARDS = (
         "",
         ("services/test_chitragupta.py",),
     ),
+    Guard(
+        "what sow publishes has the limit on deletes, too",
+        "services/chitragupta.py",
+        "            self.check(found)\n            return found\n\n        return self._carry_out",
+        "            return found\n\n        return self._carry_out",
+        ("services/test_chitragupta.py",),
+    ),
+    Guard(
+        "names follow the tasks before an environment is reported as done, or as failed",
+        "services/sowing.py",
+        "            self.records.update(claim.name, progress)\n        return",
+        "            pass\n        return",
+        ("services/test_sowing.py",),
+    ),
+    Guard(
+        "the records of a parked environment go before its tasks",
+        "services/sowing.py",
+        "            self.records.remove(claim.name, progress)\n",
+        "            pass\n",
+        ("services/test_sowing.py",),
+    ),
+    Guard(
+        "an environment has no records only if the zone is the right one",
+        "adapters/aws/route53.py",
+        "        if not found:\n            self._check_zone()\n",
+        "",
+        ("adapters/aws/test_route53.py",),
+    ),
 )
 
 _SECURITY = (
