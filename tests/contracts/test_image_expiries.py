@@ -9,7 +9,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from gromit.adapters.aws.ecr import EcrImages
 from gromit.adapters.aws.image_expiries import EcrExpiries
+from gromit.ports import ImageRegistry
 from gromit.ports.inventory import ImageExpiries
 from tests.contracts.ecr_images import push
 from tests.fakes.images import FakeImages
@@ -46,6 +48,7 @@ class World(Protocol):
     """Registries that keep `master`, and remove other images after 14 days."""
 
     expiries: ImageExpiries
+    registry: ImageRegistry
 
     def push(self, repository: str, tag: str) -> int:
         """Push an image, and return the instant."""
@@ -61,6 +64,7 @@ class _Fake:
         self.images = FakeImages()
         self.fake = FakeExpiries(self.images)
         self.expiries: ImageExpiries = self.fake
+        self.registry: ImageRegistry = self.images
 
     def push(self, repository: str, tag: str) -> int:
         self.images.push(repository, tag)
@@ -74,6 +78,7 @@ class _Ecr:
     def __init__(self) -> None:
         self.client = boto3.client("ecr", region_name="eu-central-1")
         self.expiries: ImageExpiries = EcrExpiries(self.client)
+        self.registry: ImageRegistry = EcrImages(self.client)
         self.calls: Counter[str] = Counter()
         self.client.meta.events.register("before-call.*.*", self._count)
 
@@ -113,6 +118,18 @@ def test_images_that_exist_have_the_expiry_of_their_registry(world: World) -> No
         ("tyk", "master"): None,
         ("tyk-pump", "sha-1"): None,
     }
+
+
+def test_an_image_without_its_own_tag_is_found_by_its_digest(world: World) -> None:
+    """Its tag has moved to another image, and a digest names it as long as it exists."""
+    pushed_ms = world.push("tyk", "sha-1")
+    world.expire("tyk")
+    (digest,) = world.registry.digests([("tyk", "sha-1")]).values()
+    absent = ("tyk", "sha256:" + "0" * 64)
+    asked = [("tyk", digest), ("tyk", "sha-1"), absent, ("nowhere", digest)]
+    found = world.expiries.expiries(asked)
+    assert found.keys() == {("tyk", digest), ("tyk", "sha-1")}
+    assert found["tyk", "sha-1"] == pushed_ms + 14 * DAY_MS
 
 
 def test_three_calls_answer_for_a_hundred_images_of_a_repository() -> None:

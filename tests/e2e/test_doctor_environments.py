@@ -140,8 +140,11 @@ def _plant(ruins: Ruins) -> list[str]:
     ruins.make("good", ResourceKind.GROUP)
     locker = stage.launch("tests.e2e.lock_and_die", [names["good"]], stage.worker)
     locker.ended(0)
-    images = [{"imageTag": ruins.good.sha}]
-    ruins.client("ecr").batch_delete_image(repositoryName="alpha", imageIds=images)
+    ecr, tag = ruins.client("ecr"), [{"imageTag": ruins.good.sha}]
+    (image,) = ecr.batch_get_image(repositoryName="alpha", imageIds=tag)["images"]
+    # sow has tagged it as well, so only its digest removes it.
+    digest = {"imageDigest": image["imageId"]["imageDigest"]}
+    ecr.batch_delete_image(repositoryName="alpha", imageIds=[digest])
     ruins.call_ready("lost")
     ruins.make("lost", ResourceKind.CLUSTER, ResourceKind.LOG_GROUP)
     taken = stage.build("alpha", names["taken"])

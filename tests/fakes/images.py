@@ -56,9 +56,17 @@ class FakeImages:
             for tag in tags:
                 self._digests.pop((repository, tag), None)
 
-    def tags(self, repository: str) -> set[str]:
-        """Return all tags of a repository."""
-        return {tag for name, tag in self._digests if name == repository}
+    def tags(self, repository: str, digest: str | None = None) -> set[str]:
+        """Return all tags of a repository, or of one of its images."""
+        return {
+            tag
+            for (name, tag), found in self._digests.items()
+            if name == repository and digest in {None, found}
+        }
+
+    def existing(self, images: Iterable[BuiltImage]) -> frozenset[BuiltImage]:
+        """Return those of the images that exist."""
+        return frozenset(images) & {(r, digest) for (r, _), digest in self._digests.items()}
 
     def digests(self, images: Iterable[Image]) -> Mapping[Image, str]:
         """Return the digest of each pushed image; raise `problem` if it is set."""

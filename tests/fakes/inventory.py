@@ -9,6 +9,8 @@ from gromit.core.environments.history import ChangeContext
 from gromit.core.stack.clusters import ClusterEvent, ClusterState
 from gromit.core.stack.component_inputs import Image
 from gromit.core.stack.contract import Platform
+from gromit.core.stack.image_marks import MARK_BEGINNING
+from gromit.core.stack.made import is_digest
 from gromit.core.stack.resources import AccountedResource, ListedResource, Resource, ResourceKind
 from gromit.errors import NotFound, UnreadableRow
 from gromit.ports.inventory import RowListing
@@ -158,8 +160,16 @@ class FakeExpiries:
 
     images: FakeImages
     at_ms: dict[Image, int] = field(default_factory=dict)
-    """Instants of removal; an image without one stays."""
+    """Instants of removal, by tag or digest. Without one an image stays, as a marked one does."""
 
     def expiries(self, images: Iterable[Image]) -> Mapping[Image, int | None]:
         """Return all that exist."""
-        return {image: self.at_ms.get(image) for image in self.images.digests(images)}
+        asked = set(images)
+        built = self.images.existing(image for image in asked if is_digest(image[1]))
+        found = {*self.images.digests(asked), *built}
+        return {image: None if self._is_kept(image) else self.at_ms.get(image) for image in found}
+
+    def _is_kept(self, image: Image) -> bool:
+        return any(
+            tag.startswith(MARK_BEGINNING) for tag in self.images.tags(image[0], digest=image[1])
+        )

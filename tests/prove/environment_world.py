@@ -151,6 +151,7 @@ class EnvironmentWorld:
             folders=self.root if parts else None,
             retire_records=self._chitragupta().retire if parts else None,
             guard=self.root.check,
+            marks=self.registry.images,
             limit=limit,
         )
 

@@ -198,6 +198,7 @@ class Installation:
             folders=wrap("root", self.root),
             retire_records=self.chitragupta(worker).retire,
             guard=self.root.check,
+            marks=self.images,
             limit=SETTINGS.reap.limit,
         )
         try:

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from gromit.core.discrepancies.kinds import Repair
+from gromit.core.discrepancies.kinds import DiscrepancyKind, Repair
 from gromit.core.environments.phases import Phase, Work
 from gromit.core.stack.contract import StateHead, StateMark
+from gromit.core.stack.image_marks import used_mark
 from gromit.core.stack.resources import ResourceKind
 from gromit.errors import BackendError, ConfigRootUnusable, Suspended, Temporary, UnsafePlan
 from tests.fakes.owners import owner
@@ -214,3 +215,43 @@ def test_a_row_of_gromit_v1_is_not_taken_for_none(world: EnvironmentWorld) -> No
     world.make("old")
     world.registry.store.put({"name": "old", "tyk": "sha-1", "state": "processed"})
     assert [(d.environment, d.kind) for d in world.find()] == [("old", "unreadable_row")]
+
+
+def _run_expiring_image(world: EnvironmentWorld) -> str:
+    """Let the environment run an image that will expire, and return its digest."""
+    digest = world.registry.images.push("tyk", "a-sha", "what runs")
+    tyk = {"version": f"sha-{NAME}", "repository": "tyk", "digest": digest}
+    made = {"at": world.registry.now_ms, "recipe": "", "components": {"tyk": tyk}}
+    change_row(world, NAME, made=made)
+    world.expiries.at_ms["tyk", digest] = world.registry.now_ms + 3_600_000
+    return digest
+
+
+def test_an_image_that_an_environment_runs_is_tagged_before_it_expires(
+    world: EnvironmentWorld,
+) -> None:
+    """And the registry keeps it: the next look finds nothing."""
+    digest = _run_expiring_image(world)
+    (found,) = world.find()
+    assert (found.kind, found.subject) == (DiscrepancyKind.IMAGE_EXPIRING, f"tyk@{digest}")
+    assert [result.problem for result in world.repair([found])] == [""]
+    assert world.registry.images.tags("tyk", digest) == {"a-sha", used_mark(NAME)}
+    assert world.find() == []
+
+
+@pytest.mark.parametrize("change", ["image", "row", "end"])
+def test_an_image_that_is_gone_or_does_not_run_any_more_is_not_tagged(
+    world: EnvironmentWorld, change: str
+) -> None:
+    digest = _run_expiring_image(world)
+    changes: dict[str, Callable[[], object]] = {
+        "image": lambda: world.registry.images.expire("tyk", digest),
+        "row": lambda: change_row(world, NAME, made=None),
+        "end": lambda: world.registry.environments.delete(NAME, world.registry.stamp()),
+    }
+    (problem,) = problems(world, changes[change])
+    assert problem in {
+        f"image tyk@{digest} is gone",
+        f"{NAME} does not run tyk@{digest} any more",
+    }
+    assert used_mark(NAME) not in world.registry.images.tags("tyk")

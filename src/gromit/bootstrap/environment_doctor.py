@@ -10,6 +10,7 @@ from gromit.adapters.aws.image_expiries import EcrExpiries
 from gromit.adapters.aws.resource_listing import AwsResourceListing
 from gromit.bootstrap.backends import (
     cluster_source,
+    image_keeper,
     owner_watch,
     platform_source,
     record_store,
@@ -83,6 +84,7 @@ def build_environment_doctor(settings: Settings, root: Path | None) -> DoctorPar
         folders=tree,
         retire_records=build_chitragupta(settings).retire if has_zone else None,
         guard=_guard(settings, root),
+        marks=image_keeper(settings).marks,
         limit=settings.reap.limit,
     )
     return DoctorParts(EnvironmentDoctor(InventoryTaker(sources)), repairer)

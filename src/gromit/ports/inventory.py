@@ -114,4 +114,7 @@ class ImageExpiries(Protocol):
     """Expiry of images in their registries."""
 
     def expiries(self, images: Iterable[Image]) -> Mapping[Image, int | None]:
-        """Return the instant at which each image that exists is removed; None if it never is."""
+        """Return the instant at which each image that exists is removed; None if it never is.
+
+        Images are asked for by a tag or a digest.
+        """

@@ -84,7 +84,10 @@ class InventoryTaker:
         records = None if sources.zone is None else tuple(sources.zone.records())
         folders = {} if sources.folders is None else sources.folders.folders()
         required = {
-            row.name: required_images(sources.catalogue, row.versions)
+            row.name: frozenset(
+                (repository, row.built.get((repository, tag), tag))
+                for repository, tag in required_images(sources.catalogue, row.versions)
+            )
             for row in before.rows
             if row.is_desired
         }

@@ -14,6 +14,7 @@ from gromit.core.discrepancies.facts import InstallationInventory, RowFacts
 from gromit.core.discrepancies.kinds import Discrepancy, DiscrepancyKind, Repair
 from gromit.core.environments.phases import Phase
 from gromit.core.environments.terraform_locks import FoundLock, Lock
+from gromit.core.stack.image_marks import used_mark
 from gromit.core.stack.resources import Resource, ResourceKind
 from gromit.errors import (
     BackendError,
@@ -26,6 +27,7 @@ from gromit.errors import (
     UnsafePlan,
 )
 from gromit.ports import OwnerWatch, PlatformSource, Progress, StateBucket
+from gromit.ports.image_marks import ImageMarks
 from gromit.ports.inventory import ConfigFolders, RowDirectory, StateArchive
 from gromit.services.clearing import Clearer
 
@@ -56,6 +58,7 @@ class Repairer:
     """Removes all records of gromit for an environment; None without a zone."""
     guard: Callable[[], None]
     """Raises `Suspended` or `ConfigRootUnusable` if nothing may be changed."""
+    marks: ImageMarks
     limit: int
     """Largest number of environments that lose something in one run."""
 
@@ -127,9 +130,18 @@ class Repairer:
             Repair.REMOVE: lambda: self._remove(one, progress),
             Repair.REAP: lambda: self.rows.reap(name),
             Repair.REDEPLOY: lambda: self.rows.redeploy(name),
+            Repair.KEEP_IMAGE: lambda: self._keep_image(one),
             Repair.RETRY: lambda: self.rows.retry(name),
         }
         repairs[one.repair]()
+
+    def _keep_image(self, one: Discrepancy) -> None:
+        repository, _, digest = one.subject.partition("@")
+        row = self.rows.find(one.environment)
+        if row is None or not row.is_desired or digest not in row.built.values():
+            raise Conflict(f"{one.environment} does not run {one.subject} any more")
+        if self.marks.mark([(repository, digest)], used_mark(one.environment)):
+            raise Conflict(f"image {one.subject} is gone")
 
     def _unlock(self, one: Discrepancy) -> None:
         name = one.environment

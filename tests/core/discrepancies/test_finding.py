@@ -28,6 +28,7 @@ from gromit.core.time import iso
 NOW = 1_800_000_000_000
 HOUR = 3_600_000
 DOMAIN = "dev.example.com"
+DIGEST = "sha256:" + "1" * 64
 _MARK = StateMark("lineage", 3)
 
 
@@ -37,6 +38,7 @@ def _row(name: str, phase: Phase, **given: Any) -> RowFacts:
         "is_scheduled": phase in {Phase.PENDING, Phase.FAILED, Phase.DELETING},
         "lease_until_ms": None,
         "versions": {"app": "sha-1"},
+        "built": {},
         "fingerprint": (),
     }
     return RowFacts(name=name, phase=phase, **{**facts, **given})
@@ -195,6 +197,24 @@ PLANTS: list[tuple[str, Plant, str, Kind, Repair]] = [
         "good",
         Kind.IMAGE_EXPIRING,
         Repair.PERSON,
+    ),
+    (
+        "no image of what runs",
+        _with("required", {"good": frozenset({("app", DIGEST)})}),
+        "good",
+        Kind.IMAGE_MISSING,
+        Repair.PERSON,
+    ),
+    (
+        "old image of what runs",
+        lambda inventory: replace(
+            inventory,
+            required={"good": frozenset({("app", DIGEST)})},
+            images={("app", DIGEST): ImageFacts(NOW + 9 * HOUR)},
+        ),
+        "good",
+        Kind.IMAGE_EXPIRING,
+        Repair.KEEP_IMAGE,
     ),
     ("no cluster", _without("clusters", "good"), "good", Kind.ROW_WITHOUT_WORLD, Repair.REDEPLOY),
     (

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypedDict, TypeVar
 
@@ -51,24 +51,26 @@ class EcrImages:
         """Make one call for each repository and 100 of its tags, in parallel."""
         return _look_up_all(self._look_up, images)
 
+    def existing(self, images: Iterable[BuiltImage]) -> frozenset[BuiltImage]:
+        """Return those of the images that exist, by repository and digest."""
+        found: set[BuiltImage] = set()
+        for repository, ids in _digest_calls(images):
+            response = self._get(repository, ids)
+            for image in response.get("images", []) if response else []:
+                found.add((repository, image["imageId"].get("imageDigest", "")))
+        return frozenset(found)
+
     def revisions(self, images: Iterable[BuiltImage]) -> Mapping[BuiltImage, str]:
         """Read the annotations of manifests: one call for each repository and 100 digests.
 
         The label of the same name is in another blob, which would cost two more calls for each.
         """
-        by_repository: dict[str, list[str]] = {}
-        for repository, digest in sorted(set(images)):
-            by_repository.setdefault(repository, []).append(digest)
         found: dict[BuiltImage, str] = {}
-        for repository, digests in by_repository.items():
-            for at in range(0, len(digests), PER_CALL):
-                ids: list[ImageIdentifierTypeDef] = [
-                    {"imageDigest": digest} for digest in digests[at : at + PER_CALL]
-                ]
-                response = self._get(repository, ids)
-                for image in response.get("images", []) if response else []:
-                    if revision := _revision(image.get("imageManifest", "")):
-                        found[repository, image["imageId"].get("imageDigest", "")] = revision
+        for repository, ids in _digest_calls(images):
+            response = self._get(repository, ids)
+            for image in response.get("images", []) if response else []:
+                if revision := _revision(image.get("imageManifest", "")):
+                    found[repository, image["imageId"].get("imageDigest", "")] = revision
         return found
 
     def pushed(self, images: Iterable[Image]) -> Mapping[Image, int]:
@@ -141,6 +143,18 @@ def _calls(images: Iterable[Image]) -> list[tuple[str, Sequence[str]]]:
     for repository, tags in by_repository.items():
         calls += [(repository, tags[at : at + PER_CALL]) for at in range(0, len(tags), PER_CALL)]
     return calls
+
+
+def _digest_calls(
+    images: Iterable[BuiltImage],
+) -> "Iterator[tuple[str, list[ImageIdentifierTypeDef]]]":
+    """Yield repository and digests of each call."""
+    by_repository: dict[str, list[str]] = {}
+    for repository, digest in sorted(set(images)):
+        by_repository.setdefault(repository, []).append(digest)
+    for repository, digests in by_repository.items():
+        for at in range(0, len(digests), PER_CALL):
+            yield repository, [{"imageDigest": digest} for digest in digests[at : at + PER_CALL]]
 
 
 def _revision(manifest: str) -> str | None:

@@ -1,6 +1,6 @@
 """Facts about all environments: rows, states, locks, resources, records, folders and images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,8 @@ class RowFacts:
     """End of the lease, also of one that is over; None without one."""
     versions: Mapping[str, str]
     """Version of each repository."""
+    built: Mapping[Image, str]
+    """Digest that a component runs, by its repository and its version or the one that is gone."""
     fingerprint: tuple[object, ...]
     """Differs if the row, or the work on it, has changed."""
 
@@ -62,8 +64,18 @@ def row_facts(view: Mapping[str, Any]) -> RowFacts:
         is_scheduled=view["due"] is not None,
         lease_until_ms=parse_iso(lease["until"]) if lease else None,
         versions={repository: v["version"] for repository, v in view["versions"].items()},
+        built=dict(_built(view.get("components") or {})),
         fingerprint=(*(view[name] for name in changing), lease["holder"] if lease else None),
     )
+
+
+def _built(components: Mapping[str, Any]) -> Iterator[tuple[Image, str]]:
+    for component in components.values():
+        repository, digest = component["repository"], component["digest"]
+        if repository and digest:
+            yield (repository, component["version"]), digest
+            if gone := component.get("gone"):  # a serve of an earlier release has none
+                yield (repository, gone), digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +132,7 @@ class InstallationInventory:
     images: Mapping[Image, ImageFacts] | None = None
     """Images that environments need and that exist; None if they were not looked up."""
     required: Mapping[str, frozenset[Image]] = field(default_factory=dict)
-    """Images that each desired environment needs."""
+    """Images that each desired environment needs; the second part is a tag or a digest."""
 
     def tombstone_or_none(self, name: str) -> bool:
         """Whether nothing of an environment should exist."""

@@ -46,6 +46,8 @@ class Repair(StrEnum):
     """Let reap destroy what exists, after the grace period."""
     REDEPLOY = "redeploy"
     """Let sow make the environment again."""
+    KEEP_IMAGE = "keep_image"
+    """Tag an image that an environment uses, so that its registry keeps it."""
     RETRY = "retry"
     PERSON = "person"
     """Nothing that gromit may do."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from gromit.core.discrepancies.facts import InstallationInventory, RowFacts
 from gromit.core.discrepancies.kinds import Discrepancy, DiscrepancyKind, Repair
 from gromit.core.environments.phases import Phase
+from gromit.core.stack.made import is_digest
 from gromit.core.time import iso
 
 HOUR_MS = 3_600_000
@@ -75,9 +76,10 @@ def images(inventory: InstallationInventory) -> Iterator[Discrepancy]:
     if inventory.images is None:
         return
     for name, required in sorted(inventory.required.items()):
-        for repository, tag in sorted(required):
-            image = f"{repository}:{tag}"
-            facts = inventory.images.get((repository, tag))
+        for repository, reference in sorted(required):
+            is_built = is_digest(reference)
+            image = f"{repository}@{reference}" if is_built else f"{repository}:{reference}"
+            facts = inventory.images.get((repository, reference))
             if facts is None:
                 yield Discrepancy(
                     kind=DiscrepancyKind.IMAGE_MISSING,
@@ -85,8 +87,9 @@ def images(inventory: InstallationInventory) -> Iterator[Discrepancy]:
                     subject=image,
                     seen=f"image {image} is not in the registry: no task can start from it",
                     repair=Repair.PERSON,
-                    remedy="run the branch's build again, which pushes and reports it",
-                    is_of_build=True,
+                    remedy="run the branch's build again, which pushes and reports it"
+                    + ("; the next change or repair runs a fallback until then" * is_built),
+                    is_of_build=not is_built,
                 )
             elif _expires_soon(facts.expires_ms, inventory.now_ms):
                 yield Discrepancy(
@@ -94,8 +97,10 @@ def images(inventory: InstallationInventory) -> Iterator[Discrepancy]:
                     environment=name,
                     subject=image,
                     seen=f"the registry removes image {image} on {iso(facts.expires_ms or 0)}",
-                    repair=Repair.PERSON,
-                    remedy="run the branch's build again, or delete the environment",
+                    repair=Repair.KEEP_IMAGE if is_built else Repair.PERSON,
+                    remedy="tag it, so that the registry keeps it"
+                    if is_built
+                    else "run the branch's build again, or delete the environment",
                 )
 
 

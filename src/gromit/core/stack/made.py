@@ -69,6 +69,11 @@ class MadeStack:
     components: tuple[MadeComponent, ...] = ()
 
 
+def is_digest(name: str) -> bool:
+    """Whether an image is named by its digest, which no tag can be."""
+    return name.startswith("sha256:")
+
+
 def has_existed(made: Iterable[MadeComponent], repository: str, tag: str) -> bool:
     """Whether the registry had an image once, because an apply has made or replaced it."""
     return any(c.repository == repository and tag in {c.version, c.gone} for c in made)
