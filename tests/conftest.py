@@ -3,13 +3,14 @@
 import gc
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.aws_models import share_models
+from tests.aws_requests import Refusals, check_mocked_requests, end_record, start_record
 
 # The time of an example depends on the load of the machine. A slow test shows in the duration of
 # the suite.
@@ -31,6 +32,50 @@ os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
 # Terraforms of tests are short, see tests/terraforms.py.
 os.environ.setdefault("GOGC", "800")
 share_models()
+check_mocked_requests()
+
+_REFUSALS = pytest.StashKey[Refusals]()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Record the requests to AWS from now on."""
+    session.config.stash[_REFUSALS] = start_record(_worker(session.config))
+
+
+def _worker(config: pytest.Config) -> str | None:
+    """Return the name of this process if it is one of pytest-xdist's."""
+    # Its environment variable is also in pytests that tests start.
+    name: str | None = getattr(config, "workerinput", {}).get("workerid")
+    return name
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Fail the test if AWS's models forbid a request."""
+    try:
+        yield
+    finally:
+        _fail_if_refused(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    """Fail the test if AWS's models forbid a request of a fixture."""
+    try:
+        yield
+    finally:
+        _fail_if_refused(item)
+
+
+def _fail_if_refused(item: pytest.Item) -> None:
+    if found := item.config.stash[_REFUSALS].new():
+        pytest.fail("requests that AWS's models forbid:\n" + "\n".join(found), pytrace=False)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how many requests to AWS were checked."""
+    if report := end_record(_worker(terminalreporter.config)):
+        terminalreporter.write_line(f"{report.line()} (`make requests` shows them)")
 
 
 @pytest.hookimpl(trylast=True)

@@ -73,10 +73,14 @@ def _forks() -> _Forks:
 def main() -> None:
     """Fork for each order to start, until standard input ends."""
     gc.set_threshold(50_000, 20, 20)  # as in tests/conftest.py
+    from gromit.local.aws.api_models import services  # noqa: PLC0415 - as moto below
     from gromit.local.aws.emulator import Emulator  # noqa: PLC0415 - moto is for this process only
     from gromit.local.aws.moto_patches import apply_patches  # noqa: PLC0415
 
     apply_patches()
+    # Reading the models takes more time than all checks of a fork.
+    for service in services.SERVICES:
+        services.service_model(service)
     gc.collect()
     gc.freeze()
     running: set[int] = set()

@@ -88,7 +88,9 @@ class Leftovers:
 
     def log_group(self) -> str:
         name = f"/gromit/{self._environment}"
-        self._client("logs").create_log_group(logGroupName=name, tags=dict(self._marks))
+        # AWS refuses an empty map of tags.
+        tags = {"tags": dict(self._marks)} if self._marks else {}
+        self._client("logs").create_log_group(logGroupName=name, **tags)
         return name
 
     def access_point(self) -> str:

@@ -1,15 +1,18 @@
 """The AWS emulator: a patched moto on a loopback address, with a state that can be saved.
 
+It refuses requests that AWS's own API models forbid, about most of which moto says nothing.
+
 AWS's conditional writes are atomic. Moto's are not if it handles two requests at once, so it
 handles one at a time. Other code that uses the emulator's internals (the Fargate simulator, saving
 the state) takes `lock` as well.
 """
 
 import io
+import os
 import secrets
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +31,9 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from gromit.adapters.private_files import write_atomically
 from gromit.local.aws import state
+from gromit.local.aws.api_models.record import RequestRecord
+from gromit.local.aws.api_models.refusals import RefusedRequest, refuse
+from gromit.local.aws.api_models.requests import AwsRequest, check_request
 from gromit.local.aws.journal import Journal, JournalRecord
 from gromit.local.aws.moto_patches import apply_patches
 
@@ -36,6 +42,9 @@ ACCOUNT = "123456789012"
 
 _READING = ("Describe", "List", "Get", "BatchGet", "Query", "Scan", "Discover")
 """Beginnings of the names of actions that change nothing."""
+
+_OF_MOTO = "/moto-api/"
+"""Beginning of the paths of moto's own interface."""
 
 _FORM = "application/x-www-form-urlencoded"
 
@@ -152,6 +161,7 @@ class _SerializingApp:
         self, application: Callable[..., Any], changed: Callable[[], None], journal: Journal | None
     ) -> None:
         self._application, self._changed, self._journal = application, changed, journal
+        self._record = RequestRecord.from_environ(os.environ)
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -160,6 +170,9 @@ class _SerializingApp:
         body = environ["wsgi.input"].read(int(length)) if length else b""
         if length:
             environ["wsgi.input"] = io.BytesIO(body)
+        if refusal := self._refusal(environ, body):
+            start_response("400 Bad Request", list(refusal.headers.items()))
+            return [refusal.body]
         # One request at a time: moto's conditional writes are not atomic when two meet.
         with lock:
             if _only_reads(environ, body):
@@ -181,6 +194,16 @@ class _SerializingApp:
         }
         with _drawing_from(record.seed):
             self._answer(environ, lambda *_: None)
+
+    def _refusal(self, environ: dict[str, Any], body: bytes) -> RefusedRequest | None:
+        """Return the answer to a request that AWS's model of the service forbids."""
+        request = _aws_request(environ, body)
+        if request.url.startswith(_OF_MOTO):
+            return None
+        checked = check_request(request)
+        if self._record is not None:
+            self._record.add(checked)
+        return refuse(request, checked) if checked.faults else None
 
     def _change(
         self, environ: dict[str, Any], body: bytes, start_response: Callable[..., Any]
@@ -224,6 +247,15 @@ def _drawing_from(seed: int) -> Iterator[None]:
 class _SilentHandler(MotoRequestHandler):  # type: ignore[misc]  # moto is untyped
     def log(self, *_args: Any, **_kwargs: Any) -> None:
         """Requests to the emulator are not logged."""
+
+
+def _aws_request(environ: Mapping[str, Any], body: bytes) -> AwsRequest:
+    headers = {
+        key.removeprefix("HTTP_").replace("_", "-").lower(): value
+        for key, value in environ.items()
+        if key.startswith("HTTP_") or key == "CONTENT_TYPE"
+    }
+    return AwsRequest(environ["REQUEST_METHOD"], environ["RAW_URI"], headers, body)
 
 
 def _only_reads(environ: dict[str, Any], body: bytes) -> bool:

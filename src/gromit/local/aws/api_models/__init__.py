@@ -1,0 +1,1 @@
+"""Checks of requests against the API models of AWS that botocore ships."""
