@@ -14,11 +14,13 @@ from gromit.adapters.aws.dynamodb_table import TableSetup
 from gromit.adapters.aws.platform_parameter import PlatformParameter
 from gromit.adapters.config_tree.root import MARKER
 from gromit.core.stack.contract import Platform
-from tests.platform import infra
+from tests.docs.markdown import read, table
+from tests.platform import costs, infra
 from tests.platform.authorization import findings as meaningless
 from tests.platform.emulator import ACCOUNT, REGION, SECRET_KEY, Emulator
 from tests.platform.policies import everybody, role_policies
 from tests.platform.roots import Engine, Plan, Root, TerraformError
+from tests.stacks.plan import parse
 from tests.stacks.plans import findings
 
 pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("infra")]
@@ -70,6 +72,22 @@ def test_the_second_plan_is_empty(ground: Ground) -> None:
     plan = ground.root.plan(infra.VALUES, *infra.GROUND)
     assert plan.is_empty, plan.text
     assert findings(plan.document) == [], "this plan knows every value"
+
+
+def test_the_page_of_costs_is_that_of_the_plan(ground: Ground) -> None:
+    plan = parse(ground.root.plan(infra.VALUES, "-refresh=false").document)
+    page = read("reference/stacks.md")
+    planned = {what: cost.cells() for what, cost in costs.fixed_costs(plan).items()}
+    assert {what: row[:2] for what, row in table(page, "### Fixed cost").items()} == planned
+    choices = {
+        f"{part} watches": "{:.0f} $ instead of {:.0f} $".format(
+            *costs.cost_of_watching(plan, part)
+        )
+        for part in ("sow", "chitragupta")
+    }
+    four = "endpoints for `ecr.api`, `ecr.dkr`, `logs` and `secretsmanager` in three zones"
+    choices[four] = f"{4 * 3 * costs.ENDPOINT * costs.HOURS:.0f} $ more"
+    assert {what: row[0] for what, row in table(page, "### Choices").items()} == choices
 
 
 def test_the_first_plan_keeps_the_policy(ground: Ground) -> None:
