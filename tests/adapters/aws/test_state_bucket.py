@@ -16,6 +16,7 @@ from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner
 from gromit.core.stack.contract import StateMark
 from gromit.core.stack.terraform import state_key
 from gromit.errors import BackendError, Conflict, Temporary
+from tests.witnesses import delete_bucket, running, witness_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,14 +48,42 @@ STATE = {
 }
 
 
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> "Iterator[S3Client]":
+@pytest.fixture(scope="module")
+def ministack() -> "Iterator[str]":
+    """Address of a second witness."""
+    with running("ministack") as url:
+        yield url
+
+
+@pytest.fixture(
+    params=[
+        "moto",
+        pytest.param("ministack", marks=pytest.mark.long),
+        pytest.param("ministack with versions", marks=pytest.mark.long),
+    ]
+)
+def s3(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> "Iterator[S3Client]":
+    if request.param != "moto":
+        url = request.getfixturevalue("ministack")
+        yield from in_witness(url, has_versions=request.param != "ministack")
+        return
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "emulated")
     with mock_aws():
         client = boto3.client("s3", region_name="us-east-1")
         client.create_bucket(Bucket=BUCKET)
         yield client
+
+
+def in_witness(url: str, *, has_versions: bool) -> "Iterator[S3Client]":
+    """Yield a client with an empty bucket, which is deleted after the test."""
+    ours = witness_client("s3", url)
+    ours.create_bucket(Bucket=BUCKET)
+    if has_versions:
+        ours.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    # Tests add handlers to their client.
+    yield witness_client("s3", url)
+    delete_bucket(ours, BUCKET)
 
 
 @pytest.fixture
