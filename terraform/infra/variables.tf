@@ -73,14 +73,14 @@ variable "vpc_cidr" {
 }
 
 variable "zones" {
-  description = "Letters of the availability zones, for example `[\"a\", \"b\", \"c\"]`. Add later ones at the end."
+  description = "Letters of the availability zones, at least two, for example `[\"a\", \"b\", \"c\"]`. Add later ones at the end."
   type        = list(string)
   nullable    = false
   default     = ["a", "b", "c"]
 
   validation {
-    condition     = length(var.zones) >= 3 && length(distinct(var.zones)) == length(var.zones)
-    error_message = "There must be at least three different zones."
+    condition     = length(var.zones) >= 2 && length(distinct(var.zones)) == length(var.zones)
+    error_message = "There must be at least two different zones."
   }
 }
 

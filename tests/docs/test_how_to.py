@@ -64,6 +64,7 @@ BEFORE: Mapping[str, str] = {
     + 'gromit local push tyk ci-test --sha 2b3c4d --no-report --dir "$CLOUD"',
     "restore-a-state.md": _APP_TEST + _FOREIGN_STATE,
     "run-terraform-by-hand.md": _APP_TEST,
+    "try-on-a-real-account.md": _APP_TEST,
     "tyk-secrets-and-licence.md": _APP_TEST,
 }
 """Preparation of a page. Each has its own build, because a tag that is pushed again is a change."""

@@ -575,11 +575,13 @@ def test_ssh_needs_a_key_pair_and_ranges_that_are_not_the_world(
 
 
 @pytest.mark.long
-def test_without_ssh_ranges_nothing_has_a_public_address_and_nothing_is_open(
+def test_without_ssh_ranges_nothing_has_a_public_address_and_two_zones_are_enough(
     ground: Ground,
 ) -> None:
-    plan = ground.root.plan(infra.VALUES, "-var=bastion={}")
+    plan = ground.root.plan(infra.VALUES, "-var=bastion={}", '-var=zones=["a", "b"]')
     planned = {r["address"]: r["change"] for r in plan.document["resource_changes"]}
+    subnets = {a: c["after"] for a, c in planned.items() if "aws_subnet." in a and c["after"]}
+    assert {subnet["availability_zone"][-1] for subnet in subnets.values()} == {"a", "b"}
     bastion = planned["module.bastion.aws_instance.this"]["after"]
     assert (bastion["associate_public_ip_address"], bastion.get("key_name")) == (False, None)
     assert planned['aws_security_group_rule.ssh["192.0.2.0/24"]']["actions"] == ["delete"]

@@ -3,8 +3,8 @@ resource "aws_internet_gateway" "this" {
   tags   = merge(var.tags, { Name = var.name })
 }
 
-# Neither `vpc` nor `domain`: no provider version has both, and an address belongs to a VPC by default. Provider 3 tags only an
-# address with `vpc`, so a resource of its own sets the tags.
+# Neither `vpc` nor `domain`: no provider version has both, and an address belongs to a VPC by default. Provider 3 sends an empty domain
+# for that, which the emulator accepts, and tags only an address with `vpc`. So a resource of its own sets the tags.
 resource "aws_eip" "nat" {
   # checkov:skip=CKV2_AWS_19:it is the address of the NAT gateway
 
