@@ -5,7 +5,7 @@ from threading import Event
 from time import monotonic
 
 PATIENCE_S = 60.0
-"""Longest wait for what must happen. Only a failure takes so long, so a slow machine has time."""
+"""Longest wait for what must happen. Only a failure takes all of it, so a slow machine has time."""
 
 
 def wait_for(what: str, condition: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
