@@ -48,12 +48,16 @@ def write(
     creates: Iterable[RecordSet] = (),
     upserts: Iterable[RecordSet] = (),
     deletes: Iterable[RecordSet] = (),
+    replaced: Iterable[RecordSet] = (),
 ) -> str:
     """Return the refusal, or an empty text."""
     try:
         store.apply(
             ZoneChanges(
-                creates=because(creates), upserts=because(upserts), deletes=because(deletes)
+                creates=because(creates),
+                upserts=because(upserts),
+                deletes=because(deletes),
+                replaced=tuple(replaced),
             ),
             lambda _line: None,
         )
@@ -102,6 +106,27 @@ def test_only_what_is_there_exactly_can_be_deleted(store: RecordStore, wrong: Re
     write(store, creates=[a("e1")])
     assert wrong.name in write(store, deletes=[wrong])
     assert set(store.records()) == {a("e1")}
+
+
+def test_a_record_is_replaced_if_it_is_the_one_that_was_seen(store: RecordStore) -> None:
+    write(store, creates=[own("e1"), a("e1")])
+    assert write(store, upserts=[a("e1", "2.2.2.2")], replaced=[a("e1")]) == ""
+    assert set(store.records()) == {own("e1"), a("e1", "2.2.2.2")}
+
+
+@pytest.mark.parametrize("now", [a("e1", "9.9.9.9"), None], ids=["changed", "deleted"])
+def test_a_record_is_not_replaced_if_another_process_was_faster(
+    store: RecordStore, now: RecordSet | None
+) -> None:
+    write(store, creates=[own("e1"), *([now] if now else [])])
+    message = write(
+        store,
+        creates=[a("e1", component="dash")],
+        upserts=[a("e1", "2.2.2.2")],
+        replaced=[a("e1")],
+    )
+    assert a("e1").name in message
+    assert set(store.records()) == {own("e1"), *([now] if now else [])}
 
 
 def test_an_environment_is_written_wholly_or_not_at_all_and_others_all_the_same(

@@ -15,7 +15,8 @@ from gromit.ports import Progress
 class FakeZone:
     """A `RecordStore` as strict as Route53.
 
-    An existing record cannot be created, and only an exactly equal record can be deleted.
+    An existing record cannot be created, and only an exactly equal record can be deleted, or be
+    replaced if the changes name it.
     """
 
     content: dict[tuple[str, str, str], RecordSet] = field(default_factory=dict)
@@ -59,6 +60,7 @@ class FakeZone:
                 deletes=[r for r, _ in changes.deletes if _environment(r) == environment],
                 creates=[r for r, _ in changes.creates if _environment(r) == environment],
                 upserts=[r for r, _ in changes.upserts if _environment(r) == environment],
+                replaced=[r for r in changes.replaced if _environment(r) == environment],
             )
             is_outdated |= bool(set(obstacles) - self.refused)
             bad += obstacles
@@ -76,11 +78,16 @@ class FakeZone:
         return {r.name for r in self.content.values() if r.type == kind}
 
     def _apply_one(
-        self, *, deletes: list[RecordSet], creates: list[RecordSet], upserts: list[RecordSet]
+        self,
+        *,
+        deletes: list[RecordSet],
+        creates: list[RecordSet],
+        upserts: list[RecordSet],
+        replaced: list[RecordSet],
     ) -> list[str]:
         """Apply all changes of one environment or none; return the obstacles."""
         bad = [r.name for r in (*deletes, *creates, *upserts) if r.name in self.refused]
-        bad += [r.name for r in deletes if self.content.get(_key(r)) != r]
+        bad += [r.name for r in (*deletes, *replaced) if self.content.get(_key(r)) != r]
         bad += [r.name for r in creates if _key(r) in self.content]
         if not bad:
             for record in deletes:

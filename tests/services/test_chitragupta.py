@@ -237,6 +237,19 @@ def test_a_pass_that_another_one_overtakes_finds_nothing_left_to_do() -> None:
     assert world.zone.looks == 3  # two of the first pass, and one of the other
 
 
+def test_a_slow_pass_does_not_bring_back_the_address_of_a_task_that_has_stopped() -> None:
+    world = World(tasks=FakeTasks([PublicTask("app", "tyk", "8.8.8.8"), APP[1]]))
+    world.wanted.rows["app"] = True
+
+    def overtake() -> None:
+        world.tasks.seen = [PublicTask("app", "tyk", "9.9.9.9"), APP[1]]
+        world.keeper.publish("app", silent)
+
+    world.zone.before_apply = [overtake]
+    world.keeper.run(silent)
+    assert world.zone.values(TYK) == {"9.9.9.9"}
+
+
 def test_a_record_that_the_zone_refuses_for_good_is_named_and_the_others_are_written() -> None:
     tasks, zone = crowd(3)
     new = PublicTask("e9", "tyk", "9.9.9.9")

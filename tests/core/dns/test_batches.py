@@ -43,6 +43,11 @@ def weight(changes: Iterable[Change]) -> tuple[int, int]:
     """Count elements and characters by AWS's rules, independently of the code."""
     elements = characters = 0
     for change in changes:
+        if change.replaced is not None:
+            values = [*change.record.values, *change.replaced.values]
+            elements += len(values)
+            characters += sum(map(len, values))
+            continue
         for value in change.record.values:
             elements += 2 if change.action == "UPSERT" else 1
             characters += (2 if change.action == "UPSERT" else 1) * len(value)
@@ -74,6 +79,16 @@ def test_creates_count_once_and_upserts_twice() -> None:
         len(pack_batches(ZoneChanges(upserts=because(record(n, 0) for n in range(501)))).batches)
         == 2
     )
+
+
+@pytest.mark.parametrize(("beyond", "batches"), [(0, 1), (1, 2)])
+def test_what_is_replaced_counts_with_what_replaces_it(beyond: int, batches: int) -> None:
+    old = [record(n, 0, 30) for n in range(20)]
+    new = [record(n, 0, 20) for n in range(19)] + [record(19, 0, 20 + beyond)]
+    changes = ZoneChanges(upserts=because(new), replaced=tuple(old))
+    packed = pack_batches(changes)
+    assert len(packed.batches) == batches
+    assert {c.replaced for batch in flat(packed) for c in batch} == set(old)
 
 
 def test_long_values_fill_a_batch_before_its_elements_do() -> None:

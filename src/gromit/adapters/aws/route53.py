@@ -196,7 +196,10 @@ class Route53Zone:
             try:
                 self._client.change_resource_record_sets(
                     HostedZoneId=self._zone_id,
-                    ChangeBatch={"Comment": "gromit", "Changes": [_change(c) for c in changes]},
+                    ChangeBatch={
+                        "Comment": "gromit",
+                        "Changes": [part for c in changes for part in _parts(c)],
+                    },
                 )
             except refusals as refusal:
                 return refusal.response["Error"].get("Message", "") or aws.error_code(refusal)
@@ -272,10 +275,17 @@ def _routing(found: "ResourceRecordSetOutputTypeDef") -> str:
     return "health check" if "HealthCheckId" in found else ""
 
 
-def _change(change: Change) -> "ChangeTypeDef":
-    record = change.record
+def _parts(change: Change) -> "Iterator[ChangeTypeDef]":
+    if change.replaced is None:
+        yield _part(change.action, change.record)
+    else:
+        yield _part(Action.DELETE, change.replaced)
+        yield _part(Action.CREATE, change.record)
+
+
+def _part(action: Action, record: RecordSet) -> "ChangeTypeDef":
     return {
-        "Action": change.action.value,
+        "Action": action.value,
         "ResourceRecordSet": {
             "Name": record.name,
             "Type": "TXT" if record.type == "TXT" else "A",

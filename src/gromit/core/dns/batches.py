@@ -32,20 +32,29 @@ class Change:
 
     action: Action
     record: RecordSet
+    replaced: RecordSet | None = None
+    """Record that an UPSERT replaces, if it may replace no other.
+
+    Route53 has no such condition. So this UPSERT becomes a DELETE of exactly this record and a
+    CREATE, in one batch.
+    """
 
     @property
     def elements(self) -> int:
         """Number of `ResourceRecord` elements, as the limit counts them."""
-        return len(self.record.values) * self._weight
+        return len(self._values)
 
     @property
     def characters(self) -> int:
         """Number of characters in `Value` elements, as the limit counts them."""
-        return sum(map(len, self.record.values)) * self._weight
+        return sum(map(len, self._values))
 
     @property
-    def _weight(self) -> int:
-        return 2 if self.action is Action.UPSERT else 1
+    def _values(self) -> list[str]:
+        values = list(self.record.values)
+        if self.replaced is not None:
+            return [*values, *self.replaced.values]
+        return values * 2 if self.action is Action.UPSERT else values
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +148,11 @@ def _fits(changes: Collection[Change]) -> bool:
 
 
 def _by_environment(changes: ZoneChanges) -> Iterator[tuple[str, list[Change]]]:
+    replaced = {(r.name, r.type): r for r in changes.replaced}
     all_changes = [
         *(Change(Action.DELETE, r) for r, _ in changes.deletes),
         *(Change(Action.CREATE, r) for r, _ in changes.creates),
-        *(Change(Action.UPSERT, r) for r, _ in changes.upserts),
+        *(Change(Action.UPSERT, r, replaced.get((r.name, r.type))) for r, _ in changes.upserts),
     ]
     for environment, group in groupby(sorted(all_changes, key=_environment), key=_environment):
         yield environment, sorted(group, key=_rank)

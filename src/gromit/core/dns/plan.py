@@ -75,6 +75,8 @@ class ZoneChanges:
     """New records. The zone refuses them if another process was faster."""
     upserts: RecordWithReason = ()
     """Our records, with new values."""
+    replaced: tuple[RecordSet, ...] = ()
+    """Former records of `upserts`, exactly as they are now; the zone refuses any other."""
     deletes: RecordWithReason = ()
     """Our records, exactly as they are now."""
     left_alone: RecordWithReason = ()
@@ -285,6 +287,7 @@ def _plan_environment(
     return ZoneChanges(
         creates=writes.creates,
         upserts=writes.upserts,
+        replaced=writes.replaced,
         deletes=deletes,
         left_alone=(*others, *removals.left_alone),
         blocked=writes.blocked,
@@ -302,7 +305,11 @@ def _with_owner(
         return replace(writes, creates=(first, *writes.creates))
     if is_wanted and records.marked.values != records.owner.values:
         difference = _difference(records.marked, records.owner)
-        return replace(writes, upserts=((records.owner, difference), *writes.upserts))
+        return replace(
+            writes,
+            upserts=((records.owner, difference), *writes.upserts),
+            replaced=(records.marked, *writes.replaced),
+        )
     return writes
 
 
@@ -312,7 +319,7 @@ def _stale(records: EnvironmentRecords) -> list[RecordSet]:
 
 
 def _writes(records: EnvironmentRecords, incomplete: str) -> ZoneChanges:
-    creates, upserts, blocked = [], [], []
+    creates, upserts, replaced, blocked = [], [], [], []
     for name, new in sorted(records.desired.items()):
         old = records.plain.get(name)
         if obstacle := records.obstacle(name):
@@ -325,7 +332,13 @@ def _writes(records: EnvironmentRecords, incomplete: str) -> ZoneChanges:
             changed = replace(new, values=values)
             if changed != old:
                 upserts.append((changed, _difference(old, changed)))
-    return ZoneChanges(creates=tuple(creates), upserts=tuple(upserts), blocked=tuple(blocked))
+                replaced.append(old)
+    return ZoneChanges(
+        creates=tuple(creates),
+        upserts=tuple(upserts),
+        replaced=tuple(replaced),
+        blocked=tuple(blocked),
+    )
 
 
 def _removals(
@@ -361,6 +374,7 @@ def _joined(parts: Iterable[ZoneChanges]) -> ZoneChanges:
     return ZoneChanges(
         creates=tuple(c for p in changes for c in p.creates),
         upserts=tuple(c for p in changes for c in p.upserts),
+        replaced=tuple(r for p in changes for r in p.replaced),
         deletes=tuple(c for p in changes for c in p.deletes),
         left_alone=tuple(c for p in changes for c in p.left_alone),
         blocked=tuple(c for p in changes for c in p.blocked),

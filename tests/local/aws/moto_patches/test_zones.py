@@ -74,6 +74,12 @@ def delete_in_another_order(zone: Zone) -> Any:
     return zone.send(change("DELETE", "1.1.1.1", "2.2.2.2")), zone.values()
 
 
+def replace_what_was_changed(zone: Zone) -> Any:
+    zone.send(change("CREATE", "1.1.1.1"))
+    zone.send(change("UPSERT", "3.3.3.3"))
+    return zone.send(change("DELETE", "1.1.1.1"), change("CREATE", "2.2.2.2")), zone.values()
+
+
 def a_batch_with_one_bad_change(zone: Zone) -> Any:
     return zone.send(
         change("CREATE", "1.1.1.1"), change("CREATE", "2.2.2.2", name="tyk.elsewhere.org")
@@ -99,6 +105,7 @@ REFUSED = "InvalidChangeBatch"
         (delete_what_is_gone, [REFUSED, []]),
         (delete_what_was_changed, [REFUSED, ["2.2.2.2"]]),
         (delete_in_another_order, ["done", []]),
+        (replace_what_was_changed, [REFUSED, ["3.3.3.3"]]),
         (a_batch_with_one_bad_change, [REFUSED, []]),
         (too_many_characters, [REFUSED, "done"]),
     ],

@@ -14,7 +14,7 @@ _Key = tuple[str, str, str | None]
 
 
 def apply_batches_atomically(patches: Patches) -> None:
-    """AWS applies a batch of changes completely or not at all, against the zone's current content.
+    """AWS applies a batch of changes in their order, completely or not at all.
 
     It refuses to create an existing record set, to delete one that differs or does not exist, and
     batches with more than 32,000 characters in values; those of an UPSERT count twice. (Stock moto
@@ -53,6 +53,10 @@ def _faults(zone: FakeZone, changes: Iterable[Mapping[str, Any]]) -> Iterable[st
             case "DELETE" if not _is_exactly(found, given):
                 problem = "the values provided do not match the current values"
                 yield f"Tried to delete resource record set {name} but {problem}"
+            case "DELETE":
+                del current[key]
+            case _:
+                pass
 
 
 def _is_exactly(found: Any, given: Mapping[str, Any]) -> bool:
