@@ -512,6 +512,13 @@ _DNS_GUARDS = (
         ("core/dns/test_plan.py",),
     ),
     Guard(
+        "records that no installation claims stay",
+        _DNS,
+        "    if records.is_unclaimed and records.name not in wanted:\n",
+        "    if False:\n",
+        ("core/dns/test_plan.py",),
+    ),
+    Guard(
         "an address that was there before is not ours",
         _DNS,
         "if _label(name) in listed}",

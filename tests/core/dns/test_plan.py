@@ -145,6 +145,16 @@ def test_a_mark_without_a_name_stays_ours_and_gets_the_name() -> None:
     assert [r for r, _ in gone.deletes] == [a(TYK, "1.1.1.1"), OWNER]
 
 
+def test_records_that_no_installation_claims_stay_where_no_row_names_their_environment() -> None:
+    """They may be those of an installation without a name."""
+    records = [OWNER, a(TYK, "1.1.1.1")]
+    assert done(plan([], records, A, {"other": True})) == {"left_alone": [TYK]}
+    assert done(plan([], [OWNER], A, {})) == {}
+    assert done(plan([], records, NAMES, {})) == {"deletes": [TYK, OWNER.name]}
+    named = [NAMED, a(TYK, "1.1.1.1")]
+    assert done(plan([], named, A, {})) == {"deletes": [TYK, OWNER.name]}
+
+
 @pytest.mark.parametrize("wanted", [{"app-test": None}, {}])
 def test_a_mark_without_a_name_stays_as_it_is_where_no_row_wants_its_environment(
     wanted: Mapping[str, bool | None],
@@ -471,6 +481,12 @@ def damaged(world: World) -> set[str | None]:
     return {name for name, is_wanted in world.wanted.items() if is_wanted is None}
 
 
+def unclaimed(world: World) -> set[str]:
+    """Environments whose ownership record has no name although the installation has one."""
+    unnamed = {e for e in world.owned if owner_record(e, DOMAIN) in world.records}
+    return unnamed if world.owner.installation else set()
+
+
 def is_ours(record: RecordSet, world: World) -> bool:
     environment = environment_for_name(record.name, DOMAIN)
     if environment not in in_force(world) or record.routing:
@@ -503,7 +519,8 @@ def test_a_whole_listing_leaves_no_stale_record_of_ours(world: World) -> None:
     after = apply(replace(world, incomplete="").plan(), world.records)
     desired = {r.name for r in world.desired}
     stale = [r for r in after if r.type == "A" and is_ours(r, world) and r.name not in desired]
-    assert {environment_for_name(r.name, DOMAIN) for r in stale} <= damaged(world)
+    kept = damaged(world) | {e for e in unclaimed(world) if e not in world.wanted}
+    assert {environment_for_name(r.name, DOMAIN) for r in stale} <= kept
 
 
 @given(worlds())

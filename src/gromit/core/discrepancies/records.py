@@ -71,8 +71,8 @@ def _owned_by_none(inventory: InstallationInventory) -> Iterator[tuple[str, Reco
     if inventory.records is None or owner is None:
         return
     named = [(environment_for_name(r.name, owner.domain), r) for r in inventory.records]
-    ended = {name: False for name, _ in named if name and inventory.tombstone_or_none(name)}
-    records = [r for name, r in named if name in ended]
-    for record, _ in plan((), records, owner, dict(ended)).deletes:
+    records = [r for name, r in named if name and inventory.tombstone_or_none(name)]
+    ended: dict[str, bool | None] = dict.fromkeys(inventory.rows, False)
+    for record, _ in plan((), records, owner, ended).deletes:
         if (name := environment_for_name(record.name, owner.domain)) is not None:
             yield name, record

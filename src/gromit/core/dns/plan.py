@@ -26,6 +26,8 @@ from gromit.core.stack.catalogue import COMPONENT_NAME
 
 UNREADABLE = "its row in the table cannot be read"
 """Why the records of an environment stay as they are, whatever runs."""
+UNCLAIMED = "its ownership record names no installation, and serve does not know its environment"
+"""Why the records of an environment that may be another installation's stay as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +130,9 @@ def plan(
 
     The decision for each name `<component>.<env>.<domain>` depends on the owner of the
     environment's names. *Ours*: the ownership record is this installation's, or names none. *Free*:
-    there is no ownership record. *Theirs*: everything else. A plain address is foreign where the
-    names are free or theirs, or if the ownership record lists it.
+    there is no ownership record. *Theirs*: everything else. *Unclaimed*: ours, but the record names
+    no installation, and this one has a name. A plain address is foreign where the names are free or
+    theirs, or if the ownership record lists it.
 
     | desired | existing record      | owner      | row    | change                                |
     |---------|----------------------|------------|--------|---------------------------------------|
@@ -143,6 +146,7 @@ def plan(
     | no      | plain address        | ours       | gone   | delete                                |
     | no      | plain address        | ours       | wanted | delete, unexplained: no task runs     |
     | no      | plain address        | ours       | none   | delete, unexplained: unknown          |
+    | no      | plain address        | unclaimed  | none   | left alone                            |
     | no      | plain address        | ours       | any    | left alone while incomplete           |
     | no      | foreign address      | any        | any    | left alone                            |
     | no      | anything else        | any        | any    | ignored                               |
@@ -175,6 +179,8 @@ class EnvironmentRecords:
     """Records that exclude a plain address record of the same name."""
     marked: RecordSet | None
     """Existing ownership record, if it is ours."""
+    is_unclaimed: bool
+    """Whether that names no installation although this one has a name."""
     forbidden: str
     """Why no record may be changed; empty if the environment is ours or free."""
 
@@ -240,6 +246,7 @@ def _environment_records(
         foreign=foreign,
         blockers=blockers,
         marked=ownership_records[0] if mark else None,
+        is_unclaimed=mark is not None and mark.installation != owner.installation,
         forbidden=forbidden,
     )
 
@@ -275,6 +282,10 @@ def _plan_environment(
     if wanted.get(records.name, False) is None:
         # It may have to run or not, so neither a record nor its absence is wrong.
         kept = tuple((r, UNREADABLE) for r in _stale(records))
+        return ZoneChanges(left_alone=(*others, *kept), ours=ours)
+    if records.is_unclaimed and records.name not in wanted:
+        # It may be that of an installation without a name, which knows the environment.
+        kept = tuple((r, UNCLAIMED) for r in _stale(records))
         return ZoneChanges(left_alone=(*others, *kept), ours=ours)
     writes, removals = _writes(records, incomplete), _removals(records, wanted, incomplete)
     # An incomplete listing proves no last record.
