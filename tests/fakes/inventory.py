@@ -64,7 +64,12 @@ class FakeListing:
         is_here = (resource.id not in self.elsewhere) == (platform == PLATFORM)
         return ListedResource(
             environment=name,
-            resource=Resource(kind=resource.kind, id=id_, is_ours=is_ours),
+            resource=Resource(
+                kind=resource.kind,
+                id=id_,
+                is_ours=is_ours,
+                owner="" if is_ours else resource.owner,
+            ),
             is_here=is_here if resource.kind in _PLACED else None,
         )
 

@@ -45,7 +45,7 @@ from gromit.web.clients.worker_queue import ServeQueue
 from tests.fakes.config_root import FakeConfigRoot
 from tests.fakes.dns import FakeZone
 from tests.fakes.images import FakeImages
-from tests.fakes.inventory import FakeExpiries, FakeListing
+from tests.fakes.inventory import FakeExpiries
 from tests.fakes.owners import FakeOwners, owner
 from tests.fakes.platform import PLATFORM, FakePlatform
 from tests.fakes.secrets import FakeSecrets
@@ -53,8 +53,9 @@ from tests.fakes.states import FakeStates
 from tests.fakes.store import MemoryStore
 from tests.prove.faults import Faults, ProcessKilled
 from tests.prove.loopless_http import InProcess, caller_from_header, client
-from tests.prove.simulated_cloud import SimulatedCloud, SimulatedTerraform
+from tests.prove.simulated_cloud import SimulatedCloud
 from tests.prove.simulated_hooks import SimulatedHooks
+from tests.prove.simulated_terraform import SimulatedTerraform
 from tests.services import registry
 
 CATALOGUE = replace(
@@ -92,6 +93,10 @@ class Installation:
     states: FakeStates = field(default_factory=FakeStates)
     root: FakeConfigRoot = field(default_factory=FakeConfigRoot)
     zone: FakeZone = field(default_factory=FakeZone)
+    name: str = ""
+    """Name of the installation."""
+    neighbour: "Installation | None" = None
+    """Another installation in the same account and zone."""
     results: list[RunResult] = field(default_factory=list)
     """Results of all runs that ended."""
     repairs: list[RepairResult] = field(default_factory=list)
@@ -103,6 +108,11 @@ class Installation:
         self.cloud = self.make_cloud(
             frozenset(c.name for c in CATALOGUE.components.values() if c.public)
         )
+        if self.neighbour is not None:
+            self.zone = self.neighbour.zone
+            self.cloud.share(self.neighbour.cloud)
+        self._platform = FakePlatform(replace(PLATFORM, installation=self.name))
+        self._owner = NameOwner(DOMAIN, self.name)
         self.hooks = SimulatedHooks(self.cloud, lambda: self.now_ms)
         for component in CATALOGUE.components.values():
             if component.repository:
@@ -121,7 +131,7 @@ class Installation:
 
     def make_cloud(self, public: frozenset[str]) -> SimulatedCloud:
         """Return the world that all parts work on."""
-        return SimulatedCloud(self.states, public=public)
+        return SimulatedCloud(self.states, public=public, installation=self.name)
 
     def record(self, result: RunResult) -> None:
         """Record the result of a run that has just ended."""
@@ -178,13 +188,13 @@ class Installation:
                 archive=self.states,
                 owners=owners,
                 clusters=self.cloud,
-                resources=FakeListing(self.cloud.resources),
-                platform=FakePlatform(),
+                resources=self.cloud.listing(),
+                platform=self._platform,
                 zone=self.zone,
                 folders=self.root,
                 images=FakeExpiries(self.images),
                 catalogue=CATALOGUE,
-                owner=NameOwner(DOMAIN),
+                owner=self._owner,
                 now_ms=lambda: self.now_ms,
             )
         )
@@ -194,7 +204,7 @@ class Installation:
             archive=wrap("archive", self.states),
             owners=owners,
             clear=self._clearer(),
-            platform=FakePlatform(),
+            platform=self._platform,
             folders=wrap("root", self.root),
             retire_records=self.chitragupta(worker).retire,
             guard=self.root.check,
@@ -272,7 +282,7 @@ class Installation:
             catalogue=CATALOGUE,
             domain=DOMAIN,
             fingerprint="stack-1",
-            platform=FakePlatform(),
+            platform=self._platform,
             images=wrap("images", self.images),
             keeper=ImageKeeper(wrap("images", self.images)),
             secrets=FakeSecrets(),
@@ -289,7 +299,7 @@ class Installation:
         wrap = self.faults.wrap
         return Reaper(
             retire_records=self.chitragupta(worker).retire,
-            platform=FakePlatform(),
+            platform=self._platform,
             placeholder=PLATFORM,
             root=wrap("root", self.root),
             terraform=SimulatedTerraform(self.cloud, self.faults),
@@ -314,7 +324,7 @@ class Installation:
                 clusters=self.faults.wrap("clusters", self.cloud),
                 services=self.faults.wrap("services", self.cloud),
                 sink=ServeObservations(worker),
-                owner=NameOwner(DOMAIN),
+                owner=self._owner,
             ),
             policy=DnsPolicy(
                 domain=DOMAIN,
@@ -322,6 +332,7 @@ class Installation:
                 components=self.cloud.public,
                 delete_percent=30,
                 delete_free=10,
+                installation=self.name,
             ),
         )
 

@@ -1,42 +1,38 @@
 """AWS in memory, with Terraform as strict as the real one.
 
+Several installations can share the account: each has a cloud of its own, with the same resources.
+
 An apply that dies keeps what it has made in the world, but not in its state. Then every apply
 fails because a resource exists already, until one imports it. A run without the lock is recorded.
 """
 
 import itertools
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from gromit.core.dns.plan import PublicTask, TaskListing
-from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.clusters import ClusterEvent, ClusterState
 from gromit.core.stack.contract import (
     Platform,
     ServiceState,
-    StackInput,
-    StackOutput,
-    StateHead,
-    StateMark,
 )
-from gromit.core.stack.resources import Resource, ResourceKey, ResourceKind, text_index
+from gromit.core.stack.resources import Resource, ResourceKey, ResourceKind
 from gromit.errors import TerraformFailed
-from gromit.ports import Progress
+from tests.fakes.inventory import FakeListing
 from tests.fakes.resources import FakeEnvironmentResources
 from tests.fakes.states import FakeStates
-from tests.prove.faults import Faults, ProcessKilled
 
-_SHARED = {
-    "aws_ecs_cluster.this": ResourceKind.CLUSTER,
-    "aws_cloudwatch_log_group.this": ResourceKind.LOG_GROUP,
-}
-_OF_COMPONENT = {
-    "aws_security_group.this": ResourceKind.GROUP,
-    "aws_service_discovery_service.this": ResourceKind.DISCOVERY,
-    "aws_ecs_task_definition.this": ResourceKind.DEFINITION,
-    "aws_ecs_service.this": ResourceKind.SERVICE,
-}
-_HOOK = "aws_ecs_task_definition.hook{}"
+_BY_NAME = frozenset(
+    {
+        ResourceKind.CLUSTER,
+        ResourceKind.LOG_GROUP,
+        ResourceKind.DEFINITION,
+        ResourceKind.GROUP,
+    }
+)
+"""Kinds that the name of an environment finds in the whole account."""
+_IN_ACCOUNT = frozenset({ResourceKind.CLUSTER, ResourceKind.LOG_GROUP})
+"""Kinds whose name only one installation can have."""
 _NAMED = frozenset(ResourceKind) - {ResourceKind.DEFINITION}
 """Kinds of which AWS refuses a second one of the same name."""
 
@@ -65,29 +61,65 @@ class SimulatedCloud:
     """Events that must never happen, and have happened."""
     public: frozenset[str] = frozenset({"tyk"})
     """Components with a public address."""
+    installation: str = ""
+    """Name of the installation whose cloud this is; its resources have it as their owner."""
     settle: Callable[[], None] = lambda: None
     """Called before each look: what has ended meanwhile."""
     applies: int = 0
     destroys: int = 0
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
+    def share(self, other: "SimulatedCloud") -> None:
+        """Use the account of another installation."""
+        self.resources, self.services = other.resources, other.services
+        self.definitions, self._numbers = other.definitions, other._numbers
+
+    def listing(self) -> FakeListing:
+        """Return the listing of all environments, as this installation sees it."""
+        seen = FakeEnvironmentResources()
+        seen.existing = {name: [*self.existing(name)] for name in self.resources.existing}
+        others = {r.id for found in seen.existing.values() for r in found if r.owner}
+        return FakeListing(seen, others)
+
     def existing(self, environment: str) -> Sequence[Resource]:
-        """Return what exists of an environment."""
-        return self.resources.existing.get(environment, [])
+        """Return what exists of an environment, as this installation finds it."""
+        found = self.resources.existing.get(environment, [])
+        return [self.seen(one) for one in found if self._is_ours(one) or one.kind in _BY_NAME]
+
+    def seen(self, resource: Resource) -> Resource:
+        """Return a resource as this installation sees it: only another one's has an owner."""
+        if not resource.owner:
+            return resource
+        if self._is_ours(resource):
+            return replace(resource, owner="")
+        return replace(resource, is_ours=False)
+
+    def add(self, environment: str, resource: Resource) -> None:
+        """Create a resource of this installation."""
+        made = replace(resource, owner=self.installation)
+        self.resources.existing.setdefault(environment, []).append(made)
+
+    def discard(self, environment: str, resource: Resource) -> None:
+        """Remove a resource that this installation sees."""
+        found = self.resources.existing.get(environment, [])
+        for one in [one for one in found if self.seen(one) == resource]:
+            self._drop(environment, one)
+
+    def _is_ours(self, resource: Resource) -> bool:
+        return resource.owner in {"", self.installation}
 
     # ── the ports ────────────────────────────────────────────────────────────────────────────────
 
     def find(self, environment: str, platform: Platform | None) -> Sequence[Resource]:
         """Return all resources of an environment."""
         self.settle()
-        return self.resources.find(environment, platform)
+        self.resources.find(environment, platform)
+        return self.existing(environment)
 
     def remove(self, resource: Resource) -> bool:
         """Remove one resource."""
-        for environment, found in self.resources.existing.items():
-            if resource in found:
-                self._drop(environment, resource)
-                break
+        for environment in self.resources.existing:
+            self.discard(environment, resource)
         return True
 
     def describe(self, environment: str) -> Sequence[ServiceState]:
@@ -111,9 +143,16 @@ class SimulatedCloud:
     def clusters(self, names: Collection[str]) -> Sequence[ClusterState]:
         """Return the clusters that exist among the named ones."""
         return [
-            ClusterState(name, len(running), sum(s.desired for s in running), 0, is_ours=True)
+            ClusterState(
+                name,
+                len(running),
+                sum(s.desired for s in running),
+                0,
+                is_ours=cluster.is_ours,
+                owner=cluster.owner,
+            )
             for name in sorted(names)
-            if self.named(name, ResourceKind.CLUSTER, None)
+            if (cluster := self.named(name, ResourceKind.CLUSTER, None))
             for running in [[s for (env, _), s in self.services.items() if env == name]]
         ]
 
@@ -128,11 +167,18 @@ class SimulatedCloud:
         self.services[environment, component] = replace(service, address=self._address())
 
     def public_tasks(self, environment: str | None = None) -> TaskListing:
-        """Return all tasks with a public address, or those of an environment."""
-        return self.running_tasks({env for env, _ in self.services if environment in {None, env}})
+        """Return all tasks with a public address, or those of an environment.
+
+        Those in clusters of other installations are among them.
+        """
+        return self._tasks({env for env, _ in self.services if environment in {None, env}})
 
     def running_tasks(self, environments: Collection[str]) -> TaskListing:
-        """Return the public tasks of these environments."""
+        """Return the public tasks of these environments, if their clusters are not another's."""
+        others = {c.name for c in self.clusters(environments) if c.owner}
+        return self._tasks(set(environments) - others)
+
+    def _tasks(self, environments: Collection[str]) -> TaskListing:
         tasks = [
             PublicTask(env, component, service.address)
             for (env, component), service in sorted(self.services.items())
@@ -158,13 +204,14 @@ class SimulatedCloud:
             hook=hook,
             identity=f"{environment}/{component}" if kind is ResourceKind.SERVICE else "",
         )
-        self.resources.existing.setdefault(environment, []).append(made)
+        self.add(environment, made)
         return made
 
     def named(self, environment: str, kind: ResourceKind, component: str | None) -> Resource | None:
         """Return the resource that has the name which a new one of this kind would get."""
         for found in self.existing(environment):
-            if kind in _NAMED and (found.kind, found.component) == (kind, component):
+            is_in_the_way = kind in _NAMED and (not found.owner or kind in _IN_ACCOUNT)
+            if is_in_the_way and (found.kind, found.component) == (kind, component):
                 return found
         return None
 
@@ -183,7 +230,7 @@ class SimulatedCloud:
     def destroy(self, environment: str, key: ResourceKey) -> None:
         """Destroy the resource that a state names. One that is gone already is no error."""
         if found := self.held(environment, key):
-            self._drop(environment, found)
+            self.discard(environment, found)
 
     def run(self, environment: str, component: str, image: str, definition: str) -> None:
         """Let a service run a task definition. A changed one starts a task at a new address."""
@@ -194,6 +241,8 @@ class SimulatedCloud:
         self.services[environment, component] = RunningService(image, definition, self._address())
 
     def _drop(self, environment: str, resource: Resource) -> None:
+        if not self._is_ours(resource):
+            self.violations.append(f"{self.installation} removed {resource}")
         self.resources.existing[environment].remove(resource)
         if resource.kind is ResourceKind.SERVICE and resource.component:
             self.services.pop((environment, resource.component), None)
@@ -212,140 +261,3 @@ class SimulatedCloud:
             family = f"{environment}--{component}:{next(self._numbers)}"
             return f"arn:aws:ecs:eu-central-1:123456789012:task-definition/{family}"
         return f"{kind.replace(' ', '-')}-{environment}{part}-{next(self._numbers)}"
-
-
-@dataclass(slots=True)
-class SimulatedTerraform:
-    """The port `TerraformRunner`. It can die at each of its steps."""
-
-    cloud: SimulatedCloud
-    faults: Faults
-
-    def apply(
-        self, stack: StackInput, lock: Lock, progress: Progress, imports: Mapping[str, str]
-    ) -> StackOutput:
-        """Make what the stack contains; remove what only the state contains."""
-        self._check_lock(lock)
-        self.cloud.applies += 1
-        head = self.cloud.states.heads.get(stack.name)
-        held = dict(head.held) if head else {}
-        wanted = {**_SHARED, **_addresses(stack)}
-        with _saving(self.cloud, stack.name, head, held, self.faults):
-            for address, kind in wanted.items():
-                self.faults.point("terraform.step")
-                self._apply_one(stack, address, kind, held, imports)
-            for address in [a for a in held if a not in wanted]:
-                self.cloud.destroy(stack.name, held.pop(address))
-        progress("applied")
-        return StackOutput(
-            {c: self.cloud.services[stack.name, c].task_definition for c in stack.components}
-        )
-
-    def destroy(self, stack: StackInput, lock: Lock, progress: Progress) -> None:
-        """Destroy what the state contains."""
-        self._check_lock(lock)
-        self.cloud.destroys += 1
-        head = self.cloud.states.heads.get(stack.name)
-        held = dict(head.held) if head else {}
-        with _saving(self.cloud, stack.name, head, held, self.faults):
-            for address in list(reversed(held)):
-                self.faults.point("terraform.step")
-                self.cloud.destroy(stack.name, held.pop(address))
-        progress("destroyed")
-
-    def _apply_one(
-        self,
-        stack: StackInput,
-        address: str,
-        kind: ResourceKind,
-        held: dict[str, ResourceKey],
-        imports: Mapping[str, str],
-    ) -> None:
-        name, component = stack.name, _component(address, stack)
-        found = self.cloud.held(name, held[address]) if address in held else None
-        if found is None and address in imports:
-            found = self.cloud.imported(name, imports[address])
-        if found is None and (there := self.cloud.named(name, kind, component)):
-            raise TerraformFailed(f"creating {address}: {there} exists already")
-        hook = _hook(address)
-        is_definition = kind is ResourceKind.DEFINITION and hook is None
-        if found is not None and component and is_definition and self._is_new(stack, component):
-            self.cloud.destroy(name, found.key)
-            found = None
-        found = found or self.cloud.make(name, kind, component, hook)
-        held[address] = found.key
-        if is_definition and component:
-            self.cloud.definitions[found.id] = _content(stack, component)
-        if kind is ResourceKind.SERVICE and component:
-            definition = held[address.replace("aws_ecs_service", "aws_ecs_task_definition")][1]
-            image = stack.components[component].image
-            self.cloud.run(name, component, image, definition)
-
-    def _is_new(self, stack: StackInput, component: str) -> bool:
-        """Whether the definition in the state has another content than the stack."""
-        head = self.cloud.states.heads.get(stack.name)
-        address = f"module.component{text_index(component)}.aws_ecs_task_definition.this"
-        known = head.held.get(address) if head else None
-        return known is None or self.cloud.definitions.get(known[1]) != _content(stack, component)
-
-    def _check_lock(self, lock: Lock) -> None:
-        """Record a violation if the lock is not held: then two terraforms can run at once."""
-        found = self.cloud.states.locks.get(lock.environment)
-        if found is None or found.etag != lock.etag:
-            self.cloud.violations.append(f"terraform ran on {lock.environment} without its lock")
-
-
-class _saving:  # noqa: N801 - a context manager, named for its use
-    """Save the state at the end of a run, whether it failed or not. A killed run saves nothing."""
-
-    def __init__(
-        self,
-        cloud: SimulatedCloud,
-        name: str,
-        head: StateHead | None,
-        held: dict[str, ResourceKey],
-        faults: Faults,
-    ) -> None:
-        self._cloud, self._name, self._held, self._faults = cloud, name, held, faults
-        self._mark = head.mark if head else StateMark(f"lineage-{name}-{cloud.applies}", 0)
-
-    def __enter__(self) -> None:
-        """Begin."""
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Save."""
-        if kind is not None and issubclass(kind, ProcessKilled):
-            return
-        owners = frozenset({self._name}) if self._held else frozenset[str]()
-        self._cloud.states.heads[self._name] = StateHead(
-            len(self._held),
-            StateMark(self._mark.lineage, self._mark.serial + 1),
-            owners,
-            dict(self._held),
-        )
-
-
-def _addresses(stack: StackInput) -> dict[str, ResourceKind]:
-    return {
-        f"module.component{text_index(component)}.{within}": kind
-        for component, given in sorted(stack.components.items())
-        for within, kind in {
-            **{_HOOK.format(text_index(k)): ResourceKind.DEFINITION for k in given.hooks},
-            **_OF_COMPONENT,
-        }.items()
-    }
-
-
-def _component(address: str, stack: StackInput) -> str | None:
-    found = (c for c in stack.components if address.startswith(f"module.component{text_index(c)}."))
-    return next(found, None)
-
-
-def _hook(address: str) -> str | None:
-    _, is_hook, rest = address.partition(_HOOK.format('["'))
-    return rest.removesuffix('"]') if is_hook else None
-
-
-def _content(stack: StackInput, component: str) -> str:
-    given = stack.components[component]
-    return f"{given.image} {sorted(given.labels.items())}"

@@ -54,7 +54,7 @@ class SimulatedHooks:
             hook=task.kind,
             parent=task.environment,
         )
-        self.cloud.resources.existing[task.environment].append(resource)
+        self.cloud.add(task.environment, resource)
         self._running[id_] = _Running(task, resource, self.now_ms() + LEFT_MS)
         return id_
 
@@ -74,7 +74,7 @@ class SimulatedHooks:
         """End a task without its effect."""
         self.settle()
         if id_ in self._running:
-            self.cloud.resources.existing[task.environment].remove(self._running[id_].resource)
+            self.cloud.discard(task.environment, self._running[id_].resource)
         self.settle()
 
     def settle(self) -> None:
@@ -86,7 +86,7 @@ class SimulatedHooks:
                 del self._running[id_]
             elif found.looks >= LOOKS or self.now_ms() >= found.end_ms:
                 self._ended[id_] = HookOutcome(0, "ended")
-                self.cloud.resources.existing[name].remove(found.resource)
+                self.cloud.discard(name, found.resource)
                 del self._running[id_]
                 if found.task.kind is HookKind.ON_CREATE:
                     self.data.add(name)
