@@ -14,8 +14,8 @@ import pytest
 from gromit.adapters.aws.ecs_tasks import EcsTasks
 from gromit.adapters.aws.route53 import CLIENT, Route53Zone
 from gromit.core.dns.ownership import NameOwner
-from gromit.core.dns.plan import PublicTask, plan
-from gromit.core.dns.tasks import desired_records
+from gromit.core.dns.plan import plan
+from gromit.core.dns.tasks import PublicTask, desired_records
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.services.chitragupta import Chitragupta, DnsPolicy
 from tests.aws_laws.fleet import Fleet, address_of

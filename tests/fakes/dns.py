@@ -4,8 +4,8 @@ import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gromit.core.dns.plan import PublicTask, RecordSet, TaskListing, ZoneChanges
-from gromit.core.dns.tasks import desired_records
+from gromit.core.dns.plan import RecordSet, ZoneChanges
+from gromit.core.dns.tasks import PublicTask, TaskListing, desired_records
 from gromit.core.environments.known_environments import KnownEnvironment
 from gromit.errors import BackendError
 from gromit.ports import Progress

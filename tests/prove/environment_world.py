@@ -7,7 +7,7 @@ from gromit.core.discrepancies.facts import InstallationInventory
 from gromit.core.discrepancies.finding import find_discrepancies
 from gromit.core.discrepancies.kinds import Discrepancy
 from gromit.core.dns.ownership import NameOwner
-from gromit.core.dns.plan import PublicTask
+from gromit.core.dns.tasks import PublicTask
 from gromit.core.environments.claims import Claim, Claimant, ClaimStatus, Fence, NoWork
 from gromit.core.environments.environment import Failure
 from gromit.core.environments.phases import Want, Work

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
-from gromit.core.dns.plan import PublicTask, TaskListing
+from gromit.core.dns.tasks import PublicTask, TaskListing
 from gromit.core.stack.clusters import ClusterEvent, ClusterState
 from gromit.core.stack.contract import (
     Platform,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from gromit.core.dns.plan import PublicTask, TaskListing
+from gromit.core.dns.tasks import PublicTask, TaskListing
 from gromit.core.stack.clusters import ClusterState
 from gromit.core.stack.contract import ServiceState
 from gromit.core.stack.resources import Resource, ResourceKind

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 import pytest
 from structlog.testing import capture_logs
 
-from gromit.core.dns.plan import PublicTask, RecordSet, owner_record
+from gromit.core.dns.plan import RecordSet, owner_record
+from gromit.core.dns.tasks import PublicTask
 from gromit.core.environments.known_environments import KnownEnvironment
 from gromit.errors import (
     BackendError,

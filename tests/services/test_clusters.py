@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from gromit.core.dns.plan import PublicTask
+from gromit.core.dns.tasks import PublicTask
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.clusters import ClusterEvent, ClusterState
 from gromit.core.stack.contract import ServiceState

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from gromit.core.dns.plan import RecordSet, TaskListing, ZoneChanges
+from gromit.core.dns.plan import RecordSet, ZoneChanges
+from gromit.core.dns.tasks import TaskListing
 from gromit.ports import Progress
 
 

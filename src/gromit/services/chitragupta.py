@@ -17,14 +17,9 @@ import structlog
 from gromit.core.dns.limits import enforce_delete_limits
 from gromit.core.dns.names import records_after
 from gromit.core.dns.ownership import NameOwner
-from gromit.core.dns.plan import (
-    RecordSet,
-    TaskListing,
-    ZoneChanges,
-    plan,
-)
+from gromit.core.dns.plan import RecordSet, ZoneChanges, plan
 from gromit.core.dns.strays import RecordForm, report_strays, without_strays
-from gromit.core.dns.tasks import desired_records, merge_listings, unconfirmed
+from gromit.core.dns.tasks import TaskListing, desired_records, merge_listings, unconfirmed
 from gromit.core.environments.known_environments import KnownEnvironment, desired_by_name
 from gromit.errors import (
     BackendError,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from gromit.adapters.aws.ecs_tasks import EcsTasks
-from gromit.core.dns.plan import PublicTask, TaskListing
+from gromit.core.dns.tasks import PublicTask, TaskListing
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.errors import Denied
 from tests.aws_laws.fleet import Fleet

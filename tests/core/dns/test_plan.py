@@ -10,15 +10,8 @@ from hypothesis import strategies as st
 
 from gromit.core.dns.limits import enforce_delete_limits
 from gromit.core.dns.ownership import NameOwner, parse_mark
-from gromit.core.dns.plan import (
-    PublicTask,
-    RecordSet,
-    ZoneChanges,
-    environment_for_name,
-    owner_record,
-    plan,
-)
-from gromit.core.dns.tasks import desired_records
+from gromit.core.dns.plan import RecordSet, ZoneChanges, environment_for_name, owner_record, plan
+from gromit.core.dns.tasks import PublicTask, desired_records
 from gromit.core.dns.zone_names import normalize_name
 from gromit.errors import UnsafePlan
 from tests.fakes.dns import FakeZone

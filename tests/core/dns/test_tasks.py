@@ -2,8 +2,8 @@
 
 import pytest
 
-from gromit.core.dns.plan import PublicTask, RecordSet, TaskListing, ZoneChanges
-from gromit.core.dns.tasks import merge_listings, unconfirmed
+from gromit.core.dns.plan import RecordSet, ZoneChanges
+from gromit.core.dns.tasks import PublicTask, TaskListing, merge_listings, unconfirmed
 
 DOMAIN = "dev.example.com"
 TYK = f"tyk.app.{DOMAIN}"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from gromit.adapters.aws.client import aws_errors
 from gromit.adapters.aws.environment_resources import read_mark
-from gromit.core.dns.plan import PublicTask, TaskListing
+from gromit.core.dns.tasks import PublicTask, TaskListing
 from gromit.core.stack.catalogue import Catalogue
 from gromit.errors import Temporary
 

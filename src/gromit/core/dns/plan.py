@@ -31,27 +31,6 @@ UNCLAIMED = "its ownership record names no installation, and serve does not know
 
 
 @dataclass(frozen=True, slots=True)
-class PublicTask:
-    """A running task of a public component."""
-
-    environment: str
-    component: str
-    address: str
-    """Its public IPv4 address."""
-
-
-@dataclass(frozen=True, slots=True)
-class TaskListing:
-    """Running public tasks that a listing found."""
-
-    tasks: tuple[PublicTask, ...]
-    complete: bool
-    """False if a part of the listing failed or was cut short; then nothing may be deleted."""
-    reason: str = ""
-    """Why the listing is incomplete."""
-
-
-@dataclass(frozen=True, slots=True)
 class RecordSet:
     """Record set: all values of a name and type."""
 

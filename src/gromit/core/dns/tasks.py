@@ -7,15 +7,35 @@ environments whose records would change.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from gromit.core.dns.plan import (
-    PublicTask,
     RecordSet,
-    TaskListing,
     ZoneChanges,
     environment_for_name,
 )
 from gromit.core.stack.addresses import public_name
+
+
+@dataclass(frozen=True, slots=True)
+class PublicTask:
+    """A running task of a public component."""
+
+    environment: str
+    component: str
+    address: str
+    """Its public IPv4 address."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskListing:
+    """Running public tasks that a listing found."""
+
+    tasks: tuple[PublicTask, ...]
+    complete: bool
+    """False if a part of the listing failed or was cut short; then nothing may be deleted."""
+    reason: str = ""
+    """Why the listing is incomplete."""
 
 
 def desired_records(
