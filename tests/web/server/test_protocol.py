@@ -15,6 +15,9 @@ from tests.fakes.clients import connection, read_all, read_answer, wait_for
 from tests.web.applications import flood, mirror
 
 QUICK = ClientLimits(head_s=0.3, body_s=0.3, idle_s=1, write_s=0.5)
+PATIENT = ClientLimits(head_s=0.3, body_s=0.3, idle_s=60, write_s=0.5)
+"""Limits with which a client may take its time between two requests."""
+REQUEST = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 ROOMY = ClientLimits(head_s=60, body_s=60, idle_s=60, write_s=60)
 
 
@@ -23,6 +26,22 @@ def _serving(limits: ClientLimits, app: App = mirror) -> Iterator[str]:
     server = Server(Listener(app, "127.0.0.1:0", limits=limits))
     with server.running():
         yield server.address()
+
+
+@contextmanager
+def _serving_to(
+    first: bytes, limits: ClientLimits = QUICK, app: App = mirror
+) -> Iterator[socket.socket]:
+    """Serve a connection whose first bytes are there before its deadlines begin.
+
+    A client that is slow to start would otherwise be cut before it has sent anything.
+    """
+    server = Server(Listener(app, "127.0.0.1:0", limits=limits))
+    server.bind()
+    with connection(server.address()) as stream:
+        stream.sendall(first)
+        with server.running():
+            yield stream
 
 
 def _cuts(reason: str) -> float:
@@ -54,17 +73,16 @@ class TestSlowClients:
         assert _cuts("head") == before + 1
 
     def test_headers_that_never_end_are_answered_408(self) -> None:
-        with _serving(QUICK) as address, connection(address) as stream:
-            stream.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n")
+        with _serving_to(b"GET / HTTP/1.1\r\nhost: x\r\n") as stream:
             answer = read_all(stream)
         assert _status(answer) == 408
         assert _error(answer) == "the head of the request took too long"
 
     def test_headers_that_trickle_are_no_better(self) -> None:
-        with _serving(QUICK) as address, connection(address) as stream:
+        with _serving_to(b"G") as stream:
             stream.settimeout(0.05)
             answer = b""
-            for byte in b"GET / HTTP/1.1\r\nx: " + b"y" * 400:
+            for byte in b"ET / HTTP/1.1\r\nx: " + b"y" * 400:
                 try:
                     stream.sendall(bytes([byte]))
                     answer += stream.recv(65536)
@@ -78,45 +96,44 @@ class TestSlowClients:
 
     def test_a_body_that_never_ends_is_answered_408(self) -> None:
         before = _cuts("body")
-        with _serving(QUICK) as address, connection(address) as stream:
-            stream.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12345")
+        head = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n"
+        with _serving_to(head + b"12345") as stream:
             answer = read_all(stream)
         assert _status(answer) == 408
         assert _error(answer) == "the body of the request took too long"
         assert _cuts("body") == before + 1
 
     def test_a_second_request_has_the_same_deadline_as_the_first(self) -> None:
-        with _serving(QUICK) as address, connection(address) as stream:
-            stream.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        with _serving_to(REQUEST, PATIENT) as stream:
             assert _status(read_answer(stream)) == 200
             stream.sendall(b"GET / HTTP/1.1\r\n")
             assert _status(read_all(stream)) == 408
 
     def test_empty_lines_between_requests_are_no_way_to_stay(self) -> None:
-        with _serving(QUICK) as address, connection(address) as stream:
-            stream.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        with _serving_to(REQUEST, PATIENT) as stream:
             assert _status(read_answer(stream)) == 200
             stream.sendall(b"\r\n")
             assert _status(read_all(stream)) == 408
 
     def test_an_idle_connection_is_closed_in_the_end(self) -> None:
-        with _serving(QUICK) as address, connection(address) as stream:
-            stream.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        with _serving_to(REQUEST) as stream:
             assert _status(read_answer(stream)) == 200
             assert read_all(stream) == b""
 
     def test_an_answer_that_is_not_read_is_cut(self) -> None:
         before = _cuts("unread")
-        with _serving(QUICK, flood) as address, connection(address) as stream:
-            stream.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        with _serving_to(REQUEST, QUICK, flood):
             wait_for(lambda: _cuts("unread") == before + 1)
 
     def test_a_client_in_time_is_served_to_the_end(self) -> None:
-        with _serving(QUICK) as address, connection(address) as stream:
-            for _ in range(3):
-                stream.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n12")
-                stream.sendall(b"34")
+        """No deadline of a request that was complete in time comes later."""
+        whole = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n1234"
+        with _serving_to(whole, PATIENT) as stream:
+            for _ in range(2):
                 assert json.loads(read_answer(stream).partition(b"\r\n\r\n")[2])["length"] == 4
+                threading.Event().wait(2 * PATIENT.body_s)
+                stream.sendall(whole)
+            assert json.loads(read_answer(stream).partition(b"\r\n\r\n")[2])["length"] == 4
 
 
 class TestSizes:
