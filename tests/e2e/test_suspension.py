@@ -3,7 +3,6 @@
 Work that has begun is finished.
 """
 
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -73,7 +72,11 @@ def test_a_watch_finishes_what_runs_begins_nothing_new_and_continues_after_resum
 ) -> None:
     running, later = stage.env("running"), stage.env("later")
     first = stage.build("alpha", running)
-    watches = {worker: stage.start(worker, stage.root, "--watch") for worker in WORKERS}
+    # Only an announcement wakes sow: its next pass of its own would come in an hour.
+    watches = {
+        worker: stage.start(worker, stage.root, "--watch", GROMIT_SOW_BACKSTOP="1h")
+        for worker in WORKERS
+    }
     watches["sow"].until_made(running)
     stage.gromit("suspend", "--reason", "the database moves")
     second = stage.build("alpha", later)
@@ -90,9 +93,7 @@ def test_a_watch_finishes_what_runs_begins_nothing_new_and_continues_after_resum
     )
 
     stage.gromit("resume")
-    resumed = time.monotonic()
     watches["sow"].until_logged("run.progress", env=later)
-    assert time.monotonic() - resumed < 10
     stage.until_phase(later, "ready")
     wait_for("the public names", lambda: len(stage.records()) == 4, 30)
     assert stage.running("alpha", later, public=True) == second.sha

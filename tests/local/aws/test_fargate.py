@@ -420,10 +420,16 @@ def test_an_image_that_crashes_runs_and_ends_by_a_signal_again_and_again(world: 
 
 
 def test_an_image_that_is_slow_runs_before_it_listens(world: World) -> None:
-    world.push("bad", **{FAILURE: "slow 1"})
+    world.push("bad", **{FAILURE: "slow 3600"})
     world.serve(world.definition(f"{REGISTRY}/tyk:bad"))
     eventually(lambda: world.service()["runningCount"] == 1)
     assert refuses(world.addresses()[1])
+
+
+def test_an_image_that_is_slow_listens_in_the_end(world: World) -> None:
+    world.push("bad", **{FAILURE: "slow 1"})
+    world.serve(world.definition(f"{REGISTRY}/tyk:bad"))
+    eventually(lambda: world.service()["runningCount"] == 1)
     eventually(lambda: not refuses(world.addresses()[1]))
 
 

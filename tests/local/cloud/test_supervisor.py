@@ -23,6 +23,7 @@ from gromit.local.cloud.supervisor import (
     read_supervisor_state,
 )
 from tests.local.conftest import eventually
+from tests.waiting import PATIENCE_S
 
 WORKER = "import os, sys, time; print('up', os.getpid(), flush=True); time.sleep(600)"
 
@@ -132,12 +133,18 @@ def test_parts_that_depend_on_another_wait_for_it(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "why"), [("raise SystemExit(7)", "ended with 7"), (WORKER, "not ready in time")]
+    ("script", "seconds", "why"),
+    [
+        ("raise SystemExit(7)", PATIENCE_S, "ended with 7"),
+        (WORKER, 1, "not ready in time"),
+    ],
 )
-def test_a_part_that_does_not_come_up_is_an_error(cloud: Cloud, script: str, why: str) -> None:
+def test_a_part_that_does_not_come_up_is_an_error(
+    cloud: Cloud, script: str, seconds: float, why: str
+) -> None:
     supervisor = Supervisor(cloud.record, cloud.folder, threading.Event(), alone=False)
     with pytest.raises(BackendError, match=f"aws .*{why}"):
-        supervisor.start([part("aws", script, ready=lambda: False)], 1)
+        supervisor.start([part("aws", script, ready=lambda: False)], seconds)
     supervisor.stop()
     assert cloud.state("aws").pid is None
 
@@ -160,7 +167,7 @@ supervisor = Supervisor(folder / "processes.json", folder, stop, alone=True)
 ready = lambda: "up" in (folder / "sow.log").read_text()
 command = [sys.executable, "-S", "-c", sys.argv[2]]
 sow = ManagedProcess(name="sow", command=command, variables=dict(os.environ), ready=ready)
-supervisor.start([sow], 10)
+supervisor.start([sow], 60)
 supervisor.mark_ready()
 supervisor.watch()
 supervisor.stop()
@@ -211,7 +218,7 @@ def test_a_cloud_is_not_said_to_be_well_before_all_of_it_is_up(tmp_path: Path) -
         CloudPaths(tmp_path).processes, tmp_path, threading.Event(), alone=False
     )
     try:
-        supervisor.start([part("aws")], 10)
+        supervisor.start([part("aws")], PATIENCE_S)
         coming_up = cli.run(["local", "status", "--dir", str(tmp_path)])
         supervisor.mark_ready()
         up = cli.run(["local", "status", "--dir", str(tmp_path)])

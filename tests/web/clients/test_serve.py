@@ -39,6 +39,7 @@ from gromit.web.clients.worker_queue import ServeQueue, new_worker_id
 from gromit.web.tls import REFUSED, CertificateFiles, ClientTls
 from tests.fakes.authority import Files, TestCa, now
 from tests.fakes.upstream import StandIn
+from tests.waiting import PATIENCE_S, wait_for
 from tests.web.serving import GRACE_S, Certificates, Emulator, Serve, eventually, serving
 
 Behaviour = Callable[[socket.socket], None]
@@ -56,17 +57,22 @@ class Broken:
     """A server with one behaviour per connection; the last one serves all later connections."""
 
     behaviours: list[Behaviour]
+    http: httpx2.Client
     requests: list[bytes] = field(default_factory=list)
     listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
     ended: threading.Event = field(default_factory=threading.Event)
 
     @property
     def client(self) -> ServeClient:
+        """A client that gives up soon only where the server says nothing."""
         host, port = self.listener.getsockname()
-        timeout = httpx2.Timeout(0.3)
-        return ServeClient(
-            httpx2.Client(base_url=f"http://{host}:{port}", timeout=timeout, trust_env=False)
-        )
+        self.http.base_url = httpx2.URL(f"http://{host}:{port}")
+        self._expect(0)
+        return ServeClient(self.http)
+
+    def _expect(self, number: int) -> None:
+        behaviour = self.behaviours[min(number, len(self.behaviours) - 1)]
+        self.http.timeout = httpx2.Timeout(0.3 if behaviour is _silent else PATIENCE_S)
 
     def serve(self) -> None:
         while not self.ended.is_set():
@@ -75,8 +81,9 @@ class Broken:
             except OSError:
                 return
             with connection:
-                connection.settimeout(2)
+                connection.settimeout(PATIENCE_S)
                 self.requests.append(_read(connection))
+                self._expect(len(self.requests))
                 self.behaviours[min(len(self.requests), len(self.behaviours)) - 1](connection)
 
 
@@ -94,7 +101,7 @@ def _read(connection: socket.socket) -> bytes:
 
 @contextmanager
 def _broken(*behaviours: Behaviour) -> Iterator[Broken]:
-    server = Broken(list(behaviours))
+    server = Broken(list(behaviours), httpx2.Client(trust_env=False))
     thread = threading.Thread(target=server.serve, daemon=True)
     thread.start()
     try:
@@ -103,7 +110,8 @@ def _broken(*behaviours: Behaviour) -> Iterator[Broken]:
         server.ended.set()
         server.listener.shutdown(socket.SHUT_RDWR)
         server.listener.close()
-        thread.join(5)
+        thread.join(PATIENCE_S)
+        server.http.close()
 
 
 def _answering(status: int, body: bytes, *headers: str) -> Behaviour:
@@ -466,10 +474,10 @@ def test_a_damaged_row_hides_no_other_environment_and_is_neither_wanted_nor_unwa
 def test_a_change_wakes_who_waits(serve: Serve) -> None:
     http = httpx2.Client(base_url=serve.url, verify=serve.context(Role.WORKER), trust_env=False)
     with closing(ServeChanges(ServeClient(http))) as changes:
-        assert changes.wait(5)  # whatever happened before it listened
+        assert changes.wait(PATIENCE_S)  # whatever happened before it listened
         assert not changes.wait(0.05)
         serve.build("tyk", "app-test", "sha")
-        assert changes.wait(1)
+        assert changes.wait(PATIENCE_S)
 
 
 def test_the_stream_is_taken_up_again_after_a_restart_of_serve(
@@ -481,14 +489,14 @@ def test_the_stream_is_taken_up_again_after_a_restart_of_serve(
     http = httpx2.Client(base_url=f"https://{address}", verify=context, trust_env=False)
     with closing(ServeChanges(ServeClient(http))) as changes:
         with serving(emulator, certificates, GROMIT_SERVE_LISTEN=address):
-            assert changes.wait(5)
+            assert changes.wait(PATIENCE_S)
             assert not changes.wait(0.05)
         with serving(emulator, certificates, GROMIT_SERVE_LISTEN=address) as second:
             # The new stream counts as an announcement, because one may have been missed.
-            assert changes.wait(10)
+            assert changes.wait(PATIENCE_S)
             eventually(lambda: not changes.wait(0.05))
             second.build("tyk", "app-test", "sha")
-            assert changes.wait(1)
+            assert changes.wait(PATIENCE_S)
 
 
 @pytest.mark.parametrize("fault", ["hangs up", "speaks no HTTP", "is busy"])
@@ -502,11 +510,11 @@ def test_a_stream_that_is_refused_is_asked_for_again(fault: str) -> None:
         _broken(FAULTS[fault][0], stream) as server,
         closing(ServeChanges(server.client)) as changes,
     ):
-        assert changes.wait(5)
+        assert changes.wait(PATIENCE_S)
         assert len(server.requests) >= 2
 
 
 def test_waiting_without_a_server_is_only_waiting() -> None:
     with _broken(_hanging_up) as server, closing(ServeChanges(server.client)) as changes:
         assert not changes.wait(0.2)
-        assert server.requests
+        wait_for("a request", lambda: bool(server.requests))

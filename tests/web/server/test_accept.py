@@ -18,11 +18,20 @@ from gromit.web.server.limits import ClientLimits
 SHORTAGE = """
 import os, resource, socket, threading
 from gromit import log
+from gromit.web.server.accept import Acceptor
 from gromit.web.server.server import Listener, Server
-from tests.fakes.clients import connection, read_until, wait_for
+from tests.fakes.clients import connection, read_until
+from tests.waiting import PATIENCE_S
 from tests.web.applications import mirror
 
 log.configure_logging("info", "json")
+noticed, warn = threading.Event(), Acceptor._warn
+
+def warn_and_notice(*arguments):
+    warn(*arguments)
+    noticed.set()
+
+Acceptor._warn = warn_and_notice
 server = Server(Listener(mirror, "127.0.0.1:0"))
 with server.running():
     with connection(server.address()) as first:
@@ -39,7 +48,7 @@ with server.running():
             pass
         for each in waiting:
             each.connect(first.getpeername())
-        threading.Event().wait(0.5)
+        assert noticed.wait(PATIENCE_S)
         for each in fillers:
             os.close(each)
         resource.setrlimit(resource.RLIMIT_NOFILE, taken)
