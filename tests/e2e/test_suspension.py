@@ -86,7 +86,7 @@ def test_a_watch_finishes_what_runs_begins_nothing_new_and_continues_after_resum
     watches["chitragupta"].until_logged("dns.pass_failed")
     watches["sow"].until_logged("run.finished", env=running, ending="done")
     assert (stage.phase(running), stage.running("alpha", running)) == ("ready", first.sha)
-    assert (stage.phase(later), stage.look(later)["lease"], stage.records()) == (
+    assert (stage.phase(later), stage.look(later)["lease"], stage.records(later)) == (
         "pending",
         None,
         {},
