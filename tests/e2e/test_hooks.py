@@ -32,6 +32,17 @@ def codes(stage: Stage, family: str) -> list[int | None]:
     return [task["containers"][0].get("exitCode") for task in tasks(stage, family)]
 
 
+def show_a_stopped_task(stage: Stage, environment: str) -> None:
+    """Let Cloud Map show a task of beta that does not run any more, for hours."""
+    discovery = stage.client("servicediscovery")
+    services = {s["Name"]: s["Id"] for s in discovery.list_services()["Services"]}
+    discovery.register_instance(
+        ServiceId=services[f"beta.{environment}"],
+        InstanceId="stopped",
+        Attributes={"AWS_INSTANCE_IPV4": "127.0.0.1"},
+    )
+
+
 def test_hooks_run_once_in_a_life_also_if_their_worker_is_killed(
     install: Callable[..., Stage],
 ) -> None:
@@ -56,8 +67,12 @@ def test_hooks_run_once_in_a_life_also_if_their_worker_is_killed(
     stage.work("sow")
     assert len(tasks(stage, seed)) == ran
 
+    show_a_stopped_task(stage, name)
     stage.delete(name)
     reap = stage.start("reap", stage.root).ended(0)
+    assert reap.events(
+        "run.progress", text="something uses its resources: removing them directly"
+    ), "AWS keeps a name while Cloud Map still shows a task"
     (ended,) = reap.events("hook.ended")
     assert (ended["component"], ended["hook"], ended["outcome"]) == (
         "beta",

@@ -561,6 +561,20 @@ _DNS_GUARDS = (
         ("services/test_chitragupta.py",),
     ),
     Guard(
+        "a pass replaces only the record that it has seen",
+        _DNS,
+        "                replaced.append(old)\n",
+        "",
+        ("services/test_chitragupta.py",),
+    ),
+    Guard(
+        "the zone gets the record that an update may replace",
+        "core/dns/batches.py",
+        "replaced.get((r.name, r.type))",
+        "None",
+        ("contracts/test_record_store.py",),
+    ),
+    Guard(
         "what sow publishes has the limit on deletes, too",
         "services/chitragupta.py",
         "            self.check(found)\n            return found\n\n        return self._carry_out",
