@@ -78,6 +78,19 @@ run "closed_and_encrypted" {
   }
 }
 
+run "has_further_policies" {
+  command = plan
+
+  variables {
+    managed_policies = { records = "{\"Statement\": []}" }
+  }
+
+  assert {
+    condition     = aws_iam_policy.task["records"].name == "gromit-sow-records" && aws_iam_role_policy_attachment.task["records"].role == aws_iam_role.task.name
+    error_message = "The policy is not the task role's."
+  }
+}
+
 run "asks_no_programs" {
   command = plan
 
