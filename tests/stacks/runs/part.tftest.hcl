@@ -148,6 +148,14 @@ run "no_image" {
   expect_failures = [var.image]
 }
 
+run "managed_policies_that_are_no_policies" {
+  command = plan
+  variables {
+    managed_policies = { records = "{}" }
+  }
+  expect_failures = [var.managed_policies]
+}
+
 run "no_command" {
   command = plan
   variables {
