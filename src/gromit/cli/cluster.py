@@ -108,5 +108,5 @@ def _keep_name(ctx: click.Context, value: str | None) -> None:
 def _state(state: ClusterState) -> dict[str, object]:
     """Return the fields of a cluster, whose names in JSON are public."""
     fields = asdict(state)
-    del fields["is_ours"]  # all that are shown are
+    del fields["is_ours"], fields["owner"]  # all that are shown are ours
     return fields
