@@ -292,6 +292,9 @@ def test_nothing_is_changed_when_serve_cannot_be_reached(world: World) -> None:
     failed = world.gromit("chitragupta", code=1, GROMIT_SERVE_URL="https://127.0.0.1:1")
     assert "could not connect to serve" in failed.stderr
     assert len(world.records()) == 1
+    logged = [json.loads(line) for line in failed.stderr.splitlines() if line.startswith("{")]
+    failures = [line["failures"] for line in logged if line["event"] == "dns.pass_failed"]
+    assert failures == [1], "the metric of a scheduled pass"
 
 
 @pytest.mark.parametrize("setting", ["GROMIT_CLUSTER_ZONEID", "GROMIT_CLUSTER_DOMAIN"])

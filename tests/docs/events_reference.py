@@ -65,7 +65,10 @@ MEANINGS: Mapping[str, str] = {
     ),
     "observation.failed": "what runs could not be looked at or reported; records are kept as ever",
     "dns.changed": "a pass changed the zone: numbers of created, updated and deleted records",
-    "dns.pass_failed": "a pass did not start or did not complete; a watching chitragupta retries",
+    "dns.pass_failed": (
+        "a pass did not start or did not complete, with the number of failures in a row; a "
+        "watching chitragupta retries"
+    ),
     "dns.passed": (
         "a pass ended: numbers of gromit's address records before it, of changed records and of "
         "records that could not be changed, and the reason if the list of tasks is incomplete"

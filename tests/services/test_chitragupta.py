@@ -549,13 +549,16 @@ def test_the_policy_of_a_keeper_is_what_its_records_look_like() -> None:
 
 
 def test_a_pass_that_comes_to_its_end_says_so_and_one_that_does_not_is_silent() -> None:
+    world = World(zone=FakeZone())
     with capture_logs() as lines:
-        World().keeper.run(silent)
+        world.keeper.run(silent)
+        world.keeper.run(silent)
         with pytest.raises(Temporary):
             World(wanted=FakeEnvironments(failures=[Temporary("serve is gone")])).keeper.run(silent)
-    assert [
-        (line["blocked"], line["incomplete"]) for line in lines if line["event"] == "dns.passed"
-    ] == [(0, "")]
+    passed = [line for line in lines if line["event"] == "dns.passed"]
+    assert [(line["blocked"], line["incomplete"]) for line in passed] == [(0, "")] * 2
+    figures = [(line["records"], line["changed"]) for line in passed]
+    assert figures == [(0, 3), (2, 0)], "two address records and the mark of their environment"
 
 
 # ── observation ───────────────────────────────────────────────────────────────────────────────────

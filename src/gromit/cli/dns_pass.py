@@ -1,5 +1,6 @@
 """One DNS pass, a watch or a dry run: `gromit chitragupta` and `gromit cluster expose`."""
 
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +14,8 @@ from gromit.bootstrap.config_root import config_root
 from gromit.cli import PARTLY, CliContext
 from gromit.cli.render import print_rows
 from gromit.cli.stopping import on_stop_signal
-from gromit.errors import InvalidInput
-from gromit.services.chitragupta import PassResult
+from gromit.errors import GromitError, InvalidInput
+from gromit.services.chitragupta import Chitragupta, PassResult, log_failed_pass
 from gromit.services.health import HealthFeed
 
 _COLUMNS = ("action", "name", "type", "values", "why")
@@ -69,10 +70,20 @@ def expose(run: CliContext, root: Path | None, *, watch: bool, dry_run: bool, fo
         if not force:
             keeper.check(found)
     else:
-        check()
-        found = keeper.run(_silent, force=force)
+        found = _pass(keeper, check, force=force)
         _show(run, found)
     return PARTLY if found.is_partial else 0
+
+
+def _pass(keeper: Chitragupta, check: Callable[[], None], *, force: bool) -> PassResult:
+    """Run one pass. Log its failure, for metrics, unless a person is at the terminal."""
+    try:
+        check()
+        return keeper.run(_silent, force=force)
+    except GromitError as error:
+        if not sys.stderr.isatty():
+            log_failed_pass(error)
+        raise
 
 
 def _guard(run: CliContext, root: Path | None) -> Callable[[], None]:

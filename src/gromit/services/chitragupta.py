@@ -214,7 +214,7 @@ class Chitragupta:
             intervals=intervals,
             retried=(BackendError, UnsafePlan, Suspended, ConfigRootUnusable),
             fatal=(Denied,),
-            report=_log_failure,
+            report=log_failed_pass,
         ).run(step)
 
     def _plan(
@@ -275,7 +275,8 @@ def _log_passed(found: PassResult) -> None:
     )
 
 
-def _log_failure(error: GromitError, failures: int) -> None:
+def log_failed_pass(error: GromitError, failures: int = 1) -> None:
+    """Log that a pass did not start or did not complete, with the number of failures in a row."""
     log.warning("dns.pass_failed", reason=error.message, hint=error.hint, failures=failures)
 
 

@@ -389,6 +389,20 @@ def test_every_kind_is_planted() -> None:
     assert {kind for _, _, _, kind, _ in PLANTS} == set(Kind)
 
 
+def test_a_build_explains_a_missing_image_and_tasks_that_do_not_run_and_nothing_else() -> None:
+    """The alarm of the operators leaves them out."""
+    found = {
+        what: {d.is_of_build for d in find_discrepancies(plant(HEALTHY))}
+        for what, plant, _, _, _ in PLANTS
+    }
+    assert {what for what, answers in found.items() if answers == {True}} == {
+        "no image",
+        "no task of what was seen degraded",
+        "no task",
+    }
+    assert all(len(answers) == 1 for answers in found.values())
+
+
 @pytest.mark.parametrize("unclear", ["changed", "unreadable"])
 def test_nothing_is_concluded_from_an_unclear_row(unclear: str) -> None:
     """It may desire what exists, or what does not."""
