@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.contract import (
+    AppliedStack,
     ServiceState,
     StackInput,
-    StackOutput,
     StateHead,
     StateMark,
 )
@@ -39,7 +39,7 @@ class FakeTerraform:
 
     def apply(
         self, stack: StackInput, lock: Lock, progress: Progress, imports: Mapping[str, str]
-    ) -> StackOutput:
+    ) -> AppliedStack:
         """Apply: changed components get new task definitions, and the others stay as they are."""
         self._called(lock)
         before = next(
@@ -61,7 +61,7 @@ class FakeTerraform:
                 self._services.put(stack.name, replace(state, running=tasks, desired=tasks))
         self._save(stack.name, len(definitions))
         progress("applied")
-        return StackOutput(dict(definitions))
+        return AppliedStack(dict(definitions), "terraform 1.11.4")
 
     def destroy(self, stack: StackInput, lock: Lock, progress: Progress) -> None:
         """Destroy the resources in the state."""

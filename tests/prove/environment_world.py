@@ -14,8 +14,8 @@ from gromit.core.environments.phases import Want, Work
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.environments.worker_protocol import Problem
 from gromit.core.stack.contract import (
+    AppliedStack,
     StackInput,
-    StackOutput,
     StateHead,
     StateMark,
     placeholder_platform,
@@ -238,7 +238,7 @@ class _Terraform:
 
     def apply(
         self, stack: StackInput, lock: Lock, progress: Progress, imports: object
-    ) -> StackOutput:
+    ) -> AppliedStack:
         raise NotImplementedError
 
     def destroy(self, stack: StackInput, lock: Lock, progress: Progress) -> None:

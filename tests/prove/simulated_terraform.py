@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gromit.core.environments.terraform_locks import Lock
-from gromit.core.stack.contract import StackInput, StackOutput, StateHead, StateMark
+from gromit.core.stack.contract import AppliedStack, StackInput, StateHead, StateMark
 from gromit.core.stack.resources import ResourceKey, ResourceKind, text_index
 from gromit.errors import TerraformFailed
 from gromit.ports import Progress
@@ -33,7 +33,7 @@ class SimulatedTerraform:
 
     def apply(
         self, stack: StackInput, lock: Lock, progress: Progress, imports: Mapping[str, str]
-    ) -> StackOutput:
+    ) -> AppliedStack:
         """Make what the stack contains; remove what only the state contains."""
         self._check_lock(lock)
         self.cloud.applies += 1
@@ -47,7 +47,7 @@ class SimulatedTerraform:
             for address in [a for a in held if a not in wanted]:
                 self.cloud.destroy(stack.name, held.pop(address))
         progress("applied")
-        return StackOutput(
+        return AppliedStack(
             {c: self.cloud.services[stack.name, c].task_definition for c in stack.components}
         )
 

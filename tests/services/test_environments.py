@@ -273,11 +273,12 @@ def test_a_build_that_is_reported_again_replaces_its_fallback(registry: Registry
     registry.report(version="sha-1")
     claimed = claim(registry)
     gone = MadeComponent(name="tyk", version="master", repository="tyk", gone="sha-1")
-    made = MadeStack("h", components=(gone, MadeComponent(name="redis", version="7")))
+    components = (gone, MadeComponent(name="redis", version="7"))
+    made = MadeStack("h", components=components, program="opentofu 1.10.10")
     fence = Fence("w", claimed.epoch)
     sown = registry.leases.sown("app-test", fence, "n", made, registry.stamp())
     assert [e.text for e in sown.events if e.kind == "sown"] == [
-        "image tyk:sha-1 is gone: master runs instead"
+        "image tyk:sha-1 is gone: master runs instead; opentofu 1.10.10"
     ]
     receipt, environment = registry.report(version="sha-1")
     assert receipt is BuildResult.RETRIED

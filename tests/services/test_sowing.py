@@ -162,7 +162,7 @@ class World:
         claim = replace(claim, redeploys=redeploys or {}, parked=parked)
         claim = replace(claim, branch_tags=self.branch_tags)
         done = self.sow(claim, LOCK, self._progress)
-        self.made = done.components
+        self.made, self.program = done.components, done.program
         return done.spec_hash
 
     def state(self, component: str) -> ServiceState:
@@ -195,8 +195,10 @@ def test_an_environment_is_made_under_the_lock_that_is_held(world: World) -> Non
 
 def test_what_runs_already_is_not_applied_again(world: World) -> None:
     made = world.run()
+    assert world.program == "terraform 1.11.4"
     assert world.run(spec_hash=made) == made
     assert len(world.terraform.applied) == 1
+    assert world.program == "", "nothing was applied"
 
 
 def test_a_missing_image_is_named_and_leaves_everything_as_it_is(world: World) -> None:

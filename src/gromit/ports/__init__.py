@@ -19,10 +19,10 @@ from gromit.core.environments.worker_protocol import Problem
 from gromit.core.security.tokens import TokenEntry
 from gromit.core.stack.clusters import ClusterEvent, ClusterState
 from gromit.core.stack.contract import (
+    AppliedStack,
     Platform,
     ServiceState,
     StackInput,
-    StackOutput,
     StateHead,
     StateMark,
 )
@@ -191,7 +191,7 @@ class TerraformRunner(Protocol):
 
     def apply(
         self, stack: StackInput, lock: Lock, progress: Progress, imports: Mapping[str, str]
-    ) -> StackOutput:
+    ) -> AppliedStack:
         """Apply the stack, and import what exists: address to id.
 
         Raises `TerraformFailed`, `Temporary`, or `Suspended` if interrupted.

@@ -94,7 +94,7 @@ class Sower:
         if claim.parked:
             progress("waiting until no task runs")
             self._await_stop(claim.name)
-            return self._made(claim, sources, desired)
+            return self._made(claim, sources, desired, output.program)
         desired_definitions = output.task_definitions.items()
         suspects = failed_before & desired_definitions
         if self.hooks.on_create(claim, stack.platform, progress):
@@ -107,7 +107,7 @@ class Sower:
         finally:
             # Also after a failure: other services may have replaced their tasks.
             self.records.update(claim.name, progress)
-        return self._made(claim, sources, desired)
+        return self._made(claim, sources, desired, output.program)
 
     def stack(self, claim: Claim) -> tuple[ResolvedInputs, StackInput]:
         """Return all inputs of an environment's stack, and write its config files to disk.
@@ -148,12 +148,14 @@ class Sower:
         secrets = StackSecrets(self.secrets, self.catalogue)
         return secrets.known(_ignore) if claim.parked else secrets.usable()
 
-    def _made(self, claim: Claim, sources: ResolvedInputs, desired: str) -> MadeStack:
+    def _made(
+        self, claim: Claim, sources: ResolvedInputs, desired: str, program: str = ""
+    ) -> MadeStack:
         known = {image: digest for image, digest in sources.digests.items() if digest}
         revisions = self._images.images(claim, sources.versions).revisions(known)
         self._images.keeper.keep_used(claim.name, {(r, digest) for (r, _), digest in known.items()})
         recipe = recipe_hash(self.catalogue, self.fingerprint)
-        return MadeStack(desired, recipe, made_components(sources, revisions))
+        return MadeStack(desired, recipe, made_components(sources, revisions), program)
 
     @property
     def _images(self) -> ImageResolver:

@@ -19,7 +19,7 @@ from gromit.core.environments.phases import Want, Work
 from gromit.core.environments.worker_protocol import Problem
 from gromit.core.security.roles import Role
 from gromit.core.stack.contract import StateMark
-from gromit.core.stack.made import MadeStack
+from gromit.core.stack.made import MadeComponent, MadeStack
 from gromit.errors import (
     BackendError,
     Conflict,
@@ -385,6 +385,17 @@ def test_a_queue_claims_works_and_reports(serve: Serve) -> None:
         queue.renew(claim)
     with pytest.raises(Conflict):
         queue.release(second)
+
+
+def test_the_history_names_the_program_that_applied(serve: Serve) -> None:
+    queue = ServeQueue(ServeClient(serve.client(Role.WORKER)), "sower-1")
+    serve.build("tyk", "app-test", "sha")
+    claim = queue.claim(Work.SOW)
+    assert isinstance(claim, Claim)
+    made = (MadeComponent(name="tyk", version="sha"),)
+    queue.done(claim, MadeStack("hash", "recipe", made, "opentofu\n1.10.10"))
+    events = serve.get("/v1/environments/app-test/events")["events"]
+    assert [e["text"] for e in events if e["kind"] == "sown"] == ["opentofu 1.10.10"]
 
 
 def test_a_serve_of_an_earlier_release_gets_no_state() -> None:

@@ -15,7 +15,7 @@ from gromit.adapters.terraform.process import run_interactive
 from gromit.adapters.terraform.session import SessionDeps, TerraformConfig, TerraformSession
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.adoption import IMPORTS_FILE, import_blocks
-from gromit.core.stack.contract import StackInput, StackOutput
+from gromit.core.stack.contract import AppliedStack, StackInput
 from gromit.core.stack.terraform import (
     TerraformCall,
     apply_arguments,
@@ -56,7 +56,7 @@ class Terraform:
         lock: Lock,
         progress: Progress,
         imports: Mapping[str, str] = _NOTHING,
-    ) -> StackOutput:
+    ) -> AppliedStack:
         """Raise `Temporary` for a full disk or an exceeded time limit."""
         summary = self._run(apply_arguments(), stack, lock, progress, imports)
         definitions = summary.outputs.get("task_definitions")
@@ -65,7 +65,8 @@ class Terraform:
                 f"terraform apply of {stack.name} returned no task definitions",
                 hint="check the files in terraform.overlay",
             )
-        return StackOutput({str(component): str(arn) for component, arn in definitions.items()})
+        arns = {str(component): str(arn) for component, arn in definitions.items()}
+        return AppliedStack(arns, summary.program)
 
     def destroy(self, stack: StackInput, lock: Lock, progress: Progress) -> None:
         """Raise the same errors as `apply`."""

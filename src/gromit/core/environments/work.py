@@ -222,7 +222,7 @@ def sown(fence: Fence, claim_id: str, made: MadeStack, stamp: ChangeContext) -> 
         },
         copies={Attribute.OBSERVED: Attribute.CLAIMED, Attribute.HASH_EPOCH: Attribute.EPOCH},
         increments={Attribute.REVISION: 1},
-        appends={Attribute.EVENTS: (stamp.event("sown", gone_text(made.components)),)},
+        appends={Attribute.EVENTS: (stamp.event("sown", _sown_text(made)),)},
         removes=LEASE_ATTRIBUTES
         | FAILURE_ATTRIBUTES
         | WORK_ATTRIBUTES
@@ -260,6 +260,11 @@ def _made_attributes(made: MadeStack, stamp: ChangeContext) -> dict[str, Any]:
     if made.components:
         attributes[Attribute.MADE] = made_to_row(made, stamp.now_ms)
     return attributes
+
+
+def _sown_text(made: MadeStack) -> str:
+    """Return the text of the event: images that are gone, and the program that applied."""
+    return "; ".join(filter(None, (gone_text(made.components), made.program)))
 
 
 def _not_made(made: MadeStack) -> frozenset[str]:

@@ -112,6 +112,14 @@ class StackOutput:
     """Component to the ARN of the task definition that its service has to run."""
 
 
+@dataclass(frozen=True, slots=True)
+class AppliedStack(StackOutput):
+    """Outputs of the stack, and the program that applied it."""
+
+    program: str = ""
+    """Product and version, such as `terraform 1.11.4`."""
+
+
 LINEAGE_MAX, SERIAL_MAX = 200, 2**53 - 1
 """Limits of a state's lineage and serial. Terraform's lineages are UUIDs."""
 

@@ -67,6 +67,8 @@ class MadeStack:
     recipe: str = ""
     """Hash of the catalogue and the stack's files, which are the same for all environments."""
     components: tuple[MadeComponent, ...] = ()
+    program: str = ""
+    """Product and version of the terraform that applied; empty if there was nothing to apply."""
 
 
 def is_digest(name: str) -> bool:

@@ -16,6 +16,7 @@ from gromit.core.environments.suspensions import FileReport
 from gromit.core.names import NAME_MAX
 from gromit.core.stack.contract import LINEAGE_MAX, SERIAL_MAX, StateMark
 from gromit.core.stack.made import COMPONENTS_MAX, REVISION_MAX, MadeComponent, MadeStack
+from gromit.core.text import plain_line
 from gromit.errors import Suspended
 from gromit.services.leases import NoWorkAvailable
 from gromit.web.api.admission import ApiDeps, CurrentCaller, Deps
@@ -136,6 +137,10 @@ class DoneBody(_OutcomeBody):
     recipe: Annotated[
         StrictStr, Field(max_length=100, description="hash of the catalogue and the stack's files")
     ] = ""
+    program: Annotated[
+        StrictStr,
+        Field(max_length=100, description="product and version of the terraform that applied"),
+    ] = ""
     made: Annotated[
         list[MadeBody],
         Field(max_length=COMPONENTS_MAX, description="components that run now; only for sow"),
@@ -145,7 +150,7 @@ class DoneBody(_OutcomeBody):
     def result(self) -> MadeStack:
         """The worker's result."""
         made = tuple(MadeComponent(**c.model_dump()) for c in self.made)
-        return MadeStack(self.spec_hash, self.recipe, made)
+        return MadeStack(self.spec_hash, self.recipe, made, plain_line(self.program))
 
 
 class FailBody(_OutcomeBody):

@@ -115,7 +115,8 @@ class ServeQueue:
     def _made_fields(self, made: MadeStack) -> dict[str, Any]:
         if not made.components or not self._records_made:
             return {}
-        return {"recipe": made.recipe, "made": [_made_body(c) for c in made.components]}
+        components = [_made_body(component) for component in made.components]
+        return {"recipe": made.recipe, "made": components, "program": made.program}
 
     def _state_field(self, state: StateMark | None) -> dict[str, Any]:
         if state is None or not self._records_states:
