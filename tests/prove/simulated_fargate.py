@@ -16,7 +16,7 @@ from tests.prove.simulated_cloud import RunningService, SimulatedCloud
 
 START_S = (20, 60)
 """Shortest and longest time between the launch of a task and its run."""
-STOP_S = (1, 30)
+STOP_S = (2, 30)
 """Shortest and longest time that a task takes to stop."""
 
 
