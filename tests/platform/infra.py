@@ -5,6 +5,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from gromit.adapters.aws.platform_parameter import PlatformParameter
+from gromit.core.stack.contract import Platform
 from tests.platform.emulator import ACCOUNT, REGION, Emulator
 from tests.platform.roots import REPOSITORY
 from tests.stacks.hcl import Directory
@@ -13,6 +15,8 @@ TERRAFORM = REPOSITORY / "terraform"
 
 KEY_PAIR = "platform-team"
 """Key pair that `prod.tfvars` names."""
+INSTALLATION = "example"
+"""Name of the installation in `prod.tfvars`."""
 AMI_PARAMETER = "/images/newest"
 QUICKLY = "-parallelism=40"
 """Most of an apply is the provider waiting for AWS, so all resources are created at once."""
@@ -176,3 +180,8 @@ def kept(*folders: str) -> set[str]:
         for b in blocks
         if any(rule.get("prevent_destroy") for rule in b.body.get("lifecycle", []))
     }
+
+
+def platform(emulator: Emulator) -> Platform:
+    """Return the platform in the parameter that `terraform/infra` has written."""
+    return PlatformParameter(emulator.client("ssm"), "/gromit/platform", INSTALLATION).read()

@@ -11,7 +11,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from gromit.adapters.aws.dynamodb_table import TableSetup
-from gromit.adapters.aws.platform_parameter import PlatformParameter
 from gromit.adapters.config_tree.root import MARKER
 from gromit.core.stack.contract import Platform
 from tests.docs.markdown import read, table
@@ -127,7 +126,7 @@ def test_the_table_lacks_nothing_that_gromit_wants_of_it(ground: Ground) -> None
 
 
 def test_gromit_reads_the_platform_as_it_was_made(ground: Ground) -> None:
-    platform = PlatformParameter(ground.client("ssm"), "/gromit/platform").read()
+    platform = infra.platform(ground.emulator)
     subnets = ground.client("ec2").describe_subnets(
         Filters=[{"Name": "vpc-id", "Values": [platform.vpc_id]}]
     )["Subnets"]
@@ -148,11 +147,12 @@ def test_gromit_reads_the_platform_as_it_was_made(ground: Ground) -> None:
         registry=ground.base["registry"],
         region=REGION,
         mongo=f"mongo.{DOMAIN}:27017",
+        installation=infra.INSTALLATION,
     )
 
 
 def test_each_zone_has_a_public_and_a_private_subnet(ground: Ground) -> None:
-    vpc = PlatformParameter(ground.client("ssm"), "/gromit/platform").read().vpc_id
+    vpc = infra.platform(ground.emulator).vpc_id
     subnets = ground.client("ec2").describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])[
         "Subnets"
     ]
@@ -237,7 +237,7 @@ def test_certs_are_mounted_by_members_of_one_group_alone(ground: Ground) -> None
 
 
 def test_who_names_no_security_group_is_shut_in(ground: Ground) -> None:
-    vpc = PlatformParameter(ground.client("ssm"), "/gromit/platform").read().vpc_id
+    vpc = infra.platform(ground.emulator).vpc_id
     mine = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "group-name", "Values": ["default"]}]
     (group,) = ground.client("ec2").describe_security_groups(Filters=mine)["SecurityGroups"]
     assert (group["IpPermissions"], group["IpPermissionsEgress"]) == ([], [])
