@@ -273,6 +273,19 @@ def test_xml_is_checked_below_its_lists(text: str, planted: str, fault: str) -> 
     assert any(fault in found for found in checked.faults), checked
 
 
+def test_a_form_has_only_the_name_of_an_empty_map() -> None:
+    """The AWS provider 3.39 sends it for a subscription without attributes."""
+    request = form_request(
+        "sns",
+        Action="Subscribe",
+        Version="2010-03-31",
+        TopicArn="a",
+        Protocol="https",
+        Attributes="",
+    )
+    assert check_request(request) == CheckedRequest("sns.Subscribe")
+
+
 def test_a_request_to_a_service_without_a_model_is_not_known() -> None:
     for request in [
         json_request("DataPipeline.CreatePipeline", {}),

@@ -72,6 +72,8 @@ class FormDecoder:
         return _numbered(node, lambda inner: self.decode(shape.member, inner))
 
     def _map(self, shape: MapShape, node: Any) -> Any:
+        if node == "":  # an empty map, as an empty list
+            return {}
         if not shape.serialization.get("flattened"):
             node = _below(node, "entry")
         pairs = _numbered(node, lambda inner: inner)
