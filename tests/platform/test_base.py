@@ -12,9 +12,10 @@ import boto3
 import pytest
 
 from gromit.core.stack.image_marks import next_mark, used_mark
+from gromit.local.aws.lifecycle import DAY_S, RegistryImage, expired_images
+from gromit.local.cloud.registry_policy import registry_policy
 from tests.platform.authorization import findings as meaningless
 from tests.platform.emulator import ACCOUNT, REGION, SECRET_KEY, Emulator
-from tests.platform.images import Image, expired
 from tests.platform.infra import PARTS
 from tests.platform.policies import (
     Effect,
@@ -386,31 +387,37 @@ def test_registries_scan_and_keep_what_is_released(base: Base) -> None:
         assert ({"Key": "images", "Value": "environments"} in tags) is not is_own
     sha, old = "2b3c4d5e6f", 400
     images = {
-        "master": Image(("master", sha), old),
-        "release": Image(("v5.3.0",), old),
-        "long release": Image(("release-5.3",), old),
-        "branch": Image(("app-test", sha), 15),
-        "former master": Image((sha,), 15),
-        "main": Image(("main",), old),
-        "like a master": Image(("master-2",), old),
-        "left over": Image((), 8),
-        "fresh": Image(("app-test",), 13),
-        "in use": Image((sha, used_mark("app-test")), old),
-        "next": Image((next_mark("app-test"),), old),
-        "like a mark": Image(("gromit.app-test",), old),
-        "new": Image((), 6),
+        "master": _image(("master", sha), old),
+        "release": _image(("v5.3.0",), old),
+        "long release": _image(("release-5.3",), old),
+        "branch": _image(("app-test", sha), 15),
+        "former master": _image((sha,), 15),
+        "main": _image(("main",), old),
+        "like a master": _image(("master-2",), old),
+        "left over": _image((), 8),
+        "fresh": _image(("app-test",), 13),
+        "in use": _image((sha, used_mark("app-test")), old),
+        "next": _image((next_mark("app-test"),), old),
+        "like a mark": _image(("gromit.app-test",), old),
+        "new": _image((), 6),
     }
 
     def gone(repository: str) -> set[str]:
         policy = json.loads(
             ecr.get_lifecycle_policy(repositoryName=repository)["lifecyclePolicyText"]
         )
-        found = expired(policy, list(images.values()))
+        found = expired_images(policy, list(images.values()))
         return {name for name, image in images.items() if image in found}
 
+    policy = ecr.get_lifecycle_policy(repositoryName="tyk")["lifecyclePolicyText"]
+    assert json.loads(policy) == registry_policy(["master"]), "the local cloud has another policy"
     always = {"branch", "former master", "like a master", "left over", "like a mark"}
     assert gone("tyk") == {*always, "main"}
     assert gone("portal") == {*always, "master"}, "its entry says that its default branch is main"
+
+
+def _image(tags: tuple[str, ...], age_days: int) -> RegistryImage:
+    return RegistryImage(tags, age_days * DAY_S)
 
 
 def test_the_own_image_is_pushed_from_release_tags_alone_and_kept(base: Base) -> None:
@@ -427,10 +434,10 @@ def test_the_own_image_is_pushed_from_release_tags_alone_and_kept(base: Base) ->
     assert [r for r in (*REPOSITORIES, "gromit") if policies.allows(PUSH, arn(r))] == ["gromit"]
     users = {user["UserName"] for user in iam.list_users()["Users"]}
     assert users == {f"gromit-push-{repository}" for repository in KEYED}
-    images = {tag: Image((tag,), 400) for tag in ("1.0.0", "v1.0.0", "20.1.0", "master")} | {
-        "none": Image((), 8)
+    images = {tag: _image((tag,), 400) for tag in ("1.0.0", "v1.0.0", "20.1.0", "master")} | {
+        "none": _image((), 8)
     }
-    gone = expired(
+    gone = expired_images(
         json.loads(ecr.get_lifecycle_policy(repositoryName="gromit")["lifecyclePolicyText"]),
         list(images.values()),
     )

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from gromit.adapters.aws.ecs_services import EcsServices
@@ -21,6 +22,8 @@ from gromit.local.aws.emulator import ACCOUNT, Emulator
 from gromit.local.aws.failures import FAILURE
 from gromit.local.aws.fargate import Fargate
 from gromit.local.aws.placement import Host
+from gromit.local.cloud.passing_weeks import RETIRED, retire_tasks
+from gromit.local.cloud.platform import EmulatedAccount
 from tests.local.conftest import REGION, client, eventually, get
 
 REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
@@ -641,3 +644,59 @@ def processes(address: str) -> list[int]:
             if matches(entry.read_bytes()):
                 found.append(int(entry.parent.name))
     return found
+
+
+def _image(world: World) -> str | None:
+    """Return the image of the task that answers; None while none does."""
+    running = world.tasks()
+    if not world.settled() or len(running) != 1:
+        return None
+    said = get(world.addresses()[1], PORT)
+    return str(said["image"]) if said["task"] in running[0]["taskArn"] else None
+
+
+def _retire(world: World) -> None:
+    account = EmulatedAccount(
+        boto3.Session("local", "local", region_name=REGION), world.emulator.url
+    )
+    before = [task["taskArn"].rpartition("/")[2] for task in world.tasks()]
+    assert retire_tasks(account, "app-test") == [f"app-test/{task}" for task in before]
+
+
+def test_a_retired_task_is_replaced_from_the_image_that_its_deployment_began_with(
+    world: World,
+) -> None:
+    world.serve(world.definition())
+    eventually(lambda: _image(world) is not None)
+    first, (old,) = _image(world), world.tasks()
+    assert first is not None
+    assert "@sha256:" in first
+    world.push("master", build="2")
+    _retire(world)
+    eventually(lambda: world.tasks() != [] and world.tasks()[0]["taskArn"] != old["taskArn"])
+    eventually(lambda: _image(world) is not None)
+    assert _image(world) == first
+    (stopped,) = [t for t in world.tasks("STOPPED") if t["taskArn"] == old["taskArn"]]
+    assert stopped["stoppedReason"] == RETIRED
+    world.ecs.update_service(cluster="app-test", service="tyk", forceNewDeployment=True)
+    eventually(lambda: _image(world) not in {None, first})
+
+
+def test_without_its_image_a_task_runs_on_and_cannot_be_replaced(world: World) -> None:
+    world.serve(world.definition())
+    eventually(lambda: _image(world) is not None)
+    digest = str(_image(world)).rpartition("@")[2]
+    world.ecr.batch_delete_image(repositoryName="tyk", imageIds=[{"imageDigest": digest}])
+    world.push("master", build="2")
+    world.down()
+    world.up()
+    eventually(lambda: _image(world) is not None)
+    _retire(world)
+    eventually(
+        lambda: any(
+            task["stoppedReason"].startswith("CannotPullContainerError")
+            and digest in task["stoppedReason"]
+            for task in world.tasks("STOPPED")
+        )
+    )
+    assert world.service()["runningCount"] == 0

@@ -8,6 +8,7 @@ the state) takes `lock` as well.
 """
 
 import io
+import json
 import os
 import secrets
 import sys
@@ -35,6 +36,7 @@ from gromit.local.aws.api_models.record import RequestRecord
 from gromit.local.aws.api_models.refusals import RefusedRequest, refuse
 from gromit.local.aws.api_models.requests import AwsRequest, check_request
 from gromit.local.aws.journal import Journal, JournalRecord
+from gromit.local.aws.lifecycle import age_images
 from gromit.local.aws.moto_patches import apply_patches
 
 ACCOUNT = "123456789012"
@@ -47,6 +49,9 @@ _OF_MOTO = "/moto-api/"
 """Beginning of the paths of moto's own interface."""
 
 _FORM = "application/x-www-form-urlencoded"
+
+AGE_IMAGES = "/gromit/age-images"
+"""Path of a request that lets all images grow older by `days`; AWS has nothing like it."""
 
 lock = threading.RLock()
 """Held while a thread uses the emulator's internals. State and lock exist once per process."""
@@ -227,11 +232,22 @@ class _SerializingApp:
         return content
 
     def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        if environ["PATH_INFO"] == AGE_IMAGES:
+            return _age_images(environ, start_response)
         answer = self._application(environ, start_response)
         content = list(answer)
         if hasattr(answer, "close"):
             answer.close()
         return content
+
+
+def _age_images(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+    days = parse_qs(environ["QUERY_STRING"]).get("days", [""])[0]
+    if not days.isdecimal():
+        start_response("400 Bad Request", [("Content-Type", "text/plain")])
+        return [b"days must be a number\n"]
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps(age_images(ACCOUNT, int(days))).encode()]
 
 
 @contextmanager

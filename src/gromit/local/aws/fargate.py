@@ -223,11 +223,14 @@ class Fargate:
         self._start_container(task)
 
     def _start_container(self, task: Task) -> None:
+        # Only a task that an earlier simulator has run already is running by now.
+        pulled = getattr(task, "is_pulled", False)
         task.last_status = "PENDING"
         try:
             give_public_address(task, self._host, self._containers.addresses)
             definition = self._ecs.describe_task_definition(task.task_definition_arn)
-            spec = plan_container(task, definition, self._host)
+            pins = self._pins(task)
+            spec = plan_container(task, definition, self._host, pins, pulled=pulled)
             open_log(task, self._container_of(task))
         except TaskCannotStart as error:
             service = self._service_of(task)
@@ -237,6 +240,13 @@ class Fargate:
             mark_stopped(task, str(error), "TaskFailedToStart")
         else:
             self._containers.start(task.id, spec)
+
+    def _pins(self, task: Task) -> dict[str, str]:
+        """Digests of the images of a task's deployment; none for a task without a service."""
+        service = self._service_of(task)
+        deployment = _deployment(service, task.started_by) if service else {}
+        pins: dict[str, str] = deployment.setdefault("images", {})
+        return pins
 
     def _stop_task(self, service: Service, task: Task) -> None:
         task.last_status, task.desired_status = "STOPPING", "STOPPED"
@@ -330,7 +340,7 @@ class Fargate:
 
 
 def _mark_running(service: Service | None, task: Task) -> None:
-    task.last_status, task.started_at = "RUNNING", utcnow()
+    task.last_status, task.started_at, task.is_pulled = "RUNNING", utcnow(), True
     for container in task.containers:
         container.last_status = "RUNNING"
     if service:

@@ -17,14 +17,28 @@ class ImageNotFound(Exception):
     """The emulated registry does not have an image; the message is AWS's reason."""
 
 
+def pinned_reference(reference: str) -> str:
+    """Return an image by its digest, which stays the same when its tag moves.
+
+    Images of other registries stay as they are. Raises `ImageNotFound`.
+    """
+    match = _ECR.fullmatch(reference)
+    if match is None:
+        return reference
+    repository = reference.removesuffix(match["rest"] or "")
+    return f"{repository}@{_find(match, reference).get_image_digest()}"
+
+
 def image_failure(reference: str) -> ImageFailure | None:
     """Return the failure that an image rehearses; None for a good one.
 
     Images of other registries count as existing and good. Raises `ImageNotFound`.
     """
     match = _ECR.fullmatch(reference)
-    if match is None:
-        return None
+    return None if match is None else _failure(_find(match, reference).image_manifest)
+
+
+def _find(match: re.Match[str], reference: str) -> Any:
     repository = ecr_backends[match["account"]][match["region"]].repositories.get(match["name"])
     images = repository.images if repository else []
     found = next((i for i in images if _is_named(i, match["rest"] or ":latest")), None)
@@ -32,7 +46,7 @@ def image_failure(reference: str) -> ImageFailure | None:
         retried = "pull image manifest has been retried 1 time(s)"
         problem = f"failed to resolve ref {reference}: {reference}: not found"
         raise ImageNotFound(f"CannotPullContainerError: {retried}: {problem}")
-    return _failure(found.image_manifest)
+    return found
 
 
 def _is_named(image: Any, rest: str) -> bool:

@@ -4,7 +4,7 @@ If a task cannot start, the reason is AWS's text.
 """
 
 import ipaddress
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from moto.efs.models import efs_backends
 from gromit.local.aws.container_variables import SecretUnavailable, container_variables
 from gromit.local.aws.containers import ContainerSpec, run_program
 from gromit.local.aws.failures import ImageFailure
-from gromit.local.aws.images import ImageNotFound, image_failure
+from gromit.local.aws.images import ImageNotFound, image_failure, pinned_reference
 from gromit.local.aws.moto_patches.tasks import interfaces, next_address
 from gromit.local.aws.programs import ProgramFolder, RealProgram
 
@@ -51,13 +51,23 @@ class TaskCannotStart(Exception):
     """A task cannot start; the message is the `stoppedReason`."""
 
 
-def plan_container(task: Task, definition: TaskDefinition, host: Host) -> ContainerSpec:
+def plan_container(
+    task: Task,
+    definition: TaskDefinition,
+    host: Host,
+    pins: MutableMapping[str, str],
+    *,
+    pulled: bool = False,
+) -> ContainerSpec:
     """Return the container process of a task.
 
-    Raises `TaskCannotStart` if the image, a secret or the config folder is missing.
+    `pins` has the images of its deployment by digest: ECS resolves a tag for the first task of a
+    deployment, and starts all others from the same image. If it is `pulled`, the task has run
+    before, and no longer needs its image in the registry. Raises `TaskCannotStart` if the image, a
+    secret or the config folder is missing.
     """
     container = definition.container_definitions[0]
-    failure = _failure(container)
+    failure = _failure(container, pins, pulled=pulled)
     interface = next(iter(interfaces(task)), None)
     private = interface.private_ip_address if interface else None
     public = interface.public_ip if interface else None
@@ -66,7 +76,7 @@ def plan_container(task: Task, definition: TaskDefinition, host: Host) -> Contai
         "component": container["name"],
         "environment": task.cluster_name,
         "version": _version(container),
-        "image": container["image"],
+        "image": pins.get(container["image"], container["image"]),
         "task": task.id,
         "task_definition": f"{definition.family}:{definition.revision}",
         **({"public_address": public} if public else {}),
@@ -101,11 +111,17 @@ def _with_program(spec: ContainerSpec, component: str, host: Host) -> ContainerS
     return run_program(spec, program, folder)
 
 
-def _failure(container: dict[str, Any]) -> ImageFailure | None:
-    """Return the failure that a container's image rehearses; hooks have none."""
+def _failure(
+    container: dict[str, Any], pins: MutableMapping[str, str], *, pulled: bool
+) -> ImageFailure | None:
+    """Pin a container's image, and return the failure that it rehearses; hooks have none."""
+    image = container["image"]
     try:
-        failure = image_failure(container["image"])
+        pins[image] = pins.get(image) or pinned_reference(image)
+        failure = image_failure(pins[image])
     except ImageNotFound as error:
+        if pulled:
+            return None
         raise TaskCannotStart(str(error)) from error
     return None if _is_hook(container) else failure
 

@@ -21,6 +21,7 @@ from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.contract import Platform
 from gromit.local.aws.failures import FAILURE
 from gromit.local.cloud.network import Ranges
+from gromit.local.cloud.registry_policy import registry_policy
 from gromit.local.cloud.secrets import make_secrets
 
 NAMESPACE = "internal"
@@ -122,11 +123,14 @@ def push_image(
 
 
 def _push_default(account: EmulatedAccount, repository: str, tag: str) -> None:
-    """Push an image of the default branch, unless there is one."""
+    """Push an image of the default branch, unless there is one, and set the registry's policy."""
     get = account.client("ecr").batch_get_image
     ids = [{"imageTag": tag}]
     if not _exists(get, "images", repositoryName=repository, imageIds=ids):
         push_image(account, repository, [tag])
+    account.client("ecr").put_lifecycle_policy(
+        repositoryName=repository, lifecyclePolicyText=json.dumps(registry_policy([tag]))
+    )
 
 
 def _manifest(revision: str, failure: str | None) -> str:

@@ -37,3 +37,25 @@ def test_a_digest_is_that_of_the_manifest(both: Both[Any]) -> None:
     expected = [f"sha256:{hashlib.sha256(m.encode()).hexdigest()}" for m in MANIFESTS]
     assert stock != expected
     assert patched == expected
+
+
+def test_a_tag_that_moves_leaves_its_image_without_a_tag(both: Both[Any]) -> None:
+    """And the image gets another tag later."""
+
+    def look(_cloud: Cloud) -> Any:
+        ecr = boto3.client("ecr", REGION)
+        ecr.create_repository(repositoryName="tyk")
+
+        def put(manifest: str, tag: str) -> Any:
+            ecr.put_image(repositoryName="tyk", imageManifest=manifest, imageTag=tag)
+            details = ecr.describe_images(repositoryName="tyk")["imageDetails"]
+            untagged = ecr.list_images(repositoryName="tyk", filter={"tagStatus": "UNTAGGED"})
+            tags = sorted(d.get("imageTags", []) for d in details)
+            return tags, [sorted(i) for i in untagged["imageIds"]]
+
+        put(MANIFESTS[0], "master")
+        return [put(MANIFESTS[1], "master"), put(MANIFESTS[0], "kept")]
+
+    stock, patched = both(look)
+    assert stock[0] == [[["master"]], []]
+    assert patched == [[[[], ["master"]], [["imageDigest"]]], [[["kept"], ["master"]], []]]

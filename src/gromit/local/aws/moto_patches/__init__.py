@@ -58,6 +58,7 @@ PATCHES: tuple[Callable[[Patches], None], ...] = (
     discovery.delete_namespace_zones,
     zones.apply_batches_atomically,
     registry.use_manifest_digest,
+    registry.leave_moved_images,
     volumes.delete_policies,
     buckets.enforce_secure_transport,
     tables.serialize_by_type,

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from moto.ecr.models import Image
+from moto.ecr.models import ECRBackend, Image
 
 from gromit.local.aws.moto_patches.patches import Patches
 
@@ -16,3 +16,32 @@ def use_manifest_digest(patches: Patches) -> None:
         image._image_digest = "sha256:" + hashlib.sha256(image.image_manifest.encode()).hexdigest()
 
     patches.replace(Image, "_create_digest", create_digest)
+
+
+def leave_moved_images(patches: Patches) -> None:
+    """A tag that moves leaves its image, without a tag if it was the last one.
+
+    The emulator removes such an image. On AWS it exists until a lifecycle policy expires it.
+    """
+
+    def put_image(
+        stock: Callable[..., Any],
+        backend: Any,
+        repository_name: str,
+        image_manifest: str,
+        image_tag: str,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        repository = backend.repositories.get(repository_name)
+        images = list(repository.images) if repository else []
+        before = [i for i in images if image_tag in i.image_tags]
+        image = stock(backend, repository_name, image_manifest, image_tag, *args, **kwargs)
+        for old in before:
+            old.remove_tag(image_tag)
+            if not old.image_tags:
+                old.image_tag = None
+                repository.images.insert(0, old)
+        return image
+
+    patches.replace(ECRBackend, "put_image", put_image)

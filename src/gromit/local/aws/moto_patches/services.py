@@ -201,6 +201,7 @@ def _start_deployment(service: Service) -> None:
         "runningCount": 0,
         "failedTasks": 0,
         "succeeded": False,  # for the scheduler: whether one of its tasks has ever run
+        "images": {},  # for the scheduler: digests of the images of its first task
         "rolloutState": "IN_PROGRESS",
         "rolloutStateReason": f"ECS deployment {identity} in progress.",
     }
