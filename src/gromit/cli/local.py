@@ -266,6 +266,40 @@ def push(
         print_rows([row], ("repo", "sha", "environment", "reported"), run.output)
 
 
+@local.command(name="age-images")
+@click.argument("days", type=click.IntRange(1, 3650))
+@_folder
+@pass_cli
+def age_images(run: CliContext, days: int, folder: Path) -> None:
+    """Let all images grow older by DAYS, and remove those that expire.
+
+    The registries have the lifecycle policy of terraform/base.
+    """
+    # boto3 is slow to import, and most commands of the cloud do not need it.
+    from gromit.local.cloud import parts, passing_weeks  # noqa: PLC0415
+
+    account = parts.emulated_account(_running_cloud(folder))
+    rows = [{"removed": image} for image in passing_weeks.age_images(account, days)]
+    print_rows(rows, ("removed",), run.output, empty="no image expires")
+
+
+@local.command(name="retire-tasks")
+@click.argument("environment", metavar="[ENV]", required=False)
+@_folder
+@pass_cli
+def retire_tasks(run: CliContext, environment: str | None, folder: Path) -> None:
+    """Stop the tasks of ENV, or of all environments, as AWS does every few weeks.
+
+    ECS starts others in their place.
+    """
+    from gromit.local.cloud import parts, passing_weeks  # noqa: PLC0415
+
+    account = parts.emulated_account(_running_cloud(folder))
+    name = environment_name(environment) if environment else None
+    rows = [{"task": task} for task in passing_weeks.retire_tasks(account, name)]
+    print_rows(rows, ("task",), run.output, empty="no task runs")
+
+
 @local.command()
 @click.option(
     "--dir",

@@ -42,6 +42,13 @@ class Rehearsal:
         """Push a build of the environment's branch."""
         self._run("local", "push", repository, ENV, *options, "--dir", str(self._place.root))
 
+    def push_alone(self, repository: str, ref: str) -> str:
+        """Push an image that is not reported, and return its digest."""
+        done = self._run(
+            "local", "push", repository, ref, "--no-report", "--dir", str(self._place.root)
+        )
+        return str(json.loads(done)["digest"])
+
     def gromit(self, *arguments: str) -> Any:
         """Run a command; return its JSON."""
         return json.loads(self._run(*arguments, **self.exports))
@@ -93,6 +100,15 @@ class Rehearsal:
     @property
     def _hello(self) -> dict[str, Any]:
         return dict(self.answer("tyk", "/hello", 8181)[1] or {})
+
+    def local(self, verb: str, *arguments: str) -> Any:
+        """Run a command of the cloud; return its JSON."""
+        return self.gromit("local", verb, *arguments, "--dir", str(self._place.root))
+
+    def digests(self) -> dict[str, str]:
+        """Return the digest of each component that has one."""
+        components = self.environment()["components"].values()
+        return {c["name"]: c["digest"] for c in components if c["digest"]}
 
     def scale(self, component: str, count: int) -> None:
         """Change the number of tasks of a component."""
@@ -213,3 +229,35 @@ def test_the_control_api_takes_the_secret_of_the_emulated_account_only(
         for key in (value, "", "wrong")
     ]
     assert statuses == [200, 403, 403]
+
+
+def test_images_in_use_outlive_a_month_in_which_all_tasks_are_retired(
+    rehearsal: Rehearsal,
+) -> None:
+    before = rehearsal.digests()
+    assert {"tyk", "tyk-analytics"} <= before.keys()
+    old = rehearsal.push_alone("tyk", "nobodys")
+    removed = {row["removed"] for row in rehearsal.local("age-images", "30")}
+    assert f"tyk@{old}" in removed
+    assert not removed & {f"{name}@{digest}" for name, digest in before.items()}
+    retired = rehearsal.local("retire-tasks", ENV)
+    assert len(retired) > len(before)
+    rehearsal.becomes("ready")
+    eventually(rehearsal.works, within=_WITHIN)
+    assert rehearsal.digests() == before
+
+
+def test_an_image_that_is_gone_harms_its_own_component_alone(rehearsal: Rehearsal) -> None:
+    """A build of another repository succeeds, and the environment says what runs instead."""
+    rehearsal.push("tyk")
+    rehearsal.gromit("env", "wait", ENV, "--timeout", "4m")
+    gone = rehearsal.digests()["tyk"]
+    ecr = rehearsal.account.client("ecr")
+    ecr.batch_delete_image(repositoryName="tyk", imageIds=[{"imageDigest": gone}])
+    rehearsal.push("tyk-analytics")
+    rehearsal.gromit("env", "wait", ENV, "--timeout", "4m")
+    shown = rehearsal.environment()["versions"]["tyk"]
+    assert (shown["source"], shown["made"]) == ("reported", "master")
+    assert shown["reason"] == f"image tyk:{shown['version']} is gone: master runs instead"
+    assert rehearsal.digests()["tyk"] != gone
+    rehearsal.push("tyk")
