@@ -24,10 +24,15 @@ MONTHS = 3
 """Months with other random events."""
 IDLE_MS = to_ms(SETTINGS.lifetime.idle)
 LATE_MS = 4 * DAY_MS
-"""Longest time between a deadline and the end: late warnings, the grace, and two daily reaps."""
+"""Longest time between a deadline and the end: late warnings, the grace, and two reaps."""
 FAULT_EVERY = 400
 """Calls for one fault, on average."""
-PASSES = {"publish": 13 * MINUTE_MS, "sow": 37 * MINUTE_MS, "reap": DAY_MS, "doctor": DAY_MS}
+PASSES = {
+    "publish": 13 * MINUTE_MS,
+    "sow": 37 * MINUTE_MS,
+    "reap": 4 * HOUR_MS,
+    "doctor": DAY_MS,
+}
 """Intervals of the passes, as in `terraform/infra`."""
 BRANCHES = ("master", "release-5", *(f"feature-{n}" for n in range(30)))
 BUSY = tuple(1 / (n + 1) for n in range(len(BRANCHES)))

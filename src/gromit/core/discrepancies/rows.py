@@ -12,7 +12,8 @@ HOUR_MS = 3_600_000
 LEASE_OVER_MS = {True: HOUR_MS, False: 26 * HOUR_MS}
 """Time after which a lease that is over is stuck, by whether the environment is desired.
 
-sow watches or runs every 37 minutes, and reap runs once a day.
+sow watches or runs every 37 minutes. reap runs every four hours, or daily in an installation of an
+earlier release.
 """
 LEASE_AHEAD_MS = 24 * HOUR_MS
 """Time ahead of now beyond which no lease of serve ends."""
