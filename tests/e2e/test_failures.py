@@ -51,7 +51,7 @@ def test_a_task_that_does_not_start_fails_its_environment_with_its_own_words_unt
     sow = patient.start("sow", patient.root)
     sow.until_made(name)  # its image was found before; now it is deleted
     patient.client("ecr").batch_delete_image(
-        repositoryName="alpha", imageIds=[{"imageTag": build.sha}, {"imageTag": name}]
+        repositoryName="alpha", imageIds=[{"imageDigest": build.digest}]
     )
     sow.ended(1)
     error = patient.look(name)["error"]
