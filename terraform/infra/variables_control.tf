@@ -21,6 +21,23 @@ variable "gateway_certificate_arn" {
   }
 }
 
+variable "certificate_authorities" {
+  description = "Public authorities that may give certificates for names in the domain, by the names they have in CAA records, for example `[\"amazon.com\", \"letsencrypt.org\"]`. An empty list allows every authority."
+  type        = set(string)
+  nullable    = false
+  default     = ["amazon.com"]
+
+  validation {
+    condition     = alltrue([for name in var.certificate_authorities : can(regex("^[a-z0-9-]+(\\.[a-z0-9-]+)+$", name))])
+    error_message = "Each authority must be a DNS name, for example `letsencrypt.org`."
+  }
+
+  validation {
+    condition     = length(var.certificate_authorities) == 0 || var.gateway_certificate_arn != "" || length(setintersection(var.certificate_authorities, ["amazon.com", "amazontrust.com", "awstrust.com", "amazonaws.com"])) > 0
+    error_message = "Without `amazon.com`, ACM cannot create the certificate of the gateway."
+  }
+}
+
 variable "watch" {
   description = "Parts that always run and react within a second, of sow and chitragupta, for example `[\"chitragupta\"]`. Otherwise sow runs every 37 minutes, and chitragupta every 13 minutes and whenever a task of an environment starts or stops."
   type        = set(string)

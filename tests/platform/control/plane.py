@@ -32,6 +32,7 @@ FILES = (
     "iam_doctor.tf",
     "iam_doctor_environments.tf",
     "iam_hooks.tf",
+    "iam_network.tf",
     "iam_sow.tf",
     "iam_stack.tf",
     "outputs_control.tf",
