@@ -86,7 +86,8 @@ class Beginner:
 
     def prepare(self, engine: Engine) -> None:
         """Create a home with terraform in it, and the settings that the page shows."""
-        for folder in (self.home / "bin", self.home / ".config" / "gromit", self.volume):
+        volumes = (self.volume, self.place.config)  # new ones, which are empty
+        for folder in (self.home / "bin", self.home / ".config" / "gromit", *volumes):
             folder.mkdir(parents=True)
         write_atomically(
             self.home / "terraform.rc", cli_config(str(engine.mirror)).encode(), mode=0o644
