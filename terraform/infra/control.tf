@@ -5,9 +5,8 @@ locals {
     account_id      = local.platform.account_id
     region          = local.platform.region
     vpc_id          = local.platform.vpc_id
-    vpc_cidr        = local.platform.vpc_cidr
     public_subnets  = local.platform.public_subnets
-    private_subnets = local.platform.private_subnets
+    private_subnets = local.platform.control_subnets
     boundary        = local.platform.boundary
     cluster         = local.platform.cluster_arn
     security_groups = [local.platform.mounts_security_group_id]

@@ -42,16 +42,18 @@ resource "aws_security_group" "config" {
   tags        = merge(local.tags, { Name = "gromit-config" })
 }
 
-# Open to the whole VPC: the components of every environment mount their folder, each with a security group of its own. Access points
-# limit what they see.
+# Open to the subnets of environments, whose components mount their folder, each with a security group of its own. Access points limit
+# what they see. connections.tf admits the parts of the control plane.
 resource "aws_security_group_rule" "config" {
+  for_each = module.network.environment_cidrs
+
   security_group_id = aws_security_group.config.id
-  description       = "NFS from the VPC"
+  description       = "NFS from ${each.key}"
   type              = "ingress"
   protocol          = "tcp"
   from_port         = 2049
   to_port           = 2049
-  cidr_blocks       = [var.vpc_cidr]
+  cidr_blocks       = [each.value]
 }
 
 resource "aws_efs_mount_target" "config" {

@@ -25,20 +25,11 @@ module "gateway" {
   }, local.settings)
 }
 
-module "gateway_balancer" {
-  source = "../modules/balancer"
-
-  name            = "gateway"
-  place           = local.place
-  certificate_arn = local.gateway_certificate_arn
-  health          = { port = 8443, protocol = "HTTPS" }
-}
-
 module "gateway_service" {
   source = "../modules/service"
 
   part       = module.gateway.part
   place      = local.place
   namespaces = { internal = local.platform.namespace_id }
-  targets    = { "8443" = module.gateway_balancer.target_group_arn }
+  targets    = { "8443" = module.balancer.target_group_arns["gateway"] }
 }

@@ -13,7 +13,7 @@ module "mongo" {
 
   vpc = {
     id        = module.network.vpc_id
-    cidr      = var.vpc_cidr
+    clients   = module.network.environment_cidrs
     subnet_id = module.network.private_subnets[each.value.zone]
     zone      = "${var.region}${each.value.zone}"
   }

@@ -1,11 +1,11 @@
 output "serve_url" {
-  description = "URL of serve, for people with a certificate."
-  value       = module.serve_balancer.url
+  description = "URL of serve for people with a certificate: that of its listener, or without `serve_cidrs` that of a port which is forwarded through the bastion."
+  value       = lookup(module.balancer.urls, "serve", "https://localhost:8443")
 }
 
 output "gateway_url" {
   description = "URL of the gateway, for release workflows with a token."
-  value       = module.gateway_balancer.url
+  value       = module.balancer.urls["gateway"]
 }
 
 output "alarms_topic_arn" {

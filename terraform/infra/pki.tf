@@ -3,7 +3,7 @@
 locals {
   # Certificates of a part are in the folder that its access point shows. Those of people are where only pki and the bastion see them.
   leaves = merge({
-    "serve/serve"           = { role = "server", sans = ["serve.internal", "serve.${local.platform.domain}"] }
+    "serve/serve"           = { role = "server", sans = ["serve.internal", "serve.${local.platform.domain}", "localhost"] }
     "gateway/gateway-front" = { role = "server", sans = ["gateway.internal", "gateway.${local.platform.domain}"] }
     "gateway/gateway"       = { role = "gateway", sans = [] }
     "worker/worker"         = { role = "worker", sans = [] }

@@ -18,6 +18,7 @@ locals {
     public_subnets  = values(module.network.public_subnets)
     public_cidrs    = values(module.network.public_cidrs)
     private_subnets = values(module.network.private_subnets)
+    control_subnets = values(module.network.control_subnets)
 
     cluster_arn  = aws_ecs_cluster.this.arn
     cluster_name = aws_ecs_cluster.this.name
@@ -39,6 +40,9 @@ locals {
 
     # Clients of the volume `certs` must be in this group.
     mounts_security_group_id = aws_security_group.mounts.id
+
+    bastion_security_group_id = aws_security_group.bastion.id
+    config_security_group_id  = aws_security_group.config.id
 
     state_bucket       = local.base.state_bucket
     registry           = local.base.registry

@@ -1,4 +1,5 @@
-# The only writer of the table. TLS passes through the load balancer, so serve itself sees the client's certificate.
+# The only writer of the table. Only the control plane and the bastion reach it, unless `serve_cidrs` opens a listener of the load
+# balancer. TLS passes through that one, so serve itself sees the client's certificate.
 
 data "aws_iam_policy_document" "serve" {
   statement {
@@ -50,19 +51,11 @@ module "serve" {
   }, local.settings)
 }
 
-module "serve_balancer" {
-  source = "../modules/balancer"
-
-  name   = "serve"
-  place  = local.place
-  health = { port = 8080, protocol = "HTTP" }
-}
-
 module "serve_service" {
   source = "../modules/service"
 
   part       = module.serve.part
   place      = local.place
   namespaces = { internal = local.platform.namespace_id }
-  targets    = { "8443" = module.serve_balancer.target_group_arn }
+  targets    = { for part in local.serve_listener : "8443" => module.balancer.target_group_arns[part] }
 }

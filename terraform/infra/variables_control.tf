@@ -38,6 +38,18 @@ variable "certificate_authorities" {
   }
 }
 
+variable "serve_cidrs" {
+  description = "Ranges outside the VPC that reach serve, at port 8443 of `serve.<domain>`, for example `[\"192.0.2.0/24\"]` for people in an office or a Tyk gateway elsewhere. Without ranges serve has no listener, and people forward a port through the bastion."
+  type        = set(string)
+  nullable    = false
+  default     = []
+
+  validation {
+    condition     = alltrue([for range in var.serve_cidrs : can(cidrnetmask(range)) && can(regex("/(8|9|[12][0-9]|3[0-2])$", range))])
+    error_message = "Each range must be IPv4 and not wider than /8, for example `192.0.2.0/24`: serve must not be open to the whole world."
+  }
+}
+
 variable "watch" {
   description = "Parts that always run and react within a second, of sow and chitragupta, for example `[\"chitragupta\"]`. Otherwise sow runs every 37 minutes, and chitragupta every 13 minutes and whenever a task of an environment starts or stops."
   type        = set(string)

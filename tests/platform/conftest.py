@@ -1,4 +1,4 @@
-"""The terraforms that run the roots, and an emulated AWS for each module of tests."""
+"""The terraforms that run the roots, an emulated AWS for each module, and the applied ground."""
 
 import os
 import shutil
@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.platform import infra
 from tests.platform.emulator import Emulator, running_emulator
-from tests.platform.roots import Engine
+from tests.platform.ground import Ground
+from tests.platform.roots import Engine, Root
 from tests.terraforms import unpacked_provider
 
 
@@ -50,3 +52,16 @@ def newer() -> Engine:
     if not path:
         pytest.skip("GROMIT_TEST_MIRROR does not name a folder with an unpacked provider")
     return Engine(Path(path))
+
+
+@pytest.fixture(scope="session")
+def ground(embedded: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """Apply infra without the tasks of the control plane, with the example values."""
+    with running_emulator() as emulator:
+        base = infra.create_base(emulator)
+        infra.create_prerequisites(emulator)
+        folder = tmp_path_factory.mktemp("infra")
+        root = Root.copied("infra", folder, embedded, emulator, infra.given(emulator))
+        first = root.plan(infra.VALUES, *infra.GROUND)
+        root.run("apply", infra.QUICKLY, "plan")  # exactly that plan
+        yield Ground(emulator, root, base, first)

@@ -18,6 +18,8 @@ KEY_PAIR = "platform-team"
 INSTALLATION = "example"
 """Name of the installation in `prod.tfvars`."""
 AMI_PARAMETER = "/images/newest"
+WORKERS = ("sow", "reap", "chitragupta", "doctor", "doctor-environments")
+"""Parts of `module.worker`. A target has to name each, with its key."""
 QUICKLY = "-parallelism=40"
 """Most of an apply is the provider waiting for AWS, so all resources are created at once."""
 VALUES = "-var-file=prod.tfvars"
@@ -36,9 +38,13 @@ GROUND = tuple(
         "aws_efs_mount_target.config",
         "aws_efs_mount_target.certs",
         "aws_iam_role_policy.execution",
+        "module.serve.aws_security_group_rule.egress",
+        "module.gateway.aws_security_group_rule.egress",
+        "module.pki.aws_security_group_rule.egress",
+        *(f'module.worker["{name}"].aws_security_group_rule.egress' for name in WORKERS),
         *(
             f"aws_security_group_rule.{name}"
-            for name in ("ssh", "bastion_out", "config", "certs", "mounts")
+            for name in ("ssh", "bastion_out", "config", "certs", "mounts", "in", "out")
         ),
     )
 )

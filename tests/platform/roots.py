@@ -136,7 +136,7 @@ class Root:
     ) -> Self:
         """Do the same without `init`."""
         root = cls(copied(to) / name, engine, emulator.environ)
-        _write_overrides(root.folder, engine, emulator.url)
+        write_overrides(root.folder, engine, emulator.url)
         root.give(variables)
         return root
 
@@ -233,7 +233,8 @@ def _colourless(command: str) -> tuple[str, ...]:
     return () if command == "state" else ("-no-color",)
 
 
-def _write_overrides(folder: Path, engine: Engine, url: str) -> None:
+def write_overrides(folder: Path, engine: Engine, url: str) -> None:
+    """Point a root to the emulator, and keep its state in its folder."""
     (folder / "state_override.tf").write_text(_LOCAL_STATE)
     (folder / "endpoints_override.tf").write_text(_endpoints(url, engine.provider_major))
     for directory in (folder, *(folder.parent / "modules").glob("*")):

@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -16,9 +16,10 @@ from gromit.core.stack.contract import Platform
 from tests.docs.markdown import read, table
 from tests.platform import costs, infra
 from tests.platform.authorization import findings as meaningless
-from tests.platform.emulator import ACCOUNT, REGION, SECRET_KEY, Emulator
+from tests.platform.emulator import ACCOUNT, REGION, SECRET_KEY
+from tests.platform.ground import Ground
 from tests.platform.policies import everybody, role_policies
-from tests.platform.roots import Engine, Plan, Root, TerraformError
+from tests.platform.roots import TerraformError
 from tests.stacks.plan import parse
 from tests.stacks.plans import findings
 
@@ -26,45 +27,6 @@ pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("infra")]
 
 DOMAIN = "dev.example.com"
 WORLD = {"0.0.0.0/0", "::/0"}
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """An account in which infra has been applied."""
-
-    emulator: Emulator
-    root: Root
-    base: Mapping[str, Any]
-    first: Plan
-    """Planned changes of the first apply."""
-
-    def client(self, service: str) -> Any:
-        return self.emulator.client(service)
-
-    def policies(self, role: str) -> list[dict[str, Any]]:
-        """Return all statements of a role's policies."""
-        iam = self.client("iam")
-        assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == [], (
-            "AWS may widen a policy that it manages"
-        )
-        names = iam.list_role_policies(RoleName=role)["PolicyNames"]
-        documents = [
-            iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names
-        ]
-        return [statement for document in documents for statement in document["Statement"]]
-
-
-@pytest.fixture(scope="module")
-def ground(
-    emulator: Emulator, embedded: Engine, tmp_path_factory: pytest.TempPathFactory
-) -> Ground:
-    base = infra.create_base(emulator)
-    infra.create_prerequisites(emulator)
-    folder = tmp_path_factory.mktemp("infra")
-    root = Root.copied("infra", folder, embedded, emulator, infra.given(emulator))
-    first = root.plan(infra.VALUES, *infra.GROUND)
-    root.run("apply", infra.QUICKLY, "plan")  # exactly that plan
-    return Ground(emulator, root, base, first)
 
 
 def test_the_second_plan_is_empty(ground: Ground) -> None:
@@ -106,6 +68,7 @@ def test_every_statement_says_something_to_aws(ground: Ground) -> None:
 
 
 def test_machines_and_environments_have_the_boundary_of_all_roles(ground: Ground) -> None:
+    """Roles of parts are tested with the control plane."""
     iam = ground.client("iam")
     assert {
         role["RoleName"]: iam.get_role(RoleName=role["RoleName"])["Role"]["PermissionsBoundary"][
@@ -151,7 +114,7 @@ def test_gromit_reads_the_platform_as_it_was_made(ground: Ground) -> None:
     )
 
 
-def test_each_zone_has_a_public_and_a_private_subnet(ground: Ground) -> None:
+def test_each_zone_has_subnets_for_environments_and_the_control_plane(ground: Ground) -> None:
     vpc = infra.platform(ground.emulator).vpc_id
     subnets = ground.client("ec2").describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])[
         "Subnets"
@@ -159,7 +122,8 @@ def test_each_zone_has_a_public_and_a_private_subnet(ground: Ground) -> None:
     zones = sorted(
         (s["AvailabilityZone"], infra.tags(s["Tags"])["Name"].split("-")[1]) for s in subnets
     )
-    assert zones == [(f"{REGION}{zone}", kind) for zone in "abc" for kind in ("private", "public")]
+    kinds = ("control", "private", "public")
+    assert zones == [(f"{REGION}{zone}", kind) for zone in "abc" for kind in kinds]
     assert not any(s["MapPublicIpOnLaunch"] for s in subnets)
 
 
@@ -192,6 +156,11 @@ def test_only_the_endpoint_that_costs_nothing_is_there_unless_others_are_asked_f
     assert kinds == {"s3": "Gateway"}
 
 
+BLOCKS = list(ip_network("10.91.0.0/16").subnets(new_prefix=20))
+OF_ENVIRONMENTS = (*BLOCKS[:3], *BLOCKS[8:11])
+"""Ranges of the public and the private subnets."""
+
+
 def test_nothing_is_open_to_the_world_but_ssh_for_the_listed_ranges(ground: Ground) -> None:
     groups = ground.client("ec2").describe_security_groups(
         Filters=[{"Name": "tag:managed", "Values": ["gromit"]}]
@@ -199,14 +168,15 @@ def test_nothing_is_open_to_the_world_but_ssh_for_the_listed_ranges(ground: Grou
     ways_in = {
         (group["GroupName"], rule.get("FromPort"), source["CidrIp"])
         for group in groups
+        if "env" not in infra.tags(group["Tags"])
         for rule in group["IpPermissions"]
         for source in rule["IpRanges"]
     }
     assert ways_in == {
         ("gromit-bastion", 22, "192.0.2.0/24"),
-        ("gromit-mongo-0", 27017, "10.91.0.0/16"),
-        ("gromit-config", 2049, "10.91.0.0/16"),
         ("gromit-endpoints", 443, "10.91.0.0/16"),
+        *(("gromit-mongo-0", 27017, str(block)) for block in OF_ENVIRONMENTS),
+        *(("gromit-config", 2049, str(block)) for block in OF_ENVIRONMENTS),
     }
     assert not any(rule["Ipv6Ranges"] for group in groups for rule in group["IpPermissions"])
 

@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Name of the part behind it, for example `serve`; also its name in the zone."
+  description = "Name of the load balancer, for example `control`; its full name begins with `gromit-`."
   type        = string
   nullable    = false
 
@@ -9,42 +9,52 @@ variable "name" {
   }
 }
 
-variable "certificate_arn" {
-  description = "ACM certificate that it shows, for example `arn:aws:acm:eu-central-1:123456789012:certificate/…`; without one TLS passes through."
-  type        = string
+variable "listeners" {
+  description = "Parts behind it by name, which is also the name in the zone: port of the listener, ranges that reach it, port of the tasks, health check (it asks for `/healthcheck`), and the ACM certificate that it shows; for example `{ gateway = { port = 443, cidrs = [\"192.0.2.0/24\"], target = 8443, health = { port = 8443, protocol = \"HTTPS\" }, certificate_arn = \"arn:aws:acm:eu-central-1:123456789012:certificate/…\" } }`. Without a certificate TLS passes through."
   nullable    = false
-  default     = ""
+
+  type = map(object({
+    port            = number
+    cidrs           = set(string)
+    target          = number
+    certificate_arn = optional(string, "")
+
+    health = object({
+      port     = number
+      protocol = string
+    })
+  }))
 
   validation {
-    condition     = var.certificate_arn == "" || can(regex("^arn:aws[a-z-]*:acm:", var.certificate_arn))
-    error_message = "The certificate must be the ARN of an ACM certificate."
+    condition     = length(var.listeners) > 0 && alltrue([for name in keys(var.listeners) : can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", name))])
+    error_message = "There must be at least one listener, each named by a lower-case DNS label of at most 20 characters."
   }
-}
-
-variable "port" {
-  description = "Port of the tasks behind it, for example 8443."
-  type        = number
-  nullable    = false
-  default     = 8443
 
   validation {
-    condition     = var.port >= 1 && var.port <= 65535 && floor(var.port) == var.port
-    error_message = "The port must be a whole number from 1 to 65535."
+    condition = alltrue(flatten([
+      for listener in values(var.listeners) : [for port in [listener.port, listener.target, listener.health.port] : port >= 1 && port <= 65535 && floor(port) == port]
+    ]))
+    error_message = "Each port must be a whole number from 1 to 65535."
   }
-}
-
-variable "health" {
-  description = "Port and protocol of the health check, which asks for `/healthcheck`, for example `{ port = 8080, protocol = \"HTTP\" }`."
-  nullable    = false
-
-  type = object({
-    port     = number
-    protocol = string
-  })
 
   validation {
-    condition     = contains(["HTTP", "HTTPS"], var.health.protocol)
-    error_message = "The protocol must be HTTP or HTTPS: the part would log a bare connection as a failed handshake."
+    condition     = length(distinct([for listener in values(var.listeners) : listener.port])) == length(var.listeners)
+    error_message = "Each listener must have a port of its own: a network load balancer does not look into TLS."
+  }
+
+  validation {
+    condition     = alltrue([for listener in values(var.listeners) : length(listener.cidrs) > 0 && alltrue([for range in listener.cidrs : can(cidrnetmask(range))])])
+    error_message = "Each listener must have at least one IPv4 range, for example `192.0.2.0/24`."
+  }
+
+  validation {
+    condition     = alltrue([for listener in values(var.listeners) : listener.certificate_arn == "" || can(regex("^arn:aws[a-z-]*:acm:", listener.certificate_arn))])
+    error_message = "A certificate must be the ARN of an ACM certificate."
+  }
+
+  validation {
+    condition     = alltrue([for listener in values(var.listeners) : contains(["HTTP", "HTTPS"], listener.health.protocol)])
+    error_message = "The protocol of a health check must be HTTP or HTTPS: the part would log a bare connection as a failed handshake."
   }
 }
 

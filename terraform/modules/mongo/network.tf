@@ -6,15 +6,15 @@ resource "aws_security_group" "this" {
 }
 
 resource "aws_security_group_rule" "server" {
-  for_each = toset(["ingress", "egress"]) # egress too: members of a replica set talk to each other
+  for_each = { for pair in setproduct(["ingress", "egress"], keys(var.vpc.clients)) : join("-", pair) => pair } # members talk to each other
 
   security_group_id = aws_security_group.this.id
-  description       = "Mongo inside the VPC"
-  type              = each.value
+  description       = "Mongo, ${each.value[1]}"
+  type              = each.value[0]
   protocol          = "tcp"
   from_port         = local.port
   to_port           = local.port
-  cidr_blocks       = [var.vpc.cidr]
+  cidr_blocks       = [var.vpc.clients[each.value[1]]]
 }
 
 resource "aws_security_group_rule" "https" {

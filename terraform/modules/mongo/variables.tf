@@ -57,19 +57,19 @@ variable "volume_gib" {
 }
 
 variable "vpc" {
-  description = "VPC, subnet and availability zone of the host, for example `{ id = \"vpc-0a1b\", cidr = \"10.91.0.0/16\", subnet_id = \"subnet-0a1b\", zone = \"eu-central-1a\" }`."
+  description = "VPC, subnet and availability zone of the host, and the ranges of its clients by name, for example `{ id = \"vpc-0a1b\", clients = { private-a = \"10.91.128.0/20\" }, subnet_id = \"subnet-0a1b\", zone = \"eu-central-1a\" }`."
   nullable    = false
 
   type = object({
     id        = string
-    cidr      = string
+    clients   = map(string)
     subnet_id = string
     zone      = string
   })
 
   validation {
-    condition     = startswith(var.vpc.id, "vpc-") && startswith(var.vpc.subnet_id, "subnet-") && can(cidrnetmask(var.vpc.cidr))
-    error_message = "The VPC must have an id `vpc-…`, an IPv4 range and a subnet `subnet-…`."
+    condition     = startswith(var.vpc.id, "vpc-") && startswith(var.vpc.subnet_id, "subnet-") && length(var.vpc.clients) > 0 && alltrue([for range in values(var.vpc.clients) : can(cidrnetmask(range))])
+    error_message = "The VPC must have an id `vpc-…`, IPv4 ranges of clients and a subnet `subnet-…`."
   }
 
   validation {

@@ -3,6 +3,8 @@ locals {
   public = { for letter, zone in local.zones : letter => cidrsubnet(var.cidr, 4, zone.index) }
   # After the eight places of public subnets, so that an added zone moves none of them.
   private = { for letter, zone in local.zones : letter => cidrsubnet(var.cidr, 4, 8 + zone.index) }
+  # In the last place of public subnets, which no region has a zone for: an eighth of it each.
+  control = { for letter, zone in local.zones : letter => cidrsubnet(var.cidr, 7, 56 + zone.index) }
   first   = var.zones[0]
 }
 
@@ -30,6 +32,17 @@ resource "aws_subnet" "public" {
   cidr_block              = each.value
   map_public_ip_on_launch = false
   tags                    = merge(var.tags, { Name = "${var.name}-public-${each.key}" })
+}
+
+# The control plane's own, so that a rule for the ranges of environments does not admit it. It goes out as private subnets do.
+resource "aws_subnet" "control" {
+  for_each = local.control
+
+  vpc_id                  = aws_vpc.this.id
+  availability_zone       = local.zones[each.key].name
+  cidr_block              = each.value
+  map_public_ip_on_launch = false
+  tags                    = merge(var.tags, { Name = "${var.name}-control-${each.key}" })
 }
 
 resource "aws_subnet" "private" {

@@ -16,6 +16,21 @@ output "public_cidrs" {
   value       = { for zone, subnet in aws_subnet.public : zone => subnet.cidr_block }
 }
 
+output "control_subnets" {
+  description = "Letter of each zone to the id of the control plane's subnet."
+  value       = { for zone, subnet in aws_subnet.control : zone => subnet.id }
+
+  depends_on = [aws_route.private, aws_route_table_association.control]
+}
+
+output "environment_cidrs" {
+  description = "Name of each public and private subnet, for example `public-a`, to its range: environments are there, and the control plane is not."
+  value = merge(
+    { for zone, subnet in aws_subnet.public : "public-${zone}" => subnet.cidr_block },
+    { for zone, subnet in aws_subnet.private : "private-${zone}" => subnet.cidr_block },
+  )
+}
+
 output "private_subnets" {
   description = "Letter of each zone to the id of its private subnet."
   value       = { for zone, subnet in aws_subnet.private : zone => subnet.id }

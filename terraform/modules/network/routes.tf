@@ -63,6 +63,13 @@ resource "aws_route" "private" {
   nat_gateway_id         = aws_nat_gateway.this.id
 }
 
+resource "aws_route_table_association" "control" {
+  for_each = aws_subnet.control
+
+  subnet_id      = each.value.id
+  route_table_id = aws_route_table.private.id
+}
+
 resource "aws_route_table_association" "private" {
   for_each = aws_subnet.private
 

@@ -21,7 +21,7 @@ variable "region" {
 }
 
 variable "cidr" {
-  description = "IPv4 range of the VPC, for example `10.91.0.0/16`; each subnet gets one sixteenth of it."
+  description = "IPv4 range of the VPC, for example `10.91.0.0/16`; each public and private subnet gets one sixteenth of it."
   type        = string
   nullable    = false
 
@@ -38,8 +38,8 @@ variable "zones" {
   default     = ["a", "b", "c"]
 
   validation {
-    condition     = length(var.zones) >= 2 && length(var.zones) <= 8 && length(distinct(var.zones)) == length(var.zones)
-    error_message = "There must be two to eight different zones."
+    condition     = length(var.zones) >= 2 && length(var.zones) <= 7 && length(distinct(var.zones)) == length(var.zones)
+    error_message = "There must be two to seven different zones."
   }
 
   validation {

@@ -109,23 +109,11 @@ resource "aws_security_group" "this" {
   tags        = merge(var.place.tags, { Name = local.name })
 }
 
-resource "aws_security_group_rule" "ingress" {
-  for_each = { for port in var.ports : tostring(port) => port }
-
-  security_group_id = aws_security_group.this.id
-  description       = "gromit ${var.name} from the VPC"
-  type              = "ingress"
-  protocol          = "tcp"
-  from_port         = each.value
-  to_port           = each.value
-  cidr_blocks       = [var.place.vpc_cidr]
-}
-
-# AWS and the registries over HTTPS, and serve and the volumes inside the VPC. The catalogue decides on which ports programs listen.
+# AWS and the registries over HTTPS. The root adds what the part reaches in the VPC, and who reaches the part. The catalogue decides on
+# which ports programs listen.
 resource "aws_security_group_rule" "egress" {
   for_each = merge({
     https = { ports = [443, 443], cidr = "0.0.0.0/0" }
-    vpc   = { ports = [1024, 65535], cidr = var.place.vpc_cidr }
     }, var.asks_programs ? {
     programs = { ports = [80, 65535], cidr = "0.0.0.0/0" }
   } : {})

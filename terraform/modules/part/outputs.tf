@@ -9,6 +9,11 @@ output "part" {
   }
 }
 
+output "security_group_id" {
+  description = "Id of the part's security group, for rules: known before its task definition."
+  value       = aws_security_group.this.id
+}
+
 output "log_group" {
   description = "Name of the log group of the part."
   value       = aws_cloudwatch_log_group.this.name

@@ -109,7 +109,7 @@ variable "size" {
 }
 
 variable "ports" {
-  description = "Ports that the part listens on, each open to the VPC only, for example `[8443]`."
+  description = "Ports that the part listens on, for example `[8443]`."
   type        = list(number)
   nullable    = false
   default     = []
@@ -164,21 +164,20 @@ variable "retention_days" {
 }
 
 variable "place" {
-  description = "Account and network of the part, the policy that limits its roles, and the tags of all resources, at least `managed`; for example `{ account_id = \"123456789012\", region = \"eu-central-1\", vpc_id = \"vpc-0a1b\", vpc_cidr = \"10.91.0.0/16\", boundary = \"arn:aws:iam::123456789012:policy/gromit-boundary\", tags = { managed = \"gromit\" } }`."
+  description = "Account and network of the part, the policy that limits its roles, and the tags of all resources, at least `managed`; for example `{ account_id = \"123456789012\", region = \"eu-central-1\", vpc_id = \"vpc-0a1b\", boundary = \"arn:aws:iam::123456789012:policy/gromit-boundary\", tags = { managed = \"gromit\" } }`."
   nullable    = false
 
   type = object({
     account_id = string
     region     = string
     vpc_id     = string
-    vpc_cidr   = string
     boundary   = string
     tags       = map(string)
   })
 
   validation {
-    condition     = startswith(var.place.vpc_id, "vpc-") && can(cidrnetmask(var.place.vpc_cidr))
-    error_message = "The VPC must have an id `vpc-…` and an IPv4 range, for example `10.91.0.0/16`."
+    condition     = startswith(var.place.vpc_id, "vpc-")
+    error_message = "The VPC must be an id `vpc-…`."
   }
 
   validation {

@@ -24,7 +24,9 @@ from tests.platform.roots import REPOSITORY, Engine, Root
 HERE = Path(__file__).parent
 FILES = (
     "alarms.tf",
+    "balancer.tf",
     "certificate.tf",
+    "connections.tf",
     "control.tf",
     "gateway.tf",
     "iam_boundary.tf",
@@ -35,6 +37,7 @@ FILES = (
     "iam_network.tf",
     "iam_sow.tf",
     "iam_stack.tf",
+    "moved.tf",
     "outputs_control.tf",
     "pki.tf",
     "serve.tf",
@@ -83,6 +86,7 @@ def make_ground(emulator: Emulator) -> Ground:
                 "region",
             )
         },
+        "control_subnets": _control_subnets(emulator, place["private_subnets"]),
         "public_cidrs": _ranges(emulator, place["public_subnets"]),
         "cluster_arn": cluster["clusterArn"],
         "cluster_name": "internal",
@@ -103,7 +107,10 @@ def make_ground(emulator: Emulator) -> Ground:
             part: efs.create_access_point(ClientToken=part, FileSystemId=certs)["AccessPointId"]
             for part in PARTS
         },
-        "mounts_security_group_id": _group(emulator, place["vpc_id"]),
+        **{
+            f"{name}_security_group_id": _group(emulator, place["vpc_id"], f"gromit-{name}")
+            for name in ("bastion", "config", "mounts")
+        },
         "state_bucket": platform.BUCKET,
         "registries": {r["repositoryName"]: r["repositoryArn"] for r in repositories},
         "ca_key_secret_arn": secret["ARN"],
@@ -146,8 +153,25 @@ def _ranges(emulator: Any, subnets: list[str]) -> list[str]:
     return [str(subnet["CidrBlock"]) for subnet in found]
 
 
-def _group(emulator: Emulator, vpc: str) -> str:
+def _control_subnets(emulator: Emulator, private: list[str]) -> list[str]:
+    """Create a subnet beside each private one, in the upper end of the VPC's range."""
+    ec2 = emulator.client("ec2")
+    found = ec2.describe_subnets(SubnetIds=list(private))["Subnets"]
+    *_, last = RANGES.vpc.subnets(new_prefix=20)
+    return [
+        str(
+            ec2.create_subnet(
+                VpcId=beside["VpcId"],
+                AvailabilityZone=beside["AvailabilityZone"],
+                CidrBlock=str(block),
+            )["Subnet"]["SubnetId"]
+        )
+        for beside, block in zip(found, last.subnets(new_prefix=23), strict=False)
+    ]
+
+
+def _group(emulator: Emulator, vpc: str, name: str) -> str:
     found = emulator.client("ec2").create_security_group(
-        GroupName="gromit-mounts", Description="may mount certs", VpcId=vpc
+        GroupName=name, Description="of the ground", VpcId=vpc
     )
     return str(found["GroupId"])

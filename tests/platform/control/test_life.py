@@ -28,18 +28,15 @@ def whole_life(engine: Engine, emulator: Emulator, folder: Path) -> None:
     before = everything(emulator)
     root.apply("-parallelism=40")
     assert root.plan().is_empty
-    balancers = {
-        b["LoadBalancerName"]: b
-        for b in emulator.client("elbv2").describe_load_balancers()["LoadBalancers"]
-    }
-    listeners = {
-        name: emulator.client("elbv2").describe_listeners(LoadBalancerArn=b["LoadBalancerArn"])[
-            "Listeners"
-        ][0]["Protocol"]
-        for name, b in balancers.items()
-    }
-    assert listeners == {"gromit-serve": "TCP", "gromit-gateway": "TLS"}
-    assert root.output("serve_url") == f"https://serve.{DOMAIN}"
+    assert _listeners(emulator) == {(443, "TLS")}
+    assert _ways_in(emulator) == {(443, "0.0.0.0/0")}
+    assert root.output("serve_url") == "https://localhost:8443"
+    opened = '-var=serve_cidrs=["192.0.2.0/24"]'
+    root.apply(opened)
+    assert root.plan(opened).is_empty
+    assert _listeners(emulator) == {(443, "TLS"), (8443, "TCP")}
+    assert _ways_in(emulator) == {(443, "0.0.0.0/0"), (8443, "192.0.2.0/24")}
+    assert root.output("serve_url") == f"https://serve.{DOMAIN}:8443"
     root.apply(WATCHING)
     assert root.plan(WATCHING).is_empty
     services = emulator.client("ecs").list_services(cluster="internal")["serviceArns"]
@@ -52,6 +49,22 @@ def whole_life(engine: Engine, emulator: Emulator, folder: Path) -> None:
     root.destroy()
     assert root.resources() == []
     assert everything(emulator) == before
+
+
+def _listeners(emulator: Emulator) -> set[tuple[int, str]]:
+    """Return port and protocol of each listener of the only load balancer."""
+    client = emulator.client("elbv2")
+    (balancer,) = client.describe_load_balancers()["LoadBalancers"]
+    found = client.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    return {(listener["Port"], listener["Protocol"]) for listener in found}
+
+
+def _ways_in(emulator: Emulator) -> set[tuple[int, str]]:
+    """Return port and range of all that the load balancer's own groups admit."""
+    (balancer,) = emulator.client("elbv2").describe_load_balancers()["LoadBalancers"]
+    found = emulator.client("ec2").describe_security_groups(GroupIds=balancer["SecurityGroups"])
+    rules = [rule for group in found["SecurityGroups"] for rule in group["IpPermissions"]]
+    return {(rule["FromPort"], block["CidrIp"]) for rule in rules for block in rule["IpRanges"]}
 
 
 def test_the_whole_control_plane_is_applied_and_destroyed(

@@ -32,9 +32,8 @@ def test_each_part_runs_its_command_with_what_it_needs(installed: Installed) -> 
         "doctor-environments": ["doctor", "environments", "/config"],
     }
     assert containers["pki"]["command"][:4] == ["pki", "ensure", "--new-root", "/config"]
-    assert (
-        f"--leaf=serve/serve=server,serve.internal,serve.{DOMAIN}" in containers["pki"]["command"]
-    )
+    leaf = f"--leaf=serve/serve=server,serve.internal,serve.{DOMAIN},localhost"
+    assert leaf in containers["pki"]["command"]
     assert {name for name, c in containers.items() if c.get("secrets")} == {"pki"}
     mounts = {
         name: {m["containerPath"]: m["readOnly"] for m in c["mountPoints"]}
@@ -283,25 +282,23 @@ def test_an_arn_without_its_end_is_no_right_to_the_secret(installed: Installed) 
         )
 
 
-def test_serve_and_the_gateway_are_entered_from_the_vpc_on_their_ports_and_the_others_not_at_all(
+def test_scheduled_parts_are_in_the_control_planes_subnets_with_their_own_group(
     installed: Installed,
 ) -> None:
-    groups = installed.emulator.client("ec2").describe_security_groups(
-        Filters=[{"Name": "group-name", "Values": [f"gromit-{part}" for part in PROGRAMS]}]
-    )["SecurityGroups"]
-    assert {group["GroupName"] for group in groups} == {f"gromit-{part}" for part in PROGRAMS}
-    ways_in = {
-        (group["GroupName"], rule["FromPort"], source["CidrIp"])
-        for group in groups
-        for rule in group["IpPermissions"]
-        for source in rule["IpRanges"]
+    """Check the groups by name: tests/platform/test_connections.py has their rules."""
+    ec2, events = (installed.emulator.client(name) for name in ("ec2", "events"))
+    groups = {
+        g["GroupId"]: g["GroupName"] for g in ec2.describe_security_groups()["SecurityGroups"]
     }
-    vpc = installed.ground["vpc_cidr"]
-    assert ways_in == {
-        ("gromit-serve", 8443, vpc),
-        ("gromit-serve", 8080, vpc),
-        ("gromit-gateway", 8443, vpc),
-    }
+    for rule in events.list_rules()["Rules"]:
+        for target in events.list_targets_by_rule(Rule=rule["Name"])["Targets"]:
+            at = target["EcsParameters"]["NetworkConfiguration"]["awsvpcConfiguration"]
+            assert {groups[group] for group in at["SecurityGroups"]} == {
+                target["Id"],
+                "gromit-mounts",
+            }
+            assert sorted(at["Subnets"]) == sorted(installed.ground["control_subnets"])
+            assert at["AssignPublicIp"] == "DISABLED"
 
 
 def test_the_plan_of_the_whole_control_plane_breaks_no_rule(installed: Installed) -> None:

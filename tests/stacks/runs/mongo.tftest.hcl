@@ -23,7 +23,7 @@ mock_provider "aws" {
 variables {
   name     = "mongo-0"
   ami      = "ami-0a1b2c3d"
-  vpc      = { id = "vpc-0a1b", cidr = "10.91.0.0/16", subnet_id = "subnet-0a1b", zone = "eu-central-1a" }
+  vpc      = { id = "vpc-0a1b", clients = { private-a = "10.91.128.0/20" }, subnet_id = "subnet-0a1b", zone = "eu-central-1a" }
   dns      = { zone_id = "Z0A1B", domain = "dev.example.com" }
   boundary = "arn:aws:iam::123456789012:policy/gromit-boundary"
   tags     = { managed = "gromit" }
@@ -48,14 +48,14 @@ run "data_on_a_volume_of_their_own" {
   }
 }
 
-run "only_the_vpc_reaches_it" {
+run "only_its_clients_reach_it" {
   command = plan
 
   assert {
     condition = [for rule in values(aws_security_group_rule.server) : [rule.type, rule.from_port, rule.cidr_blocks[0]]] == [
-      ["egress", 27017, "10.91.0.0/16"], ["ingress", 27017, "10.91.0.0/16"],
+      ["egress", 27017, "10.91.128.0/20"], ["ingress", 27017, "10.91.128.0/20"],
     ]
-    error_message = "Clients outside the VPC reach the server, or members of a replica set do not."
+    error_message = "Others than its clients reach the server, or members of a replica set do not."
   }
 
   assert {
@@ -107,7 +107,15 @@ run "instance_type_is_one" {
 run "vpc_is_one" {
   command = plan
   variables {
-    vpc = { id = "mine", cidr = "10.91.0.0/16", subnet_id = "subnet-0a1b", zone = "eu-central-1a" }
+    vpc = { id = "mine", clients = { private-a = "10.91.128.0/20" }, subnet_id = "subnet-0a1b", zone = "eu-central-1a" }
+  }
+  expect_failures = [var.vpc]
+}
+
+run "clients_by_name" {
+  command = plan
+  variables {
+    vpc = { id = "vpc-0a1b", clients = { private-a = "everyone" }, subnet_id = "subnet-0a1b", zone = "eu-central-1a" }
   }
   expect_failures = [var.vpc]
 }
@@ -115,7 +123,7 @@ run "vpc_is_one" {
 run "zone_is_a_whole_name" {
   command = plan
   variables {
-    vpc = { id = "vpc-0a1b", cidr = "10.91.0.0/16", subnet_id = "subnet-0a1b", zone = "a" }
+    vpc = { id = "vpc-0a1b", clients = { private-a = "10.91.128.0/20" }, subnet_id = "subnet-0a1b", zone = "a" }
   }
   expect_failures = [var.vpc]
 }

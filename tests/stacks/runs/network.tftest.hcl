@@ -11,7 +11,7 @@ variables {
   tags   = { managed = "gromit" }
 }
 
-run "three_zones_with_two_subnets_each" {
+run "three_zones_with_three_subnets_each" {
   command = plan
 
   assert {
@@ -22,6 +22,16 @@ run "three_zones_with_two_subnets_each" {
   assert {
     condition     = [for zone, subnet in aws_subnet.private : subnet.cidr_block] == ["10.91.128.0/20", "10.91.144.0/20", "10.91.160.0/20"]
     error_message = "The private subnets have other ranges."
+  }
+
+  assert {
+    condition     = [for zone, subnet in aws_subnet.control : subnet.cidr_block] == ["10.91.112.0/23", "10.91.114.0/23", "10.91.116.0/23"]
+    error_message = "The control plane's subnets have other ranges."
+  }
+
+  assert {
+    condition     = output.environment_cidrs == merge({ for zone, subnet in aws_subnet.public : "public-${zone}" => subnet.cidr_block }, { for zone, subnet in aws_subnet.private : "private-${zone}" => subnet.cidr_block })
+    error_message = "The ranges of environments lack one, or have the control plane's."
   }
 
   assert {
@@ -37,16 +47,37 @@ run "another_zone_moves_nothing" {
   }
 
   assert {
-    condition     = aws_subnet.public["c"].cidr_block == "10.91.32.0/20" && aws_subnet.private["c"].cidr_block == "10.91.160.0/20"
+    condition     = aws_subnet.public["c"].cidr_block == "10.91.32.0/20" && aws_subnet.private["c"].cidr_block == "10.91.160.0/20" && aws_subnet.control["c"].cidr_block == "10.91.116.0/23"
     error_message = "A subnet would be replaced."
   }
+}
+
+run "the_smallest_network_with_the_most_zones" {
+  command = plan
+  variables {
+    cidr  = "10.91.0.0/20"
+    zones = ["a", "b", "c", "d", "e", "f", "g"]
+  }
+
+  assert {
+    condition     = aws_subnet.public["g"].cidr_block == "10.91.6.0/24" && aws_subnet.control["a"].cidr_block == "10.91.7.0/27" && aws_subnet.control["g"].cidr_block == "10.91.7.192/27"
+    error_message = "Subnets overlap, or are smaller than AWS allows."
+  }
+}
+
+run "more_zones_than_there_is_room_for" {
+  command = plan
+  variables {
+    zones = ["a", "b", "c", "d", "e", "f", "g", "h"]
+  }
+  expect_failures = [var.zones]
 }
 
 run "no_subnet_gives_out_public_addresses" {
   command = plan
 
   assert {
-    condition     = alltrue([for subnet in concat(values(aws_subnet.public), values(aws_subnet.private)) : !subnet.map_public_ip_on_launch])
+    condition     = alltrue([for subnet in concat(values(aws_subnet.public), values(aws_subnet.private), values(aws_subnet.control)) : !subnet.map_public_ip_on_launch])
     error_message = "A subnet gives out public addresses."
   }
 }

@@ -22,16 +22,20 @@ variable "ground" {
     config_access_point_id   = string
     certs_access_point_id    = string
     certs_part_access_points = map(string)
+    control_subnets          = list(string)
     mounts_security_group_id = string
-    state_bucket             = string
-    registry                 = string
-    registries               = map(string)
-    ca_key_secret_arn        = string
-    execution_role_arn       = string
-    region                   = string
-    key_pair                 = string
-    account_id               = string
-    tags                     = map(string)
+
+    bastion_security_group_id = string
+    config_security_group_id  = string
+    state_bucket              = string
+    registry                  = string
+    registries                = map(string)
+    ca_key_secret_arn         = string
+    execution_role_arn        = string
+    region                    = string
+    key_pair                  = string
+    account_id                = string
+    tags                      = map(string)
   })
 }
 
@@ -44,7 +48,7 @@ locals {
   limits = merge(var.ground, { cluster_arn = terraform_data.made.output.cluster_arn })
 
   platform = merge(var.ground, { boundary = aws_iam_policy.boundary.arn }, { for key in [
-    "vpc_id", "public_subnets", "private_subnets", "cluster_arn", "namespace_id", "zone_id", "table_arn", "mounts_security_group_id",
-    "execution_role_arn",
+    "vpc_id", "public_subnets", "private_subnets", "cluster_arn", "namespace_id", "zone_id", "table_arn", "mounts_security_group_id", "control_subnets",
+    "execution_role_arn", "bastion_security_group_id", "config_security_group_id",
   ] : key => terraform_data.made.output[key] })
 }

@@ -1,9 +1,12 @@
-# TLS passes through to the tasks, which listen on port 8443.
+# TLS passes through to the part, from one range.
 module "balancer" {
   source = "../.."
 
-  name   = "serve"
-  health = { port = 8080, protocol = "HTTP" }
+  name = "example"
+
+  listeners = {
+    serve = { port = 8443, cidrs = ["192.0.2.0/24"], target = 8443, health = { port = 8080, protocol = "HTTP" } }
+  }
 
   place = {
     vpc_id         = "vpc-0a1b2c3d"

@@ -20,7 +20,6 @@ module "part" {
 
   place = {
     vpc_id     = "vpc-0a1b2c3d"
-    vpc_cidr   = "10.91.0.0/16"
     boundary   = "arn:aws:iam::123456789012:policy/gromit-boundary"
     region     = "eu-central-1"
     account_id = "123456789012"
