@@ -1,14 +1,14 @@
 """Days of an installation on a virtual clock, as its alarms see them.
 
     days = InstallationDays(AlarmClock(applied.alarms, applied.filters, margin=2), lines)
-    days.ends["reap"] = 5 * DAY
+    days.silent["reap"] = range(5 * DAY, 8 * DAY)
     days.run(8 * DAY)
     days.alarms.warnings()
 
 Each part logs what the real code logs, at the intervals of the applied schedules.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,9 +78,9 @@ class InstallationDays:
     lines: Lines
     serves_from: int = 0
     """Minute since which serve runs."""
-    ends: dict[str, int] = field(default_factory=dict)
-    """Parts that end for good, with the minute."""
-    gap: range = range(0)
+    silent: dict[str, Container[int]] = field(default_factory=dict)
+    """Minutes in which a part does not run."""
+    gap: Container[int] = ()
     """Minutes in which serve, on which all others depend, does not run."""
     extra: dict[int, list[tuple[str, Mapping[str, Any]]]] = field(default_factory=dict)
     """Further lines by minute, each with its part."""
@@ -121,6 +121,6 @@ class InstallationDays:
 
     def _logs(self, part: str, minute: int) -> bool:
         is_up = minute >= self.serves_from and minute not in self.gap
-        is_there = minute < self.ends.get(part, minute + 1)
+        is_there = minute not in self.silent.get(part, ())
         is_time = part == "serve" or (minute > 0 and minute % INTERVALS[part] == 0)
         return is_up and is_there and is_time
