@@ -537,7 +537,7 @@ class Later:
 def test_wait_ends_when_a_worker_has_made_it_ready(shell: Shell) -> None:
     shell.serve.build("tyk", "app-test", "sha")
     with Later(shell.serve, lambda: shell.serve.work_off("sow")):
-        assert ["phase", "ready"] in shell.table("wait", "app-test", "--timeout", "20")
+        assert ["phase", "ready"] in shell.table("wait", "app-test", "--timeout", "120")
 
 
 def test_wait_reports_failures_on_the_way(shell: Shell) -> None:
@@ -562,7 +562,7 @@ def test_wait_reports_failures_on_the_way(shell: Shell) -> None:
         shell.serve.work_off("sow")
 
     with Later(shell.serve, fail, seen, again):
-        assert run(["env", "wait", "app-test", "--timeout", "30", "-o", "json"]) == 0
+        assert run(["env", "wait", "app-test", "--timeout", "120", "-o", "json"]) == 0
     assert json.loads(shell.captured.readouterr().out)["phase"] == "ready"
 
 
@@ -609,7 +609,7 @@ def test_wait_does_not_give_up_on_what_is_about_to_be_tried_again(shell: Shell) 
         "wait", "app-test", "--timeout", "0"
     )
     with Later(shell.serve, lambda: shell.serve.work_off("sow")):
-        assert shell.json("wait", "app-test", "--timeout", "20")["phase"] == "ready"
+        assert shell.json("wait", "app-test", "--timeout", "120")["phase"] == "ready"
 
 
 def test_wait_ends_when_it_is_gone(shell: Shell) -> None:
@@ -623,7 +623,7 @@ def test_wait_ends_when_it_is_gone(shell: Shell) -> None:
 
     with Later(shell.serve, destroy):
         assert (
-            shell.json("wait", "app-test", "--for", "gone", "--timeout", "20s")["phase"] == "gone"
+            shell.json("wait", "app-test", "--for", "gone", "--timeout", "120")["phase"] == "gone"
         )
 
 
@@ -695,7 +695,7 @@ def test_wait_waits_for_the_names_too_unless_it_should_not(shell: Shell) -> None
     observe(shell, "missing")
     assert "without the names of tyk (missing)" in shell.fail("wait", "app-test", "--timeout", "0")
     with Later(shell.serve, lambda: observe(shell, "published")):
-        assert shell.json("wait", "app-test", "--timeout", "20")["phase"] == "ready"
+        assert shell.json("wait", "app-test", "--timeout", "120")["phase"] == "ready"
 
 
 def test_wait_waits_for_a_good_answer_of_a_program_unless_it_should_not(shell: Shell) -> None:
@@ -711,7 +711,7 @@ def test_wait_waits_for_a_good_answer_of_a_program_unless_it_should_not(shell: S
     said = shell.fail("wait", "app-test", "--timeout", "0")
     assert "it is degraded (tyk: /hello answers 503)" in said
     with Later(shell.serve, lambda: observe(shell, "published")):
-        found = shell.json("wait", "app-test", "--timeout", "20")
+        found = shell.json("wait", "app-test", "--timeout", "120")
     assert found["components"]["tyk"]["health"] == {"state": "pass", "reason": None}
     assert [cell.split(":")[0] for cell in shell.table("get", "app-test")[-1]] == [
         "tyk",

@@ -67,4 +67,4 @@ def test_a_task_that_does_not_start_fails_its_environment_with_its_own_words_unt
     assert patient.history(name)[-1][0] == "retry"
     assert patient.work("sow").endings == {name: "done"}
     assert patient.running("alpha", name) == build.sha
-    patient.gromit("env", "wait", name, "--timeout", "5s", "--no-dns")
+    patient.gromit("env", "wait", name, "--timeout", "120s", "--no-dns")

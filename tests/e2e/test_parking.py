@@ -36,7 +36,7 @@ def test_a_parked_environment_runs_nothing_until_it_comes_back(stage: Stage) -> 
     assert stage.look(name)["versions"]["alpha"]["version"] == newest.sha
     assert stage.running("alpha", name, public=True) == newest.sha
     stage.work("chitragupta")
-    stage.gromit("env", "wait", name, "--timeout", "30s")
+    stage.gromit("env", "wait", name, "--timeout", "120s")
     follow_a_new_task(stage, name)
 
 

@@ -9,6 +9,7 @@ from gromit.core.doctor.findings import Check, Finding, FindingStatus, ok, skipp
 from gromit.core.doctor.quotas import Quota, QuotaHeadroom
 from gromit.errors import BackendError, ConfigError, Denied, NotFound, Temporary
 from gromit.services.doctor import Doctor, DoctorCheck
+from tests.logs import lines_about
 
 HEADROOM = QuotaHeadroom(
     quota=Quota.VCPU, limit=6, used=3, per_environment=1, environments=6, from_aws=True
@@ -133,7 +134,7 @@ def test_quotas_and_wrong_findings_are_logged_for_alarms() -> None:
                 run=lambda: [near, skipped(Check.QUOTA, "x"), ok(Check.QUOTA, "y")],
             )
         )
-    assert logs == [
+    assert lines_about("doctor", logs) == [
         {
             "event": "doctor.quota",
             "log_level": "info",

@@ -14,6 +14,7 @@ from gromit.core.environments.observation import Observation
 from gromit.core.stack.health import HealthCheck, HealthState, HealthStatus
 from gromit.services.health import PAUSE_S, HealthFeed, HealthObserver, HealthRound, HealthWatch
 from tests.fakes.health import CHECK, GOOD, SILENT, WARNING, FakePrograms, health_target
+from tests.logs import lines_about
 from tests.services.test_observing import APP, DOMAIN, PUBLISHED, TYK, World, service
 
 ASKED = replace(APP, asked=frozenset({"tyk"}), made_ms=1_000_000)
@@ -150,7 +151,7 @@ def test_where_nothing_can_be_reached_health_stays_as_it_was_and_one_line_says_s
     )
     with capture_logs() as logs:
         assert world.look(replace(ASKED, health=WELL), b) == []
-    assert [e["event"] for e in logs] == ["health.unreachable"]
+    assert [e["event"] for e in lines_about("health", logs)] == ["health.unreachable"]
 
 
 # ── watches ──────────────────────────────────────────────────────────────────────────────────────

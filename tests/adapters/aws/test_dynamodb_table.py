@@ -25,6 +25,7 @@ from gromit.adapters.aws.dynamodb_table import (
 from gromit.core.environments.row_writes import NotExists, RowWrite
 from gromit.core.names import LIFE_INDEX, WORK_INDEX
 from gromit.errors import BackendError, ConfigError, Conflict, NotFound, Temporary
+from tests.logs import lines_about
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -184,7 +185,7 @@ def test_serve_starts_without_the_index_of_lifetimes(
     with capture_logs() as logs:
         assert not table.ensure()
     assert table.missing() == [LIFE_PART]
-    (line,) = logs
+    (line,) = lines_about("table", logs)
     assert (line["event"], line["log_level"]) == ("table.lacks_lifetimes", "warning")
     assert "gromit migrate --apply" in line["hint"]
     with pytest.raises(Temporary, match=f"no usable index {LIFE_INDEX}"):

@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 from gromit.adapters.config_tree.root import MARKER, ConfigTree, init_root, mark_new_root
 from gromit.adapters.config_tree.suspension import Suspension
 from gromit.errors import ConfigRootUnusable, Conflict, Denied, GromitError, InvalidInput, Suspended
+from tests.logs import lines_about
 
 UNPRIVILEGED_UID = 65534
 ME = Suspension("moving mongo", by="alice@bastion", at="2026-01-31T08:15:00Z")
@@ -118,7 +119,7 @@ def test_an_empty_volume_is_marked_once(tmp_path: Path) -> None:
         mark_new_root(tmp_path)
         mark_new_root(tmp_path)
     ConfigTree(tmp_path).check()
-    assert [entry["event"] for entry in logs] == ["config.root_marked"]
+    assert [line["event"] for line in lines_about("config", logs)] == ["config.root_marked"]
 
 
 @pytest.mark.parametrize("other", ["app-test", "noprocess", ".catalogue"])

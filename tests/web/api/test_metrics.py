@@ -14,6 +14,7 @@ from gromit.errors import Temporary
 from gromit.ports import DueRows
 from gromit.web.api.metrics import Metrics
 from tests.fakes.store import MemoryStore
+from tests.logs import lines_about
 from tests.web.serving import GRACE_S, Certificates, Emulator, Serve, emulated, serving
 
 
@@ -215,7 +216,7 @@ def test_the_age_of_undone_work_is_logged_for_alarms() -> None:
         Metrics(MemoryStore(), lambda: Millis(1_000_000)).log_ages()
     said = [
         (line["event"], line["kind"], line.get("seconds"), line.get("undone_seconds"))
-        for line in lines
+        for line in lines_about("work", lines)
     ]
     assert said == [
         ("work.age", "sow", 90.0, 600.0),

@@ -29,6 +29,7 @@ from gromit.errors import (
     Temporary,
     TrustError,
 )
+from gromit.local.cloud.network import free_port
 from gromit.web.clients.environments import ServeEnvironments
 from gromit.web.clients.serve import (
     ATTEMPTS,
@@ -182,11 +183,13 @@ def test_a_fault_that_stays_is_temporary_and_says_what_it_is(fault: str) -> None
 
 
 def test_an_unreachable_serve_is_temporary_and_says_what_to_check() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with socket.socket() as taken:
+        # Bound and not listening: no other program can answer at this port.
+        taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-    client = ServeClient(httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False))
-    with pytest.raises(Temporary, match="could not connect") as caught:
-        client.get("/loglevel")
+        client = ServeClient(httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False))
+        with pytest.raises(Temporary, match="could not connect") as caught:
+            client.get("/loglevel")
     assert "GROMIT_SERVE_URL" in str(caught.value.hint)
 
 
@@ -494,8 +497,8 @@ def test_a_change_wakes_who_waits(serve: Serve) -> None:
 def test_the_stream_is_taken_up_again_after_a_restart_of_serve(
     emulator: Emulator, certificates: Certificates
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
+    # No program is given this port while nothing listens at it.
+    address = f"127.0.0.1:{free_port()}"
     context = ClientTls(certificates.of(Role.WORKER)).context
     http = httpx2.Client(base_url=f"https://{address}", verify=context, trust_env=False)
     with closing(ServeChanges(ServeClient(http))) as changes:

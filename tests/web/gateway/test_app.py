@@ -32,6 +32,7 @@ from tests.fakes.authority import Files, TestCa, now
 from tests.fakes.clients import connection, read_all, wait_for
 from tests.fakes.issuer import AUDIENCE, OWNER_ID, Issuer
 from tests.fakes.upstream import StandIn
+from tests.logs import lines_about
 
 BUILD = {"repo": "tyk", "ref": "refs/heads/app-test", "sha": "sha-1"}
 REPOSITORIES = ("tyk", "tyk-analytics", "tyk-pump")
@@ -801,9 +802,10 @@ def test_the_access_log_has_every_request_also_those_that_a_limit_refused(
     with capture_logs() as more, connection(house.address) as stream:
         stream.sendall(b"POST /gromit/newbuild HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{")
         stream.close()
-        wait_for(lambda: bool(more))
+        wait_for(lambda: bool(lines_about("gateway", more)))
     lines = [
-        (line["method"], line["path"], line["status"], line["token"]) for line in [*logs, *more]
+        (line["method"], line["path"], line["status"], line["token"])
+        for line in lines_about("gateway", [*logs, *more])
     ]
     assert lines == [
         ("GET", "/evil/%0a", 404, None),
