@@ -47,25 +47,23 @@ class Refusals:
 
 
 def start_record(worker: str | None) -> Refusals:
-    """Name the folder of this process, below that of the process that started it.
+    """Name the folder of this process, beside that of the process that started it.
 
     `worker` is the name of a process of pytest-xdist.
     """
     if worker is None:
-        os.environ[FOLDER_VARIABLE] = tempfile.mkdtemp(prefix="aws-requests-")
-    folder = Path(os.environ[FOLDER_VARIABLE]) / (worker or "main")
+        folder = Path(tempfile.mkdtemp(prefix="aws-requests-")) / "main"
+    else:
+        folder = Path(os.environ[FOLDER_VARIABLE]).parent / worker
     folder.mkdir()
     os.environ[FOLDER_VARIABLE] = str(folder)
     return Refusals(folder)
 
 
-def end_record(worker: str | None) -> "Report | None":
-    """Write the report of all processes, and return it; None in a process of pytest-xdist."""
-    if worker is not None:
-        return None
+def end_record() -> "Report":
+    """Return the report of all processes, and delete their folders."""
     folder = Path(os.environ[FOLDER_VARIABLE]).parent
     report = Report.of([RequestRecord(path) for path in sorted(folder.iterdir())])
-    REPORT.write_text(report.as_json(), encoding="utf-8")
     shutil.rmtree(folder)
     return report
 

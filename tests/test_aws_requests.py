@@ -1,5 +1,6 @@
 """A request that AWS's models forbid fails the test that sends it, and is in the report."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from moto import mock_aws
 from gromit.local.aws.api_models.record import FOLDER_VARIABLE, RequestRecord
 from gromit.local.aws.api_models.requests import CheckedRequest
 from gromit.local.aws.emulator import Emulator
-from tests.aws_requests import Refusals, Report
+from tests.aws_requests import Refusals, Report, end_record, start_record
 
 FAULT = "ec2.AllocateAddress: AllocateAddress.Domain: 'vcp' is not in the enum"
 TESTS = """
@@ -75,14 +76,26 @@ def test_moto_alone_refuses_a_wrong_request_and_records_it(refusals: Refusals) -
     assert refusals.new() == [FAULT]
 
 
-def test_the_records_of_all_processes_are_one_report(tmp_path: Path) -> None:
-    for name, operation in {"gw0": "ecs.ListTasks", "gw1": "ec2.DescribeVpcs"}.items():
-        (tmp_path / name).mkdir()
-        RequestRecord(tmp_path / name).add(CheckedRequest(operation))
-        RequestRecord(tmp_path / name).add(CheckedRequest("glacier", is_known=False))
-    report = Report.of([RequestRecord(path) for path in tmp_path.iterdir()])
-    assert report.requests == {"ecs.ListTasks": 1, "ec2.DescribeVpcs": 1, "glacier": 2}
-    assert report.refusals == {"glacier: no model is known": 2}
+def test_the_records_of_all_processes_are_one_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    def send(operation: str, *, is_known: bool = True) -> None:
+        record = RequestRecord.from_environ(os.environ)
+        assert record is not None
+        record.add(CheckedRequest(operation, is_known=is_known))
+
+    monkeypatch.setenv(FOLDER_VARIABLE, "the folder of this test's own process")
+    start_record(None)
+    send("ecs.ListTasks")
+    of_first = os.environ[FOLDER_VARIABLE]
+    for worker in ("gw0", "gw1"):
+        os.environ[FOLDER_VARIABLE] = of_first
+        start_record(worker)
+        send("ecs.ListTasks")
+        send("glacier", is_known=False)
+    os.environ[FOLDER_VARIABLE] = of_first
+    assert end_record() == Report(
+        {"ecs.ListTasks": 3, "glacier": 2}, {"glacier: no model is known": 2}
+    )
+    assert not Path(of_first).exists()
 
 
 def test_a_test_fails_though_it_ignores_the_refusal(tmp_path: Path) -> None:
