@@ -32,7 +32,7 @@ data "aws_iam_policy_document" "doctor" {
 
   statement {
     sid       = "Zone"
-    actions   = ["route53:GetHostedZone", "route53:GetHostedZoneLimit"]
+    actions   = ["route53:GetHostedZone", "route53:GetHostedZoneLimit", "route53:ListResourceRecordSets"]
     resources = ["arn:aws:route53:::hostedzone/${local.platform.zone_id}"]
   }
 

@@ -13,7 +13,9 @@ from botocore.awsrequest import AWSResponse, HTTPHeaders
 from moto import mock_aws
 
 from gromit.adapters.aws.dynamodb_table import TableSetup
+from gromit.adapters.aws.route53 import Route53Zone, Timing
 from gromit.adapters.doctor.facts import AwsFacts
+from gromit.core.dns.plan import RecordSet, ZoneChanges, owner_record
 from gromit.core.doctor.installation import BucketFacts, ExpectedInstallation, RegistryFacts
 from gromit.core.doctor.quotas import Quota, QuotaUsage
 from gromit.core.stack.contract import Platform
@@ -151,6 +153,23 @@ def test_the_zone_is_public(facts: Facts, zone_id: str) -> None:
     zone = facts.zone(zone_id)
     assert (zone.id, zone.name, zone.private) == (zone_id, "dev.example.com", False)
     assert zone.name_servers
+
+
+def test_installations_are_counted_by_their_marks(emulated: EmulatedInstallation) -> None:
+    session = boto3.Session("test", "test", region_name="eu-central-1")
+    client, zone_id = session.client("route53"), emulated.expected.zone_id or ""
+    records = [
+        owner_record("one", "dev.example.com", "team-a"),
+        owner_record("two", "dev.example.com", "team-a", ["tyk"]),
+        owner_record("three", "dev.example.com"),
+        RecordSet("_gromit.four.dev.example.com", "TXT", 60, frozenset({'"mine"'})),
+    ]
+    zone = Route53Zone(
+        client, zone_id, "dev.example.com", Timing(lambda: 0.0, lambda _seconds: None)
+    )
+    zone.apply(ZoneChanges(creates=tuple((r, "") for r in records)), lambda _line: None)
+    facts = AwsFacts(lambda: session, emulated.expected, lambda: NOW)
+    assert facts.installations(zone_id, "dev.example.com") == {"team-a": 2, "": 1}
 
 
 def test_every_quota_has_a_usage(facts: Facts) -> None:

@@ -91,6 +91,7 @@ HEALTHY: Mapping[str, Any] = {
     "zone": ZoneFacts("Z1", "dev.example.com", _SERVERS, private=False),
     "domain": "dev.example.com",
     "name_servers": _SERVERS,
+    "installations": {"": 2},
     "has_address": True,
     "certificate": {
         "ca": PemBundle("ca", CA_PEM, None, CA_PEM),
@@ -191,6 +192,11 @@ class FakeInstallation:
     def zone(self, zone_id: str) -> ZoneFacts:
         """Zone of the facts."""
         fact: ZoneFacts = replace(self._fact("zone", zone_id), id=zone_id)
+        return fact
+
+    def installations(self, zone_id: str, domain: str) -> Mapping[str, int]:
+        """Installations of the facts."""
+        fact: Mapping[str, int] = self._fact("installations", zone_id, domain)
         return fact
 
     def domain(self) -> str:

@@ -63,6 +63,7 @@ FACTS: Mapping[Check, str] = {
     Check.PLATFORM_MONGO: "has_address",
     Check.ZONE: "zone",
     Check.DELEGATION: "name_servers",
+    Check.NEIGHBOURS: "installations",
     Check.CERTIFICATE: "certificate",
     Check.SERVE: "serve_identity",
     Check.TERRAFORM: "terraform",
@@ -121,6 +122,7 @@ def test_each_check_names_its_subject() -> None:
         Check.PLATFORM: ["/gromit/platform"],
         Check.ZONE: ["Z1"],
         Check.DELEGATION: ["dev.example.com"],
+        Check.NEIGHBOURS: ["dev.example.com"],
         Check.CERTIFICATE: ["ca", "serve", "client"],
         Check.SERVE: ["https://serve.internal"],
         Check.ROOT: [ROOT],
@@ -137,13 +139,18 @@ def test_each_check_runs_only_if_those_that_it_needs_are_ok() -> None:
         **{check: {Check.PLATFORM} for check in PLATFORM_PARTS},
         Check.PLATFORM_MONGO: {Check.PLATFORM},
         Check.DELEGATION: {Check.ZONE},
+        Check.NEIGHBOURS: {Check.ZONE},
         Check.RIGHTS: {Check.PLATFORM, Check.ZONE},
     }
     assert {c.check: set(c.needs) for c in checks if c.needs} == {
         **{check: {Check.IDENTITY} | further.get(check, set()) for check in aws},
         Check.SUSPENSION: {Check.ROOT},
     }
-    assert {c.check for c in checks if c.optional} == {Check.RIGHTS, Check.QUOTA}
+    assert {c.check for c in checks if c.optional} == {
+        Check.NEIGHBOURS,
+        Check.RIGHTS,
+        Check.QUOTA,
+    }
 
 
 WRONG: list[tuple[Check, dict[str, Any]]] = [
@@ -165,6 +172,7 @@ WRONG: list[tuple[Check, dict[str, Any]]] = [
     (Check.ZONE, {"domain": "elsewhere.example"}),
     (Check.ZONE, {"domain": ConfigError("cluster.domain is not set", hint="set it")}),
     (Check.DELEGATION, {"name_servers": frozenset()}),
+    (Check.NEIGHBOURS, {"installations": {"team-b": 1}}),
     (
         Check.CERTIFICATE,
         {"certificate": HEALTHY["certificate"] | {"client": PemBundle("client", "nonsense")}},
@@ -230,6 +238,7 @@ def test_a_value_that_differs_from_the_settings_is_wrong(
         ),
         (Check.ZONE, {"zone_id": None}, "cluster.zoneid is not set"),
         (Check.DELEGATION, {"zone_id": None}, "cluster.zoneid is not set"),
+        (Check.NEIGHBOURS, {"zone_id": None}, "cluster.zoneid is not set"),
         (Check.SERVE, {"serve_url": None}, "serve.url is not set"),
     ],
 )
@@ -282,7 +291,7 @@ def test_a_fact_that_cannot_be_looked_up_hides_no_other_finding(check: Check, fa
     findings = found(FakeInstallation(**{fact: UNREACHABLE}))
     assert list(findings) == list(Check)
     first = findings[check][0]
-    if check in {Check.RIGHTS, Check.QUOTA}:
+    if check in {Check.NEIGHBOURS, Check.RIGHTS, Check.QUOTA}:
         assert (first.state, first.observed) == (FindingStatus.SKIPPED, "no answer")
     else:
         assert (first.state, first.observed, first.remedy) == (

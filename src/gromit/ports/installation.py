@@ -72,6 +72,9 @@ class InstallationFacts(Protocol):
     def zone(self, zone_id: str) -> ZoneFacts:
         """Name, visibility and name servers of a Route53 zone."""
 
+    def installations(self, zone_id: str, domain: str) -> Mapping[str, int]:
+        """Environments with ownership records, by installation; empty where they name none."""
+
     def domain(self) -> str:
         """Domain of public names, in lower case. Raises `ConfigError` if it is not set."""
 

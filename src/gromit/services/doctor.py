@@ -31,6 +31,7 @@ from gromit.core.doctor.findings import (
     wrong,
 )
 from gromit.core.doctor.installation import ExpectedInstallation
+from gromit.core.doctor.neighbours import judge_neighbours
 from gromit.core.doctor.quota_findings import judge_quotas
 from gromit.core.doctor.quotas import Quota, per_environment, quota_headrooms
 from gromit.core.doctor.rights import (
@@ -288,11 +289,13 @@ class InstallationChecks:
     def _zone_checks(self) -> Iterator[DoctorCheck]:
         zone_id = self._expected.zone_id
         if zone_id is None:
-            for check in (Check.ZONE, Check.DELEGATION):
+            for check in (Check.ZONE, Check.DELEGATION, Check.NEIGHBOURS):
                 yield DoctorCheck(check=check, run=partial(_unset, check, "cluster.zoneid"))
             return
         yield _on_aws(Check.ZONE, partial(self._zone, zone_id), subject=zone_id)
         yield _on_aws(Check.DELEGATION, partial(self._delegation, zone_id), Check.ZONE)
+        neighbours = partial(self._neighbours, zone_id)
+        yield _on_aws(Check.NEIGHBOURS, neighbours, Check.ZONE, optional=True)
 
     def _zone(self, zone_id: str) -> list[Finding]:
         return [judge_zone(self._facts.zone(zone_id), self._facts.domain())]
@@ -300,6 +303,11 @@ class InstallationChecks:
     def _delegation(self, zone_id: str) -> list[Finding]:
         zone = self._facts.zone(zone_id)
         return [judge_delegation(zone, self._facts.name_servers(zone.name))]
+
+    def _neighbours(self, zone_id: str) -> list[Finding]:
+        domain = self._facts.domain()
+        marks = self._facts.installations(zone_id, domain)
+        return [judge_neighbours(self._expected.installation, marks, domain)]
 
     def _certificate_checks(self) -> Iterator[DoctorCheck]:
         for subject, setting in (("ca", "ca"), ("serve", "serve.cert"), ("client", "client.cert")):

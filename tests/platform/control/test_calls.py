@@ -34,6 +34,7 @@ from gromit.adapters.doctor import platform as aws_platform
 from gromit.adapters.doctor.account import get_bucket, get_zone, has_registry
 from gromit.adapters.doctor.quotas import AwsQuotas, CountedResources, QuotaClients
 from gromit.adapters.doctor.rights import simulate
+from gromit.adapters.doctor.zone_marks import count_marks
 from gromit.core.dns.plan import RecordSet, ZoneChanges, owner_record
 from gromit.core.doctor.rights import Permission
 from gromit.core.environments.row_writes import NotExists, RowWrite
@@ -277,6 +278,7 @@ def _look(installed: Installed, cloud: Cloud) -> None:
     _describe_secrets(cloud)
     TableSetup(client("dynamodb"), ground["table_name"], lambda _s: None).missing()
     get_zone(client("route53"), ground["zone_id"])
+    count_marks(client("route53"), ground["zone_id"], DOMAIN)
     for problems, service in (
         (aws_platform.vpc_problems, "ec2"),
         (aws_platform.subnet_problems, "ec2"),

@@ -14,6 +14,7 @@ from gromit.adapters.aws.secrets import ManagedSecrets
 from gromit.adapters.doctor import account, rights
 from gromit.adapters.doctor import platform as parts
 from gromit.adapters.doctor.quotas import AwsQuotas, CountedResources, QuotaClients
+from gromit.adapters.doctor.zone_marks import count_marks
 from gromit.core.doctor.installation import (
     AwsIdentity,
     BucketFacts,
@@ -111,6 +112,10 @@ class AwsFacts:
     def zone(self, zone_id: str) -> ZoneFacts:
         """A zone of Route53."""
         return self._zone(zone_id)
+
+    def installations(self, zone_id: str, domain: str) -> Mapping[str, int]:
+        """Ownership records in the zone, by installation."""
+        return count_marks(self._client("route53"), zone_id, domain)
 
     def simulate_role(
         self, role: str, permissions: Collection[Permission]

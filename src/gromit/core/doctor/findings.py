@@ -53,6 +53,7 @@ class Check(StrEnum):
     PLATFORM_MONGO = "platform.mongo"
     ZONE = "zone"
     DELEGATION = "zone.delegation"
+    NEIGHBOURS = "zone.neighbours"
     CERTIFICATE = "certificate"
     SERVE = "serve"
     TERRAFORM = "terraform"
