@@ -945,7 +945,46 @@ _HEALTH = (
     ),
 )
 
+_IMAGES = (
+    Guard(
+        "images are tagged before an apply uses them, and those that are gone are noticed",
+        "services/image_resolution.py",
+        "gone = set(self._keep(claim, digests))",
+        "gone: set[BuiltImage] = set()",
+        ("services/test_sowing.py",),
+    ),
+    Guard(
+        "the images of the last success stay tagged while an attempt fails",
+        "services/image_keeping.py",
+        "return self._mark(environment, images, next_mark(environment))",
+        "return self._mark(environment, images, used_mark(environment))",
+        ("services/test_sowing.py",),
+    ),
+    Guard(
+        "a build that was never pushed has no fallback",
+        "services/image_resolution.py",
+        "            if has_existed(claim.made, repository, tag)\n",
+        "",
+        ("services/test_sowing.py",),
+    ),
+    Guard(
+        "no image is tagged for an environment that does not run it any more",
+        "services/repairs.py",
+        "if row is None or not row.is_desired or digest not in row.built.values():",
+        "if row is None:",
+        ("services/test_repairs.py",),
+    ),
+    Guard(
+        "no fallback is an image that a deleted branch of the same name left",
+        "core/environments/fallbacks.py",
+        "    if dead_before(environment.row) is not None:\n        return ()\n",
+        "",
+        ("web/api/test_views.py",),
+    ),
+)
+
 GUARDS = (
+    *_IMAGES,
     *_CLAIMS,
     *_RUNS,
     *_STATES,
