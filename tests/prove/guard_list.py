@@ -326,6 +326,13 @@ _STATES = (
         ("contracts/test_environment_resources.py",),
     ),
     Guard(
+        "the images of another installation stay marked",
+        "core/stack/image_marks.py",
+        'owner = f"{installation}." if installation else ""',
+        'owner = ""',
+        ("services/test_reaping.py",),
+    ),
+    Guard(
         "a name that another installation uses is refused",
         "core/stack/adoption.py",
         "        if resource.owner:\n",

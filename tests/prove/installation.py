@@ -209,6 +209,7 @@ class Installation:
             retire_records=self.chitragupta(worker).retire,
             guard=self.root.check,
             marks=self.images,
+            installation=self.name,
             limit=SETTINGS.reap.limit,
         )
         try:
@@ -284,7 +285,7 @@ class Installation:
             fingerprint="stack-1",
             platform=self._platform,
             images=wrap("images", self.images),
-            keeper=ImageKeeper(wrap("images", self.images)),
+            keeper=ImageKeeper(wrap("images", self.images), self.name),
             secrets=FakeSecrets(),
             root=wrap("root", self.root),
             terraform=SimulatedTerraform(self.cloud, self.faults),
@@ -306,7 +307,7 @@ class Installation:
             clear=self._clearer(),
             hooks=self._hook_runner(queue),
             states=wrap("states", self.states),
-            keeper=ImageKeeper(wrap("images", self.images)),
+            keeper=ImageKeeper(wrap("images", self.images), self.name),
             repositories=CATALOGUE.repositories,
         )
 

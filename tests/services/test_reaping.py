@@ -405,6 +405,24 @@ def test_the_marks_of_an_environment_are_removed_from_all_repositories_that_it_u
     assert world.images.tags("tyk-old") == {"built", used_mark("other")}
 
 
+@pytest.mark.parametrize("name", ["", "team-a"])
+def test_the_marks_of_another_installation_stay(name: str) -> None:
+    images = FakeImages()
+    ours = {used_mark(NAME, name), next_mark(NAME, name), used_mark(NAME), next_mark(NAME)}
+    theirs = {used_mark(NAME, "team-b"), next_mark(NAME, "team-b")}
+    for tag in ("built", *ours, *theirs):
+        images.push("tyk", tag, "same")
+    ImageKeeper(images, name).release(NAME, ["tyk"])
+    assert images.tags("tyk") == {"built", *theirs}
+
+
+def test_no_two_pairs_of_names_share_a_mark() -> None:
+    names = ("", "next", "a", "app")
+    pairs = [(environment, name) for environment in names[1:] for name in names]
+    marks = [mark(*pair) for pair in pairs for mark in (used_mark, next_mark)]
+    assert len(set(marks)) == len(marks)
+
+
 def test_a_registry_that_is_down_is_asked_again_and_one_that_forbids_it_is_not(
     world: World,
 ) -> None:

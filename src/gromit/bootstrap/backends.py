@@ -58,7 +58,7 @@ def image_registry(settings: Settings) -> EcrImages:
 def image_keeper(settings: Settings) -> ImageKeeper:
     """Marks on images in the registries of the account `registryid`."""
     client = session().client("ecr", config=aws.CLIENT)
-    return ImageKeeper(EcrImageMarks(client, settings.registryid))
+    return ImageKeeper(EcrImageMarks(client, settings.registryid), settings.installation)
 
 
 def managed_secrets() -> ManagedSecrets:

@@ -85,6 +85,7 @@ def build_environment_doctor(settings: Settings, root: Path | None) -> DoctorPar
         retire_records=build_chitragupta(settings).retire if has_zone else None,
         guard=_guard(settings, root),
         marks=image_keeper(settings).marks,
+        installation=settings.installation,
         limit=settings.reap.limit,
     )
     return DoctorParts(EnvironmentDoctor(InventoryTaker(sources)), repairer)

@@ -22,24 +22,31 @@ class ImageKeeper:
     """Marks images of environments, and removes the marks."""
 
     marks: ImageMarks
+    installation: str = ""
+    """Name of this installation; empty if it has none."""
 
     def keep_next(self, environment: str, images: Iterable[BuiltImage]) -> Collection[BuiltImage]:
         """Keep images that an apply is about to use; return those that are gone."""
-        return self._mark(environment, images, next_mark(environment))
+        return self._mark(environment, images, next_mark(environment, self.installation))
 
     def keep_used(self, environment: str, images: Iterable[BuiltImage]) -> None:
         """Keep the images of a success. Those of the success before it are kept no longer."""
-        self._mark(environment, images, used_mark(environment))
+        self._mark(environment, images, used_mark(environment, self.installation))
 
     def release(self, environment: str, repositories: Iterable[str]) -> None:
-        """Keep no image of an environment any longer.
+        """Keep no image of an environment any longer, also not by marks without a name.
 
         Raises what the registry does, except for a missing permission: without it, images stay.
         """
         try:
-            self.marks.unmark(repositories, (used_mark(environment), next_mark(environment)))
+            self.marks.unmark(repositories, self._marks(environment))
         except Denied as error:
             log.warning("images.not_released", env=environment, reason=error.message)
+
+    def _marks(self, environment: str) -> Collection[str]:
+        """Return all marks that this installation may have made, before and since it has a name."""
+        names = dict.fromkeys((self.installation, ""))
+        return [mark(environment, name) for name in names for mark in (used_mark, next_mark)]
 
     def _mark(
         self, environment: str, images: Iterable[BuiltImage], mark: str

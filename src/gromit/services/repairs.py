@@ -59,6 +59,8 @@ class Repairer:
     guard: Callable[[], None]
     """Raises `Suspended` or `ConfigRootUnusable` if nothing may be changed."""
     marks: ImageMarks
+    installation: str = ""
+    """Name of this installation; empty if it has none."""
     limit: int
     """Largest number of environments that lose something in one run."""
 
@@ -140,7 +142,7 @@ class Repairer:
         row = self.rows.find(one.environment)
         if row is None or not row.is_desired or digest not in row.built.values():
             raise Conflict(f"{one.environment} does not run {one.subject} any more")
-        if self.marks.mark([(repository, digest)], used_mark(one.environment)):
+        if self.marks.mark([(repository, digest)], used_mark(one.environment, self.installation)):
             raise Conflict(f"image {one.subject} is gone")
 
     def _unlock(self, one: Discrepancy) -> None:
