@@ -23,8 +23,9 @@ from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.chitragupta import build_chitragupta
 from gromit.bootstrap.clients import serve_client, suspension_check
 from gromit.bootstrap.config_root import config_root
-from gromit.bootstrap.machine import name_owner_if_set, now_ms
+from gromit.bootstrap.machine import domain_if_set, now_ms
 from gromit.config.schema import Settings
+from gromit.core.dns.ownership import NameOwner
 from gromit.services.environment_doctor import EnvironmentDoctor
 from gromit.services.inventory import InventorySources, InventoryTaker
 from gromit.services.repairs import Repairer
@@ -53,6 +54,12 @@ def _guard(settings: Settings, root: Path | None) -> Callable[[], None]:
     return check
 
 
+def _name_owner(settings: Settings) -> NameOwner | None:
+    """Return the owner of public names, or None if no domain is set."""
+    known = domain_if_set(settings)
+    return None if known is None else NameOwner(known, settings.installation)
+
+
 def build_environment_doctor(settings: Settings, root: Path | None) -> DoctorParts:
     """Build the doctor. Without a config root it looks at no folders, and can repair nothing."""
     states, owners = state_bucket(settings), owner_watch()
@@ -71,7 +78,7 @@ def build_environment_doctor(settings: Settings, root: Path | None) -> DoctorPar
         folders=tree,
         images=EcrExpiries(session().client("ecr", config=aws.CLIENT), settings.registryid),
         catalogue=configured_catalogue(settings),
-        owner=name_owner_if_set(settings),
+        owner=_name_owner(settings),
         now_ms=now_ms,
     )
     repairer = Repairer(

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from gromit.config.schema import Settings
-from gromit.core.dns.ownership import NameOwner
 from gromit.core.names import normalize_dns_name
 from gromit.core.time import Millis
 from gromit.errors import ConfigError
@@ -87,12 +86,6 @@ def require_setting(value: T | None, setting: str) -> T:
 def domain(settings: Settings) -> str:
     """Return the domain of public names, in lower case, without a final dot."""
     return normalize_dns_name(require_setting(settings.cluster.domain, "cluster.domain"))
-
-
-def name_owner_if_set(settings: Settings) -> NameOwner | None:
-    """Return the owner of public names, or None if no domain is set."""
-    known = domain_if_set(settings)
-    return None if known is None else NameOwner(known, settings.installation)
 
 
 def domain_if_set(settings: Settings) -> str | None:

@@ -13,8 +13,7 @@ from pydantic import (
     PlainSerializer,
 )
 
-from gromit.core.dns.ownership import INSTALLATION_NAME
-from gromit.core.names import parse_repository
+from gromit.core.names import INSTALLATION_NAME, parse_repository
 from gromit.core.stack.catalogue import check_repository
 from gromit.core.time import format_duration, parse_duration
 from gromit.errors import GromitError

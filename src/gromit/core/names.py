@@ -36,6 +36,9 @@ LIFE_INDEX = "life"
 SEQUENCE_MAX = 2**53 - 1
 """Greatest sequence of a build: JSON's numbers are exact up to it."""
 
+INSTALLATION_NAME = "[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?"
+"""Pattern of the names of installations."""
+
 NAME_MAX = 40
 REF_MAX = 1024
 _CUT = 27  # 27 + "-" + 12 hex digits = 40

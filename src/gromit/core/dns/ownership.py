@@ -14,8 +14,6 @@ from dataclasses import dataclass
 
 OWNER_LABEL = "_gromit"
 OWNER_TTL = 300
-INSTALLATION_NAME = "[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?"
-"""Pattern of the names of installations."""
 
 _MARK = re.compile(r'"heritage=gromit,environment=([a-z0-9-]+)(?:,installation=([a-z0-9-]+))?"')
 _FOREIGN = re.compile(r'"foreign=([a-z0-9-]+)"')
