@@ -168,7 +168,11 @@ class Beginner:
 
     def _ground(self) -> dict[str, Any]:
         """Return the values that differ from the page's: local addresses, and an image."""
-        return {**infra.given(self.emulator), "vpc_cidr": str(self.facts.ranges.vpc), "watch": True}
+        return {
+            **infra.given(self.emulator),
+            "vpc_cidr": str(self.facts.ranges.vpc),
+            "watch": ["sow", "chitragupta"],
+        }
 
     def _credentials(self) -> dict[str, str]:
         return {
