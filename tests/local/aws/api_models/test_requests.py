@@ -326,3 +326,23 @@ def test_a_refusal_names_the_operation_and_the_fault(request_: AwsRequest) -> No
     refused = refuse(request_, checked).body.decode()
     assert checked.faults
     assert checked.operation in refused
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        form_request("ec2", Action="AllocateAddress", Domain=""),
+        form_request(
+            "sns",
+            Action="Subscribe",
+            TopicArn="arn:aws:sns:eu-central-1:123456789012:alarms",
+            Protocol="email",
+            Endpoint="platform@example.com",
+            Attributes="",
+        ),
+    ],
+)
+def test_what_aws_accepts_against_its_model_is_accepted(request_: AwsRequest) -> None:
+    checked = check_request(request_)
+    assert checked.is_known
+    assert checked.faults == ()
