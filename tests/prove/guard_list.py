@@ -963,8 +963,8 @@ _IMAGES = (
     Guard(
         "the images of the last success stay tagged while an attempt fails",
         "services/image_keeping.py",
-        "return self._mark(environment, images, next_mark(environment))",
-        "return self._mark(environment, images, used_mark(environment))",
+        "images, next_mark(environment, self.installation))",
+        "images, used_mark(environment, self.installation))",
         ("services/test_sowing.py",),
     ),
     Guard(
