@@ -74,8 +74,10 @@ def _fail_if_refused(item: pytest.Item) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print how many requests to AWS were checked."""
-    if _worker(terminalreporter.config) is None:
-        report = end_record()
+    if _worker(terminalreporter.config) is not None:
+        return
+    report = end_record()
+    if report.requests:
         REPORT.write_text(report.as_json(), encoding="utf-8")
         terminalreporter.write_line(f"{report.line()} (`make requests` shows them)")
 

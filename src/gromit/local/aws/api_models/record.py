@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -46,13 +47,14 @@ class RequestRecord:
 
     def _append(self, name: str, line: str) -> None:
         # Another process may write at the same time: one call of the system writes one line.
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-        descriptor = os.open(self._folder / name, flags, 0o600)
-        try:
-            os.write(descriptor, f"{' '.join(line.split())}\n".encode())
-        finally:
-            os.close(descriptor)
+        os.write(_descriptor(self._folder / name), f"{' '.join(line.split())}\n".encode())
 
     def _lines(self, name: str) -> list[str]:
         path = self._folder / name
         return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
+@cache
+def _descriptor(path: Path) -> int:
+    """Return a descriptor that appends to a file. It stays open: each request needs one."""
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
