@@ -12,7 +12,7 @@ from tests.platform.roots import Engine
 
 WATCHING = '-var=watch=["sow","chitragupta"]'
 
-pytestmark = [pytest.mark.terraform, pytest.mark.long]
+pytestmark = [pytest.mark.terraform, pytest.mark.long, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
