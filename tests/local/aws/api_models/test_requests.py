@@ -175,6 +175,11 @@ def test_what_an_sdk_makes_of_correct_parameters_has_no_fault(
                 "RunInstances.MinCount: 'one' is not of type integer",
             ),
             (
+                form_request("ec2", Action="DescribeNetworkInterfaces", MaxResults="1001"),
+                "ec2.DescribeNetworkInterfaces",
+                "DescribeNetworkInterfaces.MaxResults: value 1001, allowed 5 to 1000",
+            ),
+            (
                 form_request("ec2", Action="DescribeVpcs", Filter__1__Nmae="x"),
                 "ec2.DescribeVpcs",
                 "DescribeVpcs.Filters[0].Nmae: is not a member in the model",
