@@ -87,6 +87,20 @@ def test_what_an_sdk_makes_of_correct_parameters_has_no_fault(
 
 
 @pytest.mark.parametrize(
+    "request_",
+    [
+        form_request("sns", Action="Subscribe", TopicArn="a", Protocol="email", Attributes=""),
+        form_request("sns", Action="TagResource", ResourceArn="a", Tags=""),
+        form_request("ec2", Action="DescribeVpcs", Filter=""),
+        form_request("ec2", Action="AllocateAddress", Domain=""),
+    ],
+    ids=["map", "list", "list of EC2", "default that the provider leaves empty"],
+)
+def test_an_empty_field_that_aws_accepts_has_no_fault(request_: AwsRequest) -> None:
+    assert check_request(request_).faults == ()
+
+
+@pytest.mark.parametrize(
     ("request_", "operation", "fault"),
     [
         pytest.param(request_, operation, fault, id=f"{operation}-{fault}")

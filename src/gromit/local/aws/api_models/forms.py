@@ -65,6 +65,7 @@ class FormDecoder:
         }
 
     def _list(self, shape: ListShape, node: Any) -> Any:
+        # An empty list or map is an empty text.
         if node == "":
             return []
         if not self._is_ec2 and not shape.serialization.get("flattened"):
@@ -72,6 +73,8 @@ class FormDecoder:
         return _numbered(node, lambda inner: self.decode(shape.member, inner))
 
     def _map(self, shape: MapShape, node: Any) -> Any:
+        if node == "":
+            return {}
         if node == "":  # an empty map, as an empty list
             return {}
         if not shape.serialization.get("flattened"):
