@@ -153,6 +153,7 @@ GO_WITH: Mapping[str, str] = {
     "aws_efs_file_system_policy": "aws_efs_file_system",
     "aws_iam_access_key": "aws_iam_user",
     "aws_iam_role_policy": "aws_iam_role",
+    "aws_iam_role_policy_attachment": "aws_iam_role",
     "aws_iam_user_policy": "aws_iam_user",
     "aws_lb_listener": "aws_lb",
     "aws_route": "aws_route_table",
