@@ -89,7 +89,6 @@ class Installation:
     faults: Faults = field(default_factory=Faults)
     now_ms: int = START_MS
     store: MemoryStore = field(default_factory=MemoryStore)
-    images: FakeImages = field(default_factory=FakeImages)
     states: FakeStates = field(default_factory=FakeStates)
     root: FakeConfigRoot = field(default_factory=FakeConfigRoot)
     zone: FakeZone = field(default_factory=FakeZone)
@@ -105,6 +104,7 @@ class Installation:
 
     def __post_init__(self) -> None:
         self.owners_dead = FakeOwners().dead
+        self.images = self.make_images()
         self.cloud = self.make_cloud(
             frozenset(c.name for c in CATALOGUE.components.values() if c.public)
         )
@@ -117,7 +117,8 @@ class Installation:
         for component in CATALOGUE.components.values():
             if component.repository:
                 self.images.push(component.repository, component.default_tag)
-        self._serve = InProcess(build_app(self._deps()))
+        self._api = self._deps()
+        self._serve = InProcess(build_app(self._api))
         self.operator = client(self._serve, Role.OPERATOR)
         self._gateway = client(self._serve, Role.GATEWAY)
 
@@ -133,6 +134,10 @@ class Installation:
         """Return the world that all parts work on."""
         return SimulatedCloud(self.states, public=public, installation=self.name)
 
+    def make_images(self) -> FakeImages:
+        """Return the registry of images."""
+        return FakeImages()
+
     def record(self, result: RunResult) -> None:
         """Record the result of a run that has just ended."""
         self.results.append(result)
@@ -141,13 +146,17 @@ class Installation:
         """Return what sow does with public records."""
         return PublicRecords(self.chitragupta(worker))
 
+    def push(self, repository: str, branch: str, sha: str) -> None:
+        """Push the image of a build. The image of its branch stays the first one."""
+        self.images.push(repository, sha)
+        self.images.push(repository, branch)
+
     # ── clients ──────────────────────────────────────────────────────────────────────────────────
 
     def build(self, repository: str, branch: str, sha: str, sequence: int | None = None) -> None:
         """Push an image and report its build, as a workflow does."""
         self.images.now_ms = self.now_ms
-        self.images.push(repository, sha)
-        self.images.push(repository, branch)
+        self.push(repository, branch, sha)
         body: dict[str, Any] = {"repo": repository, "ref": f"refs/heads/{branch}", "sha": sha}
         if sequence is not None:
             body["sequence"] = sequence

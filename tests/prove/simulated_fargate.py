@@ -1,6 +1,7 @@
 """Tasks of Fargate in memory, whose starts and ends take their time.
 
-A task has its public address from its launch until it has stopped. Then the address is free, and
+A task runs the image that its service has at its launch, and never runs if that image is gone.
+It has its public address from its launch until it has stopped. Then the address is free, and
 the next task gets the lowest free one: AWS gives it to the next customer who asks.
 """
 
@@ -18,6 +19,7 @@ START_S = (20, 60)
 """Shortest and longest time between the launch of a task and its run."""
 STOP_S = (2, 30)
 """Shortest and longest time that a task takes to stop."""
+NEVER_MS = 1 << 60
 
 
 @dataclass(slots=True)
@@ -27,8 +29,10 @@ class FargateTask:
     environment: str
     component: str
     definition: str
+    image: str
     address: str
     running_ms: int
+    """Instant at which it runs, or `NEVER_MS`."""
     stopping_ms: int | None = None
     """Instant at which it is asked to stop."""
     stopped_ms: int | None = None
@@ -51,6 +55,10 @@ class SimulatedFargate(SimulatedCloud):
     random: Random
     changed: Callable[[int], None] = lambda _at_ms: None
     """Called with each instant at which a task will run, or will have stopped."""
+    has_image: Callable[[str], bool] = lambda _image: True
+    """Whether a registry has an image."""
+    refused: list[str] = field(default_factory=list)
+    """Tasks that could not start, because their images are gone."""
     tasks: list[FargateTask] = field(default_factory=list)
 
     # ── the ports ────────────────────────────────────────────────────────────────────────────────
@@ -132,8 +140,13 @@ class SimulatedFargate(SimulatedCloud):
         older = self._alive(environment, component)
         running_ms = self.now_ms() + self.random.randint(*START_S) * 1000
         address = self._address() if component in self.public else ""
-        self.tasks.append(FargateTask(environment, component, definition, address, running_ms))
+        task = FargateTask(environment, component, definition, image, address, running_ms)
+        self.tasks.append(task)
         self.services[environment, component] = RunningService(image, definition, address)
+        if not self.has_image(image):
+            self.refused.append(f"{component} of {environment} cannot start: {image} is gone")
+            task.running_ms, task.address = NEVER_MS, ""
+            return
         self.changed(running_ms)
         for task in older:
             if task.stopping_ms is None or task.stopping_ms > running_ms:

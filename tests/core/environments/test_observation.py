@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gromit.core.environments import work
+from gromit.core.environments import desired_state, parking, work
 from gromit.core.environments.claims import Claimant
 from gromit.core.environments.environment import parse_environment
 from gromit.core.environments.observation import Observation, observation_write
@@ -19,7 +19,9 @@ from tests.core.environments.lives import (
     BORN,
     TTL,
     after,
+    build,
     claim,
+    deleted,
     failed,
     in_phase,
     lives,
@@ -31,6 +33,7 @@ from tests.core.environments.lives import (
 FIRST, LONGEST = 30_000, 3_600_000
 DOWN = {"tyk": "0 of 1 tasks run"}
 PUBLISHED = {"tyk": NameStatus(NameState.PUBLISHED)}
+WORKS = {"tyk": HealthStatus(HealthState.PASS)}
 BLOCKED = {"tyk": NameStatus(NameState.BLOCKED, "a record of type CNAME exists")}
 
 
@@ -208,3 +211,17 @@ def test_an_apply_ends_what_is_known_of_the_health() -> None:
 def test_a_state_of_a_later_release_counts_as_unknown() -> None:
     row = in_phase(Phase.READY) | {"health": {"tyk": {"state": "odd", "reason": ""}}}
     assert parse_environment(row).health == {}
+
+
+def test_a_revived_environment_claims_no_name_until_it_is_seen_again() -> None:
+    """Its names went with the deletion, and deleted environments are not observed."""
+    row = deleted(look(in_phase(Phase.READY), names=PUBLISHED, health=WORKS))
+    revived = parse_environment(after(row, desired_state.report(build(version="sha-2"), stamp())))
+    assert (revived.phase(BORN), revived.dns, revived.health) == (Phase.PENDING, {}, {})
+
+
+def test_an_unparked_environment_claims_no_name_until_it_is_seen_again() -> None:
+    """A pass may have seen its names after the request to park it, and none since."""
+    row = look(in_phase(Phase.PARKED), names=PUBLISHED, health=WORKS)
+    back = parse_environment(after(row, parking.unpark(stamp())))
+    assert (back.phase(BORN), back.dns, back.health) == (Phase.PENDING, {}, {})

@@ -102,6 +102,11 @@ LIFE_PROJECTION = (Attribute.WARNED,)
 LIFE_ATTRIBUTES = frozenset({Attribute.LIFE, Attribute.LOOK_AT, Attribute.WARNED})
 """Attributes that exist only while an environment has a deadline."""
 
+DELETED_ATTRIBUTES = (
+    FAILURE_ATTRIBUTES | LIFE_ATTRIBUTES | {Attribute.PARKED, Attribute.DNS, Attribute.HEALTH}
+)
+"""Attributes that a deletion removes. The names go as well, so a revival must not claim them."""
+
 _INCARNATION_PREFIXES = (VERSION, REF, FALLBACK, REDEPLOY, MISSING)
 _INCARNATION_ATTRIBUTES = (
     LEASE_ATTRIBUTES

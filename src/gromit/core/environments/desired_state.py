@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gromit.core.environments.attributes import (
+    DELETED_ATTRIBUTES,
     FAILURE_ATTRIBUTES,
-    LIFE_ATTRIBUTES,
     MISSING,
     REDEPLOY,
     REF,
@@ -272,7 +272,7 @@ def delete(stamp: ChangeContext, grace_ms: int, text: str) -> RowWrite:
         },
         increments={Attribute.GENERATION: 1, Attribute.REVISION: 1},
         appends={Attribute.EVENTS: (stamp.event("deleted", text),)},
-        removes=FAILURE_ATTRIBUTES | LIFE_ATTRIBUTES | {Attribute.PARKED},
+        removes=DELETED_ATTRIBUTES,
     )
 
 

@@ -34,7 +34,8 @@ def unpark(stamp: ChangeContext) -> RowWrite:
     return replace(
         write,
         conditions=(*write.conditions, Equals(Attribute.PARKED, value=True)),
-        removes=write.removes | {Attribute.PARKED},
+        # Parking has removed its names, and no pass of chitragupta may have seen that.
+        removes=write.removes | {Attribute.PARKED, Attribute.DNS, Attribute.HEALTH},
     )
 
 
