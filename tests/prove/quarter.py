@@ -1,26 +1,47 @@
 """Ninety days of one installation: what it calls published answers, with the version it claims.
 
-Real code: serve with its routes, the clients, sow, reap, chitragupta and the doctor with their
-services, and the emulator's rules for lifecycle policies, on the policy that the local cloud has.
+Real code: serve with its routes and its log of every minute, the clients, sow, reap, chitragupta
+and the doctor with their services, pki with its files and keys, and the emulator's rules for
+lifecycle policies, on the policy that the local cloud has.
 Simulated: the table, Terraform, ECS with Fargate, the zone, and the images of the registry.
+`tests/platform/control/test_alarm_quarter.py` gives the log lines of all parts to the alarms.
+No CA is renewed: that is the work of a person.
 
 A URL is followed as a browser does it: name, record, address, the task that has this address at
 that moment, and the image that this task runs. A freed address belongs to the next task at once.
 """
 
-from collections.abc import Iterator, Mapping
+import itertools
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from random import Random
+from typing import Any
 
 import stamina
 import structlog.testing
 
-from gromit.core.environments.phases import Phase
+from gromit.adapters.security.pki_files import PkiFiles
+from gromit.bootstrap.machine import to_ms
+from gromit.core.environments.phases import Phase, Work
+from gromit.core.security.certificates import (
+    CertificateStatus,
+    IssuedCertificate,
+    LeafRequest,
+    newest_by_name,
+)
+from gromit.core.security.roles import Role
 from gromit.core.stack.addresses import NameState
+from gromit.core.time import Millis
 from gromit.local.cloud.registry_policy import registry_policy
+from gromit.services.pki import Pki, PkiInputs
+from gromit.web.api.metrics import Metrics
 from gromit.web.api.views import ComponentView, EnvironmentView, EnvironmentViews
-from tests.prove.installation import CATALOGUE, DOMAIN, START_MS
-from tests.prove.month import DAY_MS, HOUR_MS, PASSES
+from tests.fakes.authority import new_key
+from tests.prove.installation import CATALOGUE, DOMAIN, SETTINGS, START_MS
+from tests.prove.month import DAY_MS, HOUR_MS, MINUTE_MS, PASSES
 from tests.prove.simulated_fargate import STOP_S
 from tests.prove.simulated_registry import SimulatedRegistry
 from tests.prove.suite import Effort, Proof, Suite, Violation
@@ -29,6 +50,8 @@ from tests.prove.timed_installation import LONGEST_S, Plant, TimedInstallation
 DAYS = 90
 QUICK_DAYS = 16
 """Long enough for images to expire."""
+PLANT_DAYS = SETTINGS.pki.leaf_days + 3
+"""Long enough for certificates to expire."""
 RETIRED_MS = 7 * DAY_MS
 """Age at which AWS retires a task."""
 LONGEST_MS = (LONGEST_S + STOP_S[1]) * 1000
@@ -36,7 +59,31 @@ LONGEST_MS = (LONGEST_S + STOP_S[1]) * 1000
 DELETE_EVERY_S = 3 * 86_400
 """Average time between two deletions."""
 REPOSITORIES = tuple(sorted(CATALOGUE.repositories - CATALOGUE.known_only))
+LEAVES = tuple(
+    LeafRequest(name=role.value, kind=role, days=SETTINGS.pki.leaf_days)
+    for role in (Role.GATEWAY, Role.WORKER, Role.OPERATOR)
+)
+"""Certificates that pki renews."""
+Hear = Callable[[int, str, Mapping[str, Any]], None]
+PARTS = {"publish": "chitragupta", "event": "chitragupta"}
+"""Part of each pass, where it has another name."""
+_OF_SERVE = frozenset({"work.age", "work.overdue", "failure.recorded", "row.set_aside"})
+"""Events that serve logs, whatever runs beside it."""
+_OVERDUE_MS = {
+    Work.SOW: to_ms(SETTINGS.sow.overdue),
+    Work.REAP: to_ms(SETTINGS.reap.overdue),
+}
 _VIEWS = EnvironmentViews(CATALOGUE, DOMAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Listener to the logs of all parts, and the days in which it misses one."""
+
+    hear: Hear | None = None
+    """Called with the minute, the part and the content of each line."""
+    silent: Mapping[str, range] = field(default_factory=dict)
+    """Days in which a part does not run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +100,7 @@ class _Pace:
 
 
 PACE = _Pace(PASSES, 4 * 3600, 8, ("release-5", "long-lived"))
+CALM_PACE = _Pace(PASSES, 24 * 3600, 1, ("long-lived",))
 QUICK_PACE = _Pace({n: i * 24 for n, i in PASSES.items()}, 24 * 3600, 1, ("long-lived",))
 
 
@@ -61,6 +109,7 @@ class _Plant(Plant):
     """Part of the product that is left out on purpose."""
 
     policy_keeps_marks: bool = True
+    pki_renews: bool = True
 
 
 @dataclass
@@ -69,6 +118,13 @@ class _Quarter(TimedInstallation):
 
     plant: _Plant = field(default_factory=_Plant)
     pace: _Pace = PACE
+    folder: Path = Path()
+    """Folder of the CA."""
+    renewed: int = 0
+    """Certificates that pki has renewed."""
+    logs: list[MutableMapping[str, Any]] = field(default_factory=list)
+    """Lines that the parts have logged since they were heard."""
+    watch: Watch = field(default_factory=Watch)
     samples: int = 0
     """URLs that were followed."""
     longest_ms: int = 0
@@ -85,6 +141,14 @@ class _Quarter(TimedInstallation):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.fargate.has_image = self._has_image
+        self._metrics = Metrics(self.store, lambda: Millis(self._minute * MINUTE_MS), _OVERDUE_MS)
+        self._minute = START_MS // MINUTE_MS
+        self._part = "serve"
+        numbers = itertools.count(1)
+        self._pki = Pki(
+            PkiFiles(self.folder / "pki"), PkiInputs(self._date, lambda: next(numbers), new_key)
+        )
+        self._pki.init("quarter", SETTINGS.pki.ca_days)
 
     def make_images(self) -> SimulatedRegistry:
         """Return a registry whose images expire."""
@@ -98,11 +162,43 @@ class _Quarter(TimedInstallation):
 
     def run(self, days: int) -> None:
         """Let the days pass, and then some hours in which nothing new happens."""
-        self.begin("day", "hour", "build", "delete")
+        self.begin("day", "hour", "pki", "build", "delete")
         self.run_until(START_MS + days * DAY_MS)
         self._is_over = True
         self.run_until(self.now_ms + 3 * self.intervals["sow"])
         self.problems += self._unready()
+
+    # ── logs ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _happen(self, name: str) -> None:
+        """Do what is due, and hear what serve and this part log."""
+        self._log_ages()
+        day = (self.now_ms - START_MS) // DAY_MS
+        if day in self.watch.silent.get(name, ()):
+            self.put(self.now_ms + self.intervals[name], name)
+            return
+        before, self._part = self._part, PARTS.get(name, name)
+        super()._happen(name)
+        self._forward()
+        self._part = before
+
+    def _log_ages(self) -> None:
+        """Log what serve logs each minute, for the minutes in which nothing has happened."""
+        self._forward()
+        if self.watch.hear is None:
+            return
+        while self._minute < self.now_ms // MINUTE_MS:
+            self._minute += 1
+            self._metrics.log_ages()
+            self._forward()
+
+    def _forward(self) -> None:
+        """Let the lines be heard that were logged since the last call."""
+        while self.logs:
+            line = self.logs.pop(0)
+            part = "serve" if line["event"] in _OF_SERVE else self._part
+            if self.watch.hear is not None:
+                self.watch.hear(self._minute - START_MS // MINUTE_MS, part, line)
 
     # ── events ───────────────────────────────────────────────────────────────────────────────────
 
@@ -118,6 +214,9 @@ class _Quarter(TimedInstallation):
             case "delete":
                 self.put(self.soon(DELETE_EVERY_S), name)
                 self._delete(f"feature-{self.random.randrange(self.pace.branches)}")
+            case "pki":
+                self.put(self.now_ms + DAY_MS, name)
+                self._renew()
             case "hour":
                 self.put(self.now_ms + HOUR_MS, name)
                 self._retire()
@@ -154,6 +253,21 @@ class _Quarter(TimedInstallation):
             if task.running_ms < self.now_ms - RETIRED_MS:
                 self.retired += 1
                 self.fargate.retire(task)
+
+    def _renew(self) -> None:
+        """Renew what is due. Nothing may have expired meanwhile."""
+        for line, status in self._pki.list():
+            if status is CertificateStatus.EXPIRED and line in self._newest():
+                self._see(line.name, f"the certificate of {line.name} has expired")
+        if self._newest() and not self.plant.pki_renews:
+            return
+        self.renewed += sum(r.reason == "due" for r in self._pki.ensure(LEAVES))
+
+    def _newest(self) -> Collection[IssuedCertificate]:
+        return newest_by_name(line for line, _ in self._pki.list()).values()
+
+    def _date(self) -> datetime:
+        return datetime.fromtimestamp(self.now_ms / 1000, UTC)
 
     # ── conditions at any time ───────────────────────────────────────────────────────────────────
 
@@ -252,17 +366,31 @@ PLANTS = {
     "policy that ignores marks": _Plant(policy_keeps_marks=False),
     "sow that does not publish": _Plant(sow_publishes=False),
     "retirement without event": _Plant(events_start_passes=False),
+    "pki that does not renew": _Plant(pki_renews=False),
 }
 """Faults that the search has to find."""
 
 
-def run(seed: int, days: int, pace: _Pace, plant: _Plant | None = None) -> _Quarter:
+def run(
+    seed: int,
+    days: int,
+    pace: _Pace,
+    plant: _Plant | None = None,
+    watch: Watch | None = None,
+) -> _Quarter:
     """Return days that have passed."""
     with (
+        tempfile.TemporaryDirectory(prefix="quarter-") as folder,
         stamina.set_testing(testing=True, attempts=4),
         structlog.testing.capture_logs() as logs,
         _Quarter(
-            random=Random(seed), plant=plant or _Plant(), intervals=pace.intervals, pace=pace
+            random=Random(seed),
+            plant=plant or _Plant(),
+            intervals=pace.intervals,
+            pace=pace,
+            logs=logs,
+            watch=watch or Watch(),
+            folder=Path(folder),
         ) as place,
     ):
         place.run(days)
@@ -276,16 +404,17 @@ def _search(effort: Effort) -> Proof:
     violations = [Violation(f"--seed {effort.seed}, {days} days", p) for p in quarter.problems]
     note = (
         f"{days} days: {quarter.sown} runs of sow, {quarter.events} passes by events,"
-        f" {quarter.retired} retired tasks, {quarter.registry.expired} expired images,"
+        f" {quarter.renewed} renewed certificates, {quarter.retired} retired tasks,"
+        f" {quarter.registry.expired} expired images,"
         f" {quarter.samples} URLs followed, of which none was silent for longer than"
         f" {quarter.longest_ms / 1000:.0f} s"
     )
     effort.say(note)
     plants = {} if effort.is_quick else PLANTS
     for name, plant in plants.items():
-        if not run(effort.seed, QUICK_DAYS, QUICK_PACE, plant).problems:
+        if not run(effort.seed, PLANT_DAYS, QUICK_PACE, plant).problems:
             violations.append(Violation(f"--seed {effort.seed}", f"not found: {name}"))
-    return Proof(days + len(plants) * QUICK_DAYS, tuple(violations), (note,))
+    return Proof(days + len(plants) * PLANT_DAYS, tuple(violations), (note,))
 
 
 SUITE = Suite(

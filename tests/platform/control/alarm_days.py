@@ -88,7 +88,7 @@ class InstallationDays:
 
     def run(self, until: int) -> None:
         """Let all minutes pass."""
-        healthy = {part: self._healthy(part) for part in ("serve", *INTERVALS)}
+        healthy = {part: self.healthy(part) for part in ("serve", *INTERVALS)}
         for minute in range(until):
             for part, put in healthy.items():
                 if self._logs(part, minute):
@@ -103,7 +103,8 @@ class InstallationDays:
         found = [one for one in self.lines[f"/gromit-control/{part}"] if one["event"] == event]
         return part, found[0] | fields
 
-    def _healthy(self, part: str) -> Callable[[int], None]:
+    def healthy(self, part: str) -> Callable[[int], None]:
+        """Return a function that logs what a part logs in a minute in which all is well."""
         group = f"/gromit-control/{part}"
         lines = [
             {**line, **_HEALTHY.get(line["event"], {})}
