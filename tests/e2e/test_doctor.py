@@ -84,7 +84,7 @@ def test_a_healthy_installation_has_nothing_wrong(stage: Stage, secrets: str) ->
         "tightest quota: Fargate On-Demand vCPU: enough for "
     )
     assert TOKEN not in ran.out + ran.err
-    assert {line["event"] for line in events(ran)} == {"doctor.looking"}
+    assert {line["event"] for line in events(ran)} == {"doctor.looking", "doctor.checked"}
 
 
 def test_everything_wrong_is_a_finding_with_a_remedy(stage: Stage) -> None:

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
 from botocore.serialize import create_serializer
 
 from gromit.local.aws.api_models.requests import AwsRequest
-from gromit.local.aws.api_models.services import service_model
 
 _SIGNED = "AWS4-HMAC-SHA256 Credential=emulated/20260101/eu-central-1/{}/aws4_request, Signature=0"
 _SCOPES = {"cloudwatch": "monitoring", "efs": "elasticfilesystem", "elbv2": "elasticloadbalancing"}
@@ -21,7 +23,7 @@ def signed(service: str) -> dict[str, str]:
 
 def sdk_request(service: str, operation: str, parameters: Mapping[str, Any]) -> AwsRequest:
     """Return the request that an SDK makes of correct parameters."""
-    model = service_model(service)
+    model = _model(service)
     made: Any = create_serializer(str(model.protocol)).serialize_to_request(
         dict(parameters), model.operation_model(operation)
     )
@@ -36,6 +38,12 @@ def sdk_request(service: str, operation: str, parameters: Mapping[str, Any]) -> 
         {**signed(service), **headers},
         content.encode() if isinstance(content, str) else content,
     )
+
+
+@cache
+def _model(service: str) -> ServiceModel:
+    """Return a model that no client changes: those of S3 take the bucket out of the paths."""
+    return ServiceModel(Loader().load_service_model(service, "service-2"), service)
 
 
 def _joined(path: str, query: str) -> str:
