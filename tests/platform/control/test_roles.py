@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -499,6 +500,31 @@ def test_a_policy_that_allows_everything_gives_no_role_more_than_the_boundary(
     ] == []
 
 
+def test_the_boundary_leaves_each_role_the_actions_of_its_own_policies(
+    installed: Installed,
+) -> None:
+    found = everybody(installed.emulator.client("iam"))
+    bounded = {who: policies for who, policies in found.items() if policies.boundary is not None}
+    assert {"role gromit-sow", "role gromit-reap", "role gromit-serve"} <= bounded.keys()
+    cut = [
+        (who, action)
+        for who, policies in bounded.items()
+        for action in _allowed_actions(policies.identity)
+        # IAM does not tell capitals from small letters here.
+        if not any(
+            fnmatchcase(action.lower(), most.lower())
+            for most in _allowed_actions(policies.boundary or ())
+        )
+    ]
+    assert cut == [], "add them to terraform/infra/iam_boundary.tf"
+
+
+def _allowed_actions(statements: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the patterns of actions that statements allow."""
+    actions = [s["Action"] for s in statements if s["Effect"] == "Allow"]
+    return {a for found in actions for a in ([found] if isinstance(found, str) else found)}
+
+
 def test_no_role_comes_near_to_what_iam_holds(installed: Installed) -> None:
     """IAM refuses longer policies. Only statements that name each registry grow."""
     iam = installed.emulator.client("iam")
@@ -531,10 +557,7 @@ def test_doctor_has_the_rights_that_its_page_names(installed: Installed) -> None
     named = set(re.findall(r"`([a-z0-9]+:[A-Z]\w+)`", text)) - {
         "sts:GetCallerIdentity"
     }  # which needs none
-    found = installed.policies("gromit-doctor").identity
-    given = {
-        a for s in found for a in ([s["Action"]] if isinstance(s["Action"], str) else s["Action"])
-    }
+    given = _allowed_actions(installed.policies("gromit-doctor").identity)
     assert given - {"elasticfilesystem:ClientMount"} == named
 
 
