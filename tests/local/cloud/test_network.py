@@ -65,6 +65,19 @@ def test_a_free_port_is_the_preferred_one_if_it_is_free() -> None:
         assert network.free_port(port) != port
 
 
+def test_no_other_process_draws_a_port_before_it_is_used() -> None:
+    port = network.free_port()
+    program = f"from gromit.local.cloud.network import free_port; print(free_port({port}))"
+    other = subprocess.check_output([sys.executable, "-c", program], text=True)
+    assert int(other) != port
+    assert network.free_port(port) == port
+
+
+def test_marks_of_ports_do_not_pile_up() -> None:
+    ports = {network.free_port() for _ in range(200)}
+    assert len(ports & network._marks.keys()) <= network._MOST_MARKS
+
+
 def test_elsewhere_than_on_linux_it_says_so() -> None:
     network.require_linux("linux")
     with pytest.raises(ConfigError, match="needs Linux, this is darwin"):

@@ -8,9 +8,11 @@ to one process of all users, and releases the address when the process ends.
 import hashlib
 import ipaddress
 import itertools
+import os
 import secrets
 import socket
 import sys
+from collections import OrderedDict
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -40,6 +42,14 @@ _MONGO_OFFSET = 27
 
 _DRAWS = 100
 """Number of ports to try before giving up."""
+
+_MARKED = "127.0.0.2"
+"""Address on which a drawn port is marked, so that no other process draws it before its use."""
+
+_marks: OrderedDict[int, int] = OrderedDict()
+"""Descriptors of this process's marks. They end with it, or after `_MOST_MARKS` further ports."""
+
+_MOST_MARKS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +130,8 @@ def free_port(
 ) -> int:
     """Return a port that is not `taken` and free on TCP and UDP, the preferred one if possible.
 
-    Raises `Conflict` if no port is free.
+    No other process that asks gets the same one as long as this process lives. Raises `Conflict`
+    if no port is free.
     """
     drawn = (secrets.choice(_PORTS) for _ in range(_DRAWS))
     for port in drawn if preferred is None else itertools.chain([preferred], drawn):
@@ -131,10 +142,25 @@ def free_port(
         ):
             udp.bind((host, port))
             if port not in taken:
+                _mark(port)
                 return port
     raise Conflict(
         f"there is no free port on {host}", hint="Stop a program that listens on many ports."
     )
+
+
+def _mark(port: int) -> None:
+    """Mark a port as drawn. Raises `OSError` if another process has marked it."""
+    if port not in _marks:
+        mark = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            mark.bind((_MARKED, port))
+        except OSError:
+            mark.close()
+            raise
+        _marks[port] = mark.detach()
+    if len(_marks) > _MOST_MARKS:
+        os.close(_marks.popitem(last=False)[1])
 
 
 def _candidates(seed: str) -> Iterator[Ranges]:
