@@ -510,7 +510,7 @@ def test_the_boundary_leaves_each_role_the_actions_of_its_own_policies(
         (who, action)
         for who, policies in bounded.items()
         for action in _allowed_actions(policies.identity)
-        # IAM does not tell capitals from small letters here.
+        # IAM compares names of actions without regard to case.
         if not any(
             fnmatchcase(action.lower(), most.lower())
             for most in _allowed_actions(policies.boundary or ())
