@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import wraps
+from random import Random
 from typing import Any, TypeVar, cast
 
 from gromit.errors import BackendError, Temporary
@@ -67,6 +68,23 @@ class Faults:
     def wrap(self, label: str, port: Port) -> Port:
         """Return a port whose methods have the faults. Its other attributes stay."""
         return cast("Port", _FaultyPort(label, port, self))
+
+
+def random_faults(random: Random, every: int) -> Callable[[int, str], Fault | None]:
+    """Return a choice for `Faults` that strikes one of `every` calls on average.
+
+    serve does not die: a call of its table or registry loses its answer instead.
+    """
+    kinds = list(Fault)
+
+    def choose(_number: int, call: str) -> Fault | None:
+        if random.random() * every > 1:
+            return None
+        fault = random.choice(kinds)
+        is_of_serve = call.startswith(("table.", "registry."))
+        return Fault.LOST if is_of_serve and fault.startswith("killed") else fault
+
+    return choose
 
 
 class _FaultyPort:

@@ -13,7 +13,7 @@ from gromit.core.environments.row_writes import Row
 from gromit.core.stack.resources import ResourceKind
 from gromit.errors import Conflict, GromitError, NotFound
 from tests.prove.ends import wrong_ends
-from tests.prove.faults import Fault, Faults, ProcessKilled
+from tests.prove.faults import Faults, ProcessKilled, random_faults
 from tests.prove.installation import SETTINGS, START_MS, Installation
 from tests.prove.suite import Effort, Proof, Suite, Violation
 from tests.services.registry import CATALOGUE
@@ -275,19 +275,11 @@ def _note(month: _Month, days: int) -> str:
 def run(seed: int, days: int) -> _Month:
     """Return a month that has passed."""
     random = Random(seed)
-    kinds = list(Fault)
-
-    def choose(_number: int, call: str) -> Fault | None:
-        if random.random() * FAULT_EVERY > 1:
-            return None
-        fault = random.choice(kinds)
-        is_of_serve = call.startswith(("table.", "registry."))
-        return Fault.LOST if is_of_serve and fault.startswith("killed") else fault
 
     with (
         stamina.set_testing(testing=True, attempts=4),
         structlog.testing.capture_logs() as logs,
-        Installation(Faults(choose)) as place,
+        Installation(Faults(random_faults(random, FAULT_EVERY))) as place,
     ):
         month = _Month(place, random)
         month.run(days)

@@ -12,7 +12,7 @@ from gromit.core.dns.ownership import parse_mark
 from gromit.core.dns.plan import RecordSet
 from gromit.core.stack.resources import ResourceKind
 from gromit.errors import Conflict, GromitError, NotFound
-from tests.prove.faults import Fault, Faults, ProcessKilled
+from tests.prove.faults import Faults, ProcessKilled, random_faults
 from tests.prove.installation import CATALOGUE, DOMAIN, START_MS, Installation
 from tests.prove.suite import Effort, Proof, Suite, Violation
 
@@ -284,14 +284,7 @@ def _search(effort: Effort) -> Proof:
 
 def run(seed: int, days: int, step_minutes: int) -> _Week:
     """Return a week that has passed."""
-    faults, kinds = Random(seed), list(Fault)
-
-    def choose(_number: int, call: str) -> Fault | None:
-        if faults.random() * FAULT_EVERY > 1:
-            return None
-        fault = faults.choice(kinds)
-        is_of_serve = call.startswith(("table.", "registry."))
-        return Fault.LOST if is_of_serve and fault.startswith("killed") else fault
+    choose = random_faults(Random(seed), FAULT_EVERY)
 
     with (
         stamina.set_testing(testing=True, attempts=4),
