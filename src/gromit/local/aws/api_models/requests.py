@@ -27,8 +27,6 @@ _ACCEPTED = frozenset(
     {
         # Provider 3.39 sends it for each address, and AWS takes it for its default, which is `vpc`.
         ("ec2", "AllocateAddress.Domain: '' is not in the enum"),
-        # So the SDK of provider 3.39 writes a map without entries, and AWS takes it for none.
-        ("sns", "Subscribe.Attributes: '' is not a map"),
     }
 )
 """Faults that AWS accepts all the same."""
