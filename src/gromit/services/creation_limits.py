@@ -48,14 +48,14 @@ class CreationLimits:
     """The limits, and the present numbers. 0 is no limit."""
 
     def __init__(self, per_repository: int = 0, per_token: int = 0) -> None:
-        self._per_repository = per_repository
-        self._per_token = per_token
+        self.per_repository = per_repository
+        self.per_token = per_token
         self._lock = threading.Lock()
         self._population: _Population | None = None
 
     def admit(self, store: EnvironmentStore, repository: str, stamp: ChangeContext) -> None:
         """Count a new environment. Raises `Conflict` if there are too many already."""
-        if not (self._per_repository or self._per_token):
+        if not (self.per_repository or self.per_token):
             return
         with self._lock:
             population = self._count(store, stamp.now_ms, FRESH_MS)
@@ -83,10 +83,10 @@ class CreationLimits:
     def _refusal(
         self, population: _Population, repository: str, stamp: ChangeContext
     ) -> Conflict | None:
-        count, limit = population.by_repository[repository], self._per_repository
+        count, limit = population.by_repository[repository], self.per_repository
         if limit and count >= limit:
             return too_many(repository, repository, limit, "environments.per_repository")
-        token, limit = stamp.requester, self._per_token
+        token, limit = stamp.requester, self.per_token
         if limit and token is not None and population.by_requester[token] >= limit:
             return too_many(f"token {token}", repository, limit, "environments.per_token")
         return None

@@ -31,6 +31,8 @@ EXPECTED: Mapping[tuple[str, str], frozenset[Role]] = {
     ("GET", "/v1/environments/{name}"): ANYBODY,
     ("GET", "/v1/environments/{name}/events"): ANYBODY,
     ("GET", "/v1/changes"): ANYBODY,
+    ("GET", "/v1/overview"): ANYBODY,
+    ("GET", "/v1/platform"): ANYBODY,
     ("GET", "/v1/openapi.json"): ANYBODY,
     ("POST", "/v1/builds"): REPORTERS,
     ("POST", "/v1/branches"): REPORTERS,

@@ -186,6 +186,15 @@ class Environment:
         """Return the repositories that have a reported version."""
         return frozenset(r for r, v in self.versions.items() if v.source is Source.REPORTED)
 
+    @property
+    def owner(self) -> str | None:
+        """Return the token, job or person that created it; None if the history forgot it."""
+        requester = self.row.get(Attribute.REQUESTER)
+        if requester is not None:
+            return str(requester)
+        created = [e.actor for e in self.events if e.kind == "created"]
+        return created[-1] if created else None
+
     def has_reported(self, repository: str, version: str) -> bool:
         """Whether this is the reported version of a repository."""
         known = self.versions.get(repository)

@@ -1,7 +1,7 @@
 """Authorisation of API requests, and the objects that routes work with."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
@@ -19,6 +19,7 @@ from gromit.services.suspensions import SuspensionRegistry
 from gromit.services.sweeps import Sweeps
 from gromit.web.api.changes import ChangeHub
 from gromit.web.api.origin import RequestOrigin, request_origin
+from gromit.web.api.sightings import Sightings
 from gromit.web.api.views import EnvironmentViews
 from gromit.web.server.gate import peer_certificate
 
@@ -67,6 +68,7 @@ class ApiDeps:
     log_level: LogLevel
     outcome: Callable[[str, str], None]
     """Count (what, outcome) for the metrics."""
+    sightings: Sightings = field(default_factory=Sightings)
 
     def stamp(self, caller: Caller) -> ChangeContext:
         """Return actor and time of a change that the caller makes now."""
@@ -95,7 +97,11 @@ def get_deps(request: Request) -> ApiDeps:
 
 def authorize(request: Request) -> Caller:
     """Return the caller if its role may use this route. Raises `TrustError` otherwise."""
-    caller = get_deps(request).identify(request)
+    deps = get_deps(request)
+    caller = deps.identify(request)
+    peer = peer_certificate(request.scope)
+    if peer is not None:
+        deps.sightings.caller(peer, deps.now_ms())
     route = request.scope["route"].path
     if not is_allowed(caller.role, request.method, route):
         may = " or ".join(role for role in Role if is_allowed(role, request.method, route))

@@ -190,12 +190,20 @@ def claim(
     now_ms = deps.now_ms()
     if (file := body.suspended) is not None:
         deps.suspensions.worker_halted(FileReport(file.reason, file.by, file.at), now_ms)
+        deps.sightings.worker(body.kind, body.holder, now_ms, "suspended")
         raise Suspended("the worker is suspended by the file in its config root")
-    match deps.leases.claim(body.kind, Claimant(body.holder, body.nonce, body.task), now_ms):
+    try:
+        found = deps.leases.claim(body.kind, Claimant(body.holder, body.nonce, body.task), now_ms)
+    except Suspended:
+        deps.sightings.worker(body.kind, body.holder, now_ms, "suspended")
+        raise
+    match found:
         case NoWorkAvailable(next_ms):
+            deps.sightings.worker(body.kind, body.holder, now_ms, "no work is due")
             return Response(status_code=204, headers=_retry_after(next_ms, now_ms))
         case environment:
             deps.outcome("claim", body.kind)
+            deps.sightings.worker(body.kind, body.holder, now_ms, environment.name)
             return JSONResponse(asdict(_claim(deps, environment)))
 
 
