@@ -89,8 +89,8 @@ variable "leaves" {
   }))
 
   validation {
-    condition     = alltrue([for leaf in values(var.leaves) : contains(["gateway", "worker", "operator", "viewer", "server"], leaf.role)])
-    error_message = "Each role must be gateway, worker, operator, viewer or server."
+    condition     = alltrue([for leaf in values(var.leaves) : contains(["gateway", "worker", "operator", "developer", "viewer", "server"], leaf.role)])
+    error_message = "Each role must be gateway, worker, operator, developer, viewer or server."
   }
 
   validation {

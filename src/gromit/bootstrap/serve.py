@@ -4,6 +4,7 @@ import random
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from gromit import log
 from gromit.adapters.security.pki_files import DenyListFile
@@ -86,6 +87,10 @@ def _overdue_ms(settings: Settings) -> dict[Work, int]:
     }
 
 
+def _highest_role_of_people(settings: Settings) -> Role | None:
+    return None if settings.serve.people == "none" else Role(settings.serve.people)
+
+
 def api_deps(settings: Settings, parts: ServeParts) -> ApiDeps:
     """Build what the API's routes use. It counts no outcomes."""
     ledger, known = Ledger(parts.store, parts.changes), parts.catalogue
@@ -112,7 +117,7 @@ def api_deps(settings: Settings, parts: ServeParts) -> ApiDeps:
         parking=ParkingLot(ledger),
         suspensions=SuspensionRegistry(ledger, known),
         changes=parts.changes,
-        identify=get_caller,
+        identify=partial(get_caller, highest=_highest_role_of_people(settings)),
         now_ms=now_ms,
         log_level=LogLevel(log.get_level, log.set_level),
         outcome=lambda _what, _outcome: None,

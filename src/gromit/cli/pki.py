@@ -13,7 +13,7 @@ from gromit.core.security.roles import Role
 from gromit.errors import ConfigError, InvalidInput
 from gromit.services.pki import RenewalResult
 
-ROLES = ("gateway", "worker", "operator", "viewer", "server")
+ROLES = ("gateway", "worker", "operator", "developer", "viewer", "server")
 _COLUMNS = ("name", "role", "serial", "not_after", "state")
 _password_file = click.option(
     "--p12-password-file",

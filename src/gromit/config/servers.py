@@ -33,9 +33,13 @@ class ServeSettings(SettingsGroup):
         None, description="private key of serve: PEM text or path of a PEM file"
     )
     tls_min: Literal["1.2", "1.3"] = Field("1.3", description="lowest accepted TLS version")
-    default_role: Literal["gateway", "worker", "operator", "viewer"] | None = Field(
+    default_role: Literal["gateway", "worker", "operator", "developer", "viewer"] | None = Field(
         None,
         description="role of a certificate that names none; unset: such certificates are refused",
+    )
+    people: Literal["none", "viewer", "developer", "operator"] = Field(
+        "developer",
+        description="highest role that the gateway may give people who log in there",
     )
     denylist: Path | None = Field(
         None,

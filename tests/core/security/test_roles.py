@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gromit.core.security.roles import Role, find_role, is_allowed, role_uri
 from gromit.errors import TrustError
 
-G, W, OP, V = Role.GATEWAY, Role.WORKER, Role.OPERATOR, Role.VIEWER
+G, W, OP, D, V = Role.GATEWAY, Role.WORKER, Role.OPERATOR, Role.DEVELOPER, Role.VIEWER
 EVERYBODY = frozenset(Role)
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 
@@ -35,9 +35,17 @@ CHANGES: dict[str, dict[str, frozenset[Role]]] = {
             "/v1/environments/{name}",
             "/v1/environments/{name}/protect",
             "/v1/environments/{name}/unprotect",
-            "/v1/environments/{name}/redeploy",
+            "/v1/environments/{name}/reap",
+            "/v1/environments/{name}/redeploy/more",
             "/v1/claimsandmore",
         )
+    },
+    **{
+        f"/v1/environments/{{name}}/{act}": {
+            "POST": frozenset({OP, D}),
+            **{m: frozenset({OP}) for m in ("PUT", "PATCH", "DELETE")},
+        }
+        for act in ("redeploy", "retry", "extend", "park", "unpark")
     },
     "/unknown": {},
     "/newbuild/{more}": {},

@@ -14,6 +14,7 @@ VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 NO_ROLE: frozenset[Role] = frozenset()
 ANYBODY = frozenset(Role)
 OPERATOR = frozenset({Role.OPERATOR})
+DEVELOPERS = frozenset({Role.OPERATOR, Role.DEVELOPER})
 REPORTERS = frozenset({Role.OPERATOR, Role.GATEWAY})
 WORKER = frozenset({Role.WORKER})
 
@@ -38,11 +39,11 @@ EXPECTED: Mapping[tuple[str, str], frozenset[Role]] = {
     ("POST", "/v1/branches"): REPORTERS,
     ("POST", "/v1/environments/{name}/protect"): OPERATOR,
     ("POST", "/v1/environments/{name}/unprotect"): OPERATOR,
-    ("POST", "/v1/environments/{name}/redeploy"): OPERATOR,
-    ("POST", "/v1/environments/{name}/retry"): OPERATOR,
-    ("POST", "/v1/environments/{name}/park"): OPERATOR,
-    ("POST", "/v1/environments/{name}/unpark"): OPERATOR,
-    ("POST", "/v1/environments/{name}/extend"): OPERATOR,
+    ("POST", "/v1/environments/{name}/redeploy"): DEVELOPERS,
+    ("POST", "/v1/environments/{name}/retry"): DEVELOPERS,
+    ("POST", "/v1/environments/{name}/park"): DEVELOPERS,
+    ("POST", "/v1/environments/{name}/unpark"): DEVELOPERS,
+    ("POST", "/v1/environments/{name}/extend"): DEVELOPERS,
     ("POST", "/v1/lifetimes"): WORKER,
     ("GET", "/v1/suspensions"): ANYBODY,
     ("POST", "/v1/suspensions"): OPERATOR,

@@ -125,9 +125,9 @@ def test_a_watcher_whose_loop_has_ended_is_forgotten() -> None:
     assert not changes._watchers
 
 
-LIMITS = StreamLimits(serial=2, address=3, total=4)
-ALICE, BOB = StreamOwner("a1", "192.0.2.1"), StreamOwner("b2", "192.0.2.1")
-CARL, DORA = StreamOwner("c3", "192.0.2.3"), StreamOwner("d4", "2001:db8::1")
+LIMITS = StreamLimits(holder=2, address=3, total=4)
+ALICE, BOB = StreamOwner("certificate a1", "192.0.2.1"), StreamOwner("certificate b2", "192.0.2.1")
+CARL, DORA = StreamOwner("developer:carl", "192.0.2.3"), StreamOwner("viewer:dora", "2001:db8::1")
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,19 @@
-"""Authorization at `gromit serve`: the role in a certificate, and the admission table.
+"""Authorization at `gromit serve`: the role of a caller, and the admission table.
 
-A certificate names its role in a URI SAN, `gromit://role/worker`. Requests that match no row of the
-table are refused.
+A certificate names its role in a URI SAN, `gromit://role/worker`. People who log in at the gateway
+have no certificate: the gateway vouches for their role (`people`). Requests that match no row of
+the table are refused.
 
-    method and route                                    gateway  worker  operator  viewer
-    GET, HEAD  anything                                    x        x        x        x
-    POST   /newbuild, /v1/builds, /v1/branches             x                 x
-    DELETE /env/{name}                                     x                 x
-    PUT, PATCH /env/{name}; PUT /loglevel/{level}                            x
-    POST   /v1/claims and all below it; POST /v1/lifetimes          x
-    POST   /v1/observations                                         x        x
-    any other change under /v1                                               x
+    method and route                               gateway  worker  operator  developer  viewer
+    GET, HEAD  anything                               x        x        x         x         x
+    POST   /newbuild, /v1/builds, /v1/branches        x                 x
+    DELETE /env/{name}                                x                 x
+    PUT, PATCH /env/{name}; PUT /loglevel/{level}                       x
+    POST   /v1/claims and all below; /v1/lifetimes             x
+    POST   /v1/observations                                    x        x
+    POST   /v1/environments/{name}/
+             redeploy, retry, extend, park, unpark                      x         x
+    any other change under /v1                                          x
 """
 
 import re
@@ -25,11 +28,12 @@ ROLE_URI = "gromit://role/"
 
 
 class Role(StrEnum):
-    """Role of a certificate's holder."""
+    """Role of a caller: of a certificate's holder, or of a person at the gateway."""
 
     GATEWAY = "gateway"
     WORKER = "worker"
     OPERATOR = "operator"
+    DEVELOPER = "developer"
     VIEWER = "viewer"
 
 
@@ -59,6 +63,10 @@ ADMISSION: tuple[Rule, ...] = (
     _rule("PUT PATCH DELETE", "/v1/claims/**"),
     _rule("POST", "/v1/observations", Role.WORKER, Role.OPERATOR),
     _rule("POST", "/v1/lifetimes", Role.WORKER),
+    *(
+        _rule("POST", f"/v1/environments/{{}}/{act}", Role.DEVELOPER, Role.OPERATOR)
+        for act in ("redeploy", "retry", "extend", "park", "unpark")
+    ),
     _rule("POST PUT PATCH DELETE", "/v1/**", Role.OPERATOR),
 )
 """Rules. The first one that matches a request decides."""

@@ -6,7 +6,9 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request
 
+from gromit.core.environments.environment import Environment
 from gromit.core.environments.history import ChangeContext
+from gromit.core.security.people import Person
 from gromit.core.security.roles import Role, is_allowed
 from gromit.core.time import Millis
 from gromit.errors import TrustError
@@ -18,9 +20,9 @@ from gromit.services.parking import ParkingLot
 from gromit.services.suspensions import SuspensionRegistry
 from gromit.services.sweeps import Sweeps
 from gromit.web.api.changes import ChangeHub
-from gromit.web.api.origin import RequestOrigin, request_origin
+from gromit.web.api.origin import RequestOrigin, request_origin, vouched_person
 from gromit.web.api.sightings import Sightings
-from gromit.web.api.views import EnvironmentViews
+from gromit.web.api.views import EnvironmentView, EnvironmentViews
 from gromit.web.server.gate import peer_certificate
 
 _SHOWN = 200
@@ -29,16 +31,28 @@ _SHOWN = 200
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Sender of a request, from the client certificate."""
+    """Sender of a request, from the client certificate or, behind the gateway, from a login."""
 
     name: str
     role: Role
     origin: RequestOrigin = RequestOrigin()  # noqa: RUF009 - frozen
+    person: Person | None = None
+    """Person who is logged in at the gateway; None for the holder of a certificate."""
 
     @property
     def actor(self) -> str:
         """Role and name, as histories and logs name an actor."""
         return f"{self.role}:{self.name}"
+
+    @property
+    def repositories(self) -> frozenset[str] | None:
+        """Repositories whose environments the caller may delete; None: all.
+
+        Only a developer is limited to some. A certificate names none.
+        """
+        if self.role is not Role.DEVELOPER:
+            return None
+        return frozenset() if self.person is None else self.person.repositories
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +91,33 @@ class ApiDeps:
             caller.actor, self.now_ms(), origin=origin.text, requester=origin.requester
         )
 
+    def detail(self, environment: Environment) -> EnvironmentView:
+        """Return an environment as clients see it now."""
+        now_ms = self.now_ms()
+        return self.views.detail(environment, now_ms, self.suspensions.current(now_ms))
 
-def get_caller(request: Request) -> Caller:
-    """Return the caller that the connection's certificate names. Raises `TrustError` if none."""
+
+def get_caller(request: Request, highest: Role | None) -> Caller:
+    """Return the caller that the connection's certificate names, or the gateway.
+
+    `highest` is the highest role that the gateway may give a person; None: no person is believed.
+    Raises `TrustError` if there is no caller, or the gateway may not vouch for the person.
+    """
     peer = peer_certificate(request.scope)
     if peer is None or peer.role is None:
         raise TrustError(
             "your certificate names no role",
             hint="use a certificate made with `gromit pki issue --role …`",
         )
-    return Caller(peer.name, peer.role, request_origin(request.scope))
+    origin, person = request_origin(request.scope), vouched_person(request.scope)
+    if person is None:
+        return Caller(peer.name, peer.role, origin)
+    if not person.has_role_up_to(highest):
+        raise TrustError(
+            f"the gateway may not give {person.name} the role {person.role}",
+            hint=f"serve.people is {highest or 'none'}: the highest role of people who log in",
+        )
+    return Caller(person.name, person.role, origin, person)
 
 
 def get_deps(request: Request) -> ApiDeps:
@@ -105,7 +136,8 @@ def authorize(request: Request) -> Caller:
     route = request.scope["route"].path
     if not is_allowed(caller.role, request.method, route):
         may = " or ".join(role for role in Role if is_allowed(role, request.method, route))
-        hint = f"use a certificate of the role {may}" if may else "no role may do this"
+        what = "certificate" if caller.person is None else "login"
+        hint = f"use a {what} of the role {may}" if may else "no role may do this"
         path = request.scope["path"][:_SHOWN]
         raise TrustError(f"role {caller.role} may not {request.method} {path}", hint=hint)
     return caller

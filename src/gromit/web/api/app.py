@@ -19,7 +19,15 @@ from gromit.errors import (
     TooMany,
     TrustError,
 )
-from gromit.web.api import claims, legacy_routes, observations, overview, suspensions, v1
+from gromit.web.api import (
+    actions,
+    claims,
+    legacy_routes,
+    observations,
+    overview,
+    suspensions,
+    v1,
+)
 from gromit.web.api.admission import ApiDeps
 from gromit.web.api.paths import SingleLeadingSlash
 from gromit.web.api.refusals import EVERYWHERE
@@ -60,7 +68,7 @@ def build_app(deps: ApiDeps) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _wrong_parameters)
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(Exception, unexpected_error)
-    for module in (legacy_routes, v1, overview, suspensions, claims, observations):
+    for module in (legacy_routes, v1, actions, overview, suspensions, claims, observations):
         app.include_router(module.router, responses=EVERYWHERE)
     return app
 

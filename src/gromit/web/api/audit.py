@@ -47,7 +47,7 @@ class RequestAudit:
     def _record(self, scope: Scope, origin: RequestOrigin, status: int) -> None:
         if not _is_refusal(scope["method"], status):
             return
-        who = origin.requester or origin.serial
+        who = origin.person or origin.requester or origin.serial
         if not self._budget.admits(origin.client, str(status), who):
             return
         peer = peer_certificate(scope)

@@ -1,7 +1,7 @@
 """Announcements of changes to everyone who watches this process: the source of the SSE stream.
 
-A stream never ends by itself. So the streams of people have shares: by certificate, by address, and
-in all. The control plane's own parts have none, and people's streams leave them room.
+A stream never ends by itself. So the streams of people have shares: by certificate or login, by
+address, and in all. The control plane's own parts have none, and people's streams leave them room.
 """
 
 import asyncio
@@ -25,8 +25,8 @@ Later ones are dropped: a watcher looks at all environments after any announceme
 class StreamLimits:
     """Streams that people may have open."""
 
-    serial: int = 16
-    """Of one certificate; CI jobs may share one."""
+    holder: int = 16
+    """Of one certificate, which CI jobs may share, or of one login."""
     address: int = 32
     total: int = 64
     """A quarter of the connections, so that requests have the rest."""
@@ -36,7 +36,8 @@ class StreamLimits:
 class StreamOwner:
     """Person that opens a stream."""
 
-    serial: str
+    holder: str
+    """Certificate, or person who is logged in at the gateway, in words."""
     address: str | None
 
 
@@ -83,11 +84,7 @@ class ChangeHub:
         owners = [watcher.owner for watcher in tuple(self._watchers) if watcher.owner]
         group = client_group(owner.address)
         shares: list[tuple[str, int, Callable[[StreamOwner], bool]]] = [
-            (
-                f"certificate {owner.serial}",
-                self._limits.serial,
-                lambda o: o.serial == owner.serial,
-            ),
+            (owner.holder, self._limits.holder, lambda o: o.holder == owner.holder),
             (f"{group}", self._limits.address, lambda o: client_group(o.address) == group),
             ("all people together", self._limits.total, lambda _: True),
         ]

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -14,14 +13,12 @@ from gromit.core.environments.environment import Environment
 from gromit.core.environments.phases import UNREADABLE, Phase, Want
 from gromit.core.names import SEQUENCE_MAX, parse_ref, parse_repository, parse_version
 from gromit.core.security.roles import Role
-from gromit.core.time import parse_duration
 from gromit.errors import InvalidInput, TrustError
 from gromit.services.environments import BuildResult, EnvironmentPage, UnreadableEntry
-from gromit.services.leftovers import Leftovers
 from gromit.services.lifetimes import LifetimePass
 from gromit.services.sweeps import SweepResult
 from gromit.web.api import fault_views, views
-from gromit.web.api.admission import ApiDeps, CurrentCaller, Deps, WishOrRepair
+from gromit.web.api.admission import ApiDeps, Caller, CurrentCaller, Deps
 from gromit.web.api.changes import StreamOwner
 from gromit.web.api.fault_views import SetAsideView, SuspensionView
 from gromit.web.api.legacy_routes import Repository, trusted_repository
@@ -54,36 +51,6 @@ class BuildReport(BaseModel):
             description="number that grows with every build of the repository",
         ),
     ] = None
-
-
-_MARK = (
-    "unique id of this redeployment, chosen by the client; a repeated request with the same mark, "
-    "for example after a lost response, does nothing"
-)
-
-
-class RedeployRequest(BaseModel):
-    """Components to redeploy."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    component: Annotated[
-        StrictStr | None, Field(description="component to redeploy; all if absent")
-    ] = None
-    mark: Annotated[
-        StrictStr | None, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$", description=_MARK)
-    ] = None
-
-
-class ExtendRequest(BaseModel):
-    """Extension of a lifetime."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    duration: Annotated[
-        StrictStr,
-        Field(min_length=1, max_length=40, description="time from now, such as 12h or 3d"),
-    ]
 
 
 class EnvironmentFilter(BaseModel):
@@ -142,16 +109,19 @@ class BuildReceipt:
 
 @dataclass(frozen=True, slots=True)
 class CallerView:
-    """Name and role in a client certificate."""
+    """Name and role of the caller: in the client certificate, or of the login at the gateway."""
 
     name: str
     role: Role
+    repositories: list[str] | None
+    """Repositories whose environments the caller may delete; null: the role decides."""
 
 
 @router.get("/whoami")
 def whoami(caller: CurrentCaller) -> CallerView:
-    """Show the name and role in the caller's certificate."""
-    return CallerView(caller.name, caller.role)
+    """Show the caller's name and role."""
+    named = caller.repositories
+    return CallerView(caller.name, caller.role, None if named is None else sorted(named))
 
 
 @router.get("/environments")
@@ -189,7 +159,7 @@ def list_environments(
 @router.get("/environments/{name}", responses=error_responses(404, 409))
 def get_environment(_caller: CurrentCaller, deps: Deps, name: str) -> EnvironmentView:
     """Get one environment, or its tombstone."""
-    return _detail(deps, deps.environments.inspect(name))
+    return deps.detail(deps.environments.inspect(name))
 
 
 @router.get("/environments/{name}/events", responses=error_responses(404, 409))
@@ -217,7 +187,7 @@ def post_build(
         )
     receipt, environment = deps.environments.report(build, deps.stamp(caller))
     deps.outcome("build", receipt)
-    return BuildReceipt(receipt, _detail(deps, environment))
+    return BuildReceipt(receipt, deps.detail(environment))
 
 
 @router.post("/branches", openapi_extra=body_schema(BranchList))
@@ -237,66 +207,6 @@ def post_branches(
     return result
 
 
-@router.post("/environments/{name}/protect", responses=error_responses(404, 409))
-def protect(caller: CurrentCaller, deps: Deps, name: str) -> EnvironmentView:
-    """Protect an environment from deletion."""
-    return _detail(deps, deps.environments.protect(name, protected=True, stamp=deps.stamp(caller)))
-
-
-@router.post("/environments/{name}/unprotect", responses=error_responses(404, 409))
-def unprotect(caller: CurrentCaller, deps: Deps, name: str) -> EnvironmentView:
-    """Allow the deletion of an environment again."""
-    return _detail(deps, deps.environments.protect(name, protected=False, stamp=deps.stamp(caller)))
-
-
-@router.post("/environments/{name}/park", responses=error_responses(404, 409))
-def park(caller: CurrentCaller, deps: Deps, name: str) -> EnvironmentView:
-    """Stop all tasks of an environment, and keep its row, config and data."""
-    return _detail(deps, deps.parking.park(name, deps.stamp(caller)))
-
-
-@router.post("/environments/{name}/unpark", responses=error_responses(404, 409))
-def unpark(caller: CurrentCaller, deps: Deps, name: str) -> EnvironmentView:
-    """Start the newest versions of a parked environment."""
-    return _detail(deps, deps.parking.unpark(name, deps.stamp(caller)))
-
-
-@router.post(
-    "/environments/{name}/redeploy",
-    openapi_extra=body_schema(RedeployRequest),
-    responses=error_responses(404, 409),
-)
-def redeploy(
-    stamp: WishOrRepair,
-    deps: Deps,
-    name: str,
-    body: Annotated[RedeployRequest, Depends(json_body(RedeployRequest))],
-) -> EnvironmentView:
-    """Redeploy one or all components although no version changed, with edited config files."""
-    return _detail(deps, deps.environments.redeploy(name, body.component, stamp, body.mark))
-
-
-@router.post(
-    "/environments/{name}/extend",
-    openapi_extra=body_schema(ExtendRequest),
-    responses=error_responses(404, 409),
-)
-def extend(
-    caller: CurrentCaller,
-    deps: Deps,
-    name: str,
-    body: Annotated[ExtendRequest, Depends(json_body(ExtendRequest))],
-) -> EnvironmentView:
-    """Keep an environment for a time at least, counted from now."""
-    length = parse_duration(body.duration)
-    if not isinstance(length, timedelta):
-        raise InvalidInput(
-            f"{body.duration!r} is not a duration", hint="for example 12h, 3d or 1d12h"
-        )
-    known = deps.environments.get(name).name
-    return _detail(deps, deps.lifetimes.extend(known, length, deps.stamp(caller)))
-
-
 @router.post("/lifetimes")
 def post_lifetimes(_caller: CurrentCaller, deps: Deps) -> LifetimePass:
     """Warn before environments expire, and delete those that have. Reap asks for it regularly."""
@@ -305,20 +215,6 @@ def post_lifetimes(_caller: CurrentCaller, deps: Deps) -> LifetimePass:
         for _ in names:
             deps.outcome("lifetime", outcome)
     return done
-
-
-@router.post("/environments/{name}/retry", responses=error_responses(404, 409))
-def retry(stamp: WishOrRepair, deps: Deps, name: str) -> EnvironmentView:
-    """Make work that failed due at once, also a deletion. Work that is due stays as it is."""
-    return _detail(deps, deps.environments.retry(name, stamp))
-
-
-@router.post("/environments/{name}/reap", responses=error_responses(404, 409))
-def reap(caller: CurrentCaller, deps: Deps, name: str) -> EnvironmentView:
-    """Let reap destroy what exists of an environment without a row, or with a tombstone."""
-    environments = deps.environments
-    leftovers = Leftovers(environments.ledger, environments.policy, environments.new_id)
-    return _detail(deps, leftovers.reap(name, deps.stamp(caller)))
 
 
 _STREAM: dict[int | str, dict[str, Any]] = {
@@ -332,9 +228,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 @router.get("/changes", response_class=StreamingResponse, responses=_STREAM | error_responses(429))
 async def get_changes(caller: CurrentCaller, deps: Deps) -> StreamingResponse:
     """Stream server-sent events: one unnamed event with `{"name", "kind"}` for each change."""
-    owner = None
-    if caller.role not in OWN_PARTS and caller.origin.serial:
-        owner = StreamOwner(caller.origin.serial, caller.origin.client)
+    owner = _stream_owner(caller)
     deps.changes.check_share(owner)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     lines = deps.changes.stream(owner)
@@ -348,9 +242,12 @@ def get_openapi_document(_caller: CurrentCaller, request: Request) -> dict[str, 
     return document
 
 
-def _detail(deps: ApiDeps, environment: Environment) -> EnvironmentView:
-    now_ms = deps.now_ms()
-    return deps.views.detail(environment, now_ms, deps.suspensions.current(now_ms))
+def _stream_owner(caller: Caller) -> StreamOwner | None:
+    """Return whose share a stream counts to; the control plane's own parts have none."""
+    if caller.role in OWN_PARTS or caller.origin.serial is None:
+        return None
+    who = f"certificate {caller.origin.serial}" if caller.person is None else caller.actor
+    return StreamOwner(who, caller.origin.client)
 
 
 def _page(
