@@ -403,7 +403,7 @@ def test_the_files_of_an_environment_are_checked_in_place_of_rendered_ones(
 @pytest.mark.parametrize("size", range(1, len(REPOSITORIES) + 1))
 def test_the_shipped_catalogue_is_right_for_every_choice_of_repositories(size: int) -> None:
     for chosen in combinations(REPOSITORIES, size):
-        settings = Settings(repos=list(chosen))
+        settings = Settings(repos=tuple(chosen))
         catalogue = configured_catalogue(settings)
         mistakes = [f for f in catalogue_report(settings, catalogue).faults if f.certain]
         assert [f for f in mistakes if not _is_a_broker_alone(f, chosen)] == [], chosen

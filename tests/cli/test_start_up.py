@@ -33,12 +33,13 @@ NEVER = (
     *OUTPUT,
     "cryptography",
     "jinja2",
+    "pydantic",
     "gromit.core.doctor",
     "gromit.core.dns",
     "gromit.core.environments.environment",
     "yaml",
 )
-SETTINGS = ("pydantic", "gromit.config")
+SETTINGS = ("gromit.config",)
 CLIENT = ("httpx2", "stamina", "gromit.web", "gromit.bootstrap")
 ENVIRONMENT: Mapping[str, Any] = {
     "name": "app",

@@ -3,11 +3,13 @@
 import json
 import re
 from datetime import timedelta
+from functools import reduce
 from pathlib import Path
 
 import pytest
 
 from gromit.config.load import load_settings, load_usable_settings
+from gromit.config.values import SecretText
 from gromit.core.time import format_duration, parse_duration
 from gromit.errors import ConfigError
 
@@ -79,6 +81,101 @@ def test_a_value_that_cannot_be_meant_is_refused_by_name(
 ) -> None:
     with pytest.raises(ConfigError, match=re.escape(message)):
         load_settings({**NOWHERE, variable: value})
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("reap: {limit: ' 1_000 '}", 1000),
+        ("reap: {limit: '+7.0'}", 7),
+        ("reap: {limit: 7.0}", 7),
+        ("reap: {grace: 90}", timedelta(seconds=90)),
+        ("reap: {grace: 1.5h}", timedelta(minutes=90)),
+        ("reap: {grace: 0}", timedelta(0)),
+        ("gateway: {plain: 'On'}", True),
+        ("gateway: {plain: no}", False),
+        ("gateway: {plain: 1}", True),
+        ("serve: {tls_min: '1.2'}", "1.2"),
+        ("serve: {key: canary}", SecretText("canary")),
+        ("serve: {proxies: '10.0.0.0/8, ::/0'}", ("10.0.0.0/8", "::/0")),
+        ("environments: {protected: [a, b]}", ("a", "b")),
+        ("environments: {protected: []}", ()),
+        ("doctor: {account: '123456789012'}", "123456789012"),
+        ("doctor: {roles: a=b}", ("a=b",)),
+        ("sow: {parallel: 3}", 3),
+        ("pki: {dir: /pki}", Path("/pki")),
+        ("log: {level: trace}", "trace"),
+    ],
+)
+def test_a_value_is_read_as_the_type_of_its_setting(
+    tmp_path: Path, text: str, value: object
+) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(text)
+    loaded = load_settings(NOWHERE, conf=file)
+    (path,) = loaded.origins
+    found = reduce(getattr, path.split("."), loaded.settings)
+    assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "reason"),
+    [
+        ("reap: {limit: '1e3'}", "reap.limit", "a valid integer, unable to parse string"),
+        (f"reap: {{limit: '{'9' * 5000}'}}", "reap.limit", "a valid integer, unable to parse"),
+        ("reap: {limit: 1.5}", "reap.limit", "valid integer, got a number with a fractional part"),
+        ("reap: {limit: .nan}", "reap.limit", "a valid integer"),
+        ("reap: {limit: .inf}", "reap.limit", "a valid integer"),
+        ("reap: {limit: [1]}", "reap.limit", "input should be a valid integer"),
+        ("reap: {limit: 0}", "reap.limit", "input should be greater than 0"),
+        ("environments: {per_token: -1}", "environments.per_token", "greater than or equal to 0"),
+        ("dns: {delete_percent: 101}", "dns.delete_percent", "less than or equal to 100"),
+        ("sow: {parallel: 0}", "sow.parallel", "input should be greater than 0"),
+        ("reap: {grace: 1d 2h}", "reap.grace", "input should be a duration like 90s"),
+        ("reap: {grace: -1}", "reap.grace", "input should be a duration like 90s"),
+        ("reap: {grace: 1e300}", "reap.grace", "input should be a duration like 90s"),
+        ("reap: {grace: [1]}", "reap.grace", "input should be a duration like 90s"),
+        ("sow: {retry: 0s}", "sow.retry", "input should be greater than 0s"),
+        ("gateway: {plain: 2}", "gateway.plain", "input should be a valid boolean"),
+        ("gateway: {plain: [1]}", "gateway.plain", "input should be a valid boolean"),
+        ("registryid: 123", "registryid", "input should be a valid string"),
+        ("serve: {key: 3}", "serve.key", "input should be a valid string"),
+        ("root: 3", "root", "input is not a valid path"),
+        ("serve: {tls_min: 1.2}", "serve.tls_min", "input should be '1.2' or '1.3'"),
+        ("log: {level: [x]}", "log.level", "'trace', 'debug', 'info', 'warn' or 'error'"),
+        ("serve: {listen: 'a:80\n'}", "serve.listen", r"should match pattern '^.+:\d{1,5}$'"),
+        ("doctor: {account: '12'}", "doctor.account", r"should match pattern '^\d{12}$'"),
+        ("doctor: {roles: 'a=b,x'}", "doctor.roles.1", "should match pattern '^[a-z]+=.+$'"),
+        ("repos: 3", "repos", "input should be a valid tuple"),
+        ("repos: [a, 1]", "repos.1", "input should be a valid string"),
+        ("lifetime: {rules: [3]}", "lifetime.rules.0", "input should be a valid string"),
+        ("serve: {proxies: 10.0.0.1/8}", "serve.proxies", "10.0.0.1/8 has host bits set: write"),
+        ("serve: text", "serve", "a valid dictionary or instance of ServeSettings"),
+        ("gateway: {oidc: text}", "gateway.oidc", "a valid dictionary or instance of OidcSettings"),
+        ("gateway: {oidc: {audience: x}}", "gateway.oidc", "owners is empty"),
+        ("typo: 1\nserve: {self: 1}", "serve.self", "extra inputs are not permitted"),
+        ("self: 1", "self", "extra inputs are not permitted"),
+    ],
+)
+def test_the_error_of_a_value_names_its_place_and_what_is_expected(
+    tmp_path: Path, text: str, path: str, reason: str
+) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=f"^{path} from {file}: .*{re.escape(reason)}"):
+        load_settings(NOWHERE, conf=file)
+
+
+def test_settings_cannot_be_changed_and_a_copy_can_have_other_values() -> None:
+    settings = load_settings(NOWHERE).settings
+    with pytest.raises(AttributeError, match="cannot assign to setting 'tablename'"):
+        settings.tablename = "other"  # type: ignore[misc]
+    copy = settings.copy_with(tablename="other", reap=settings.reap.copy_with(limit=1))
+    assert (copy.tablename, copy.reap.limit) == ("other", 1)
+    assert (settings.tablename, settings.reap.limit) == ("DeveloperEnvironments", 10)
+    assert copy != settings
+    same = load_settings(NOWHERE).settings
+    assert (same, hash(same)) == (settings, hash(settings))
 
 
 @pytest.mark.parametrize(
@@ -188,7 +285,7 @@ def test_a_wrong_variable_is_a_fault_beside_the_settings_and_a_wrong_flag_is_ref
 def test_secrets_are_never_shown() -> None:
     loaded = load_settings({**NOWHERE, "GROMIT_SERVE_KEY": "canary"})
     assert "canary" not in repr(loaded)
-    assert "canary" not in loaded.settings.model_dump_json()
+    assert "canary" not in str(loaded.settings.serve.key)
 
 
 @pytest.mark.parametrize("length", ["45s", "37m", "1h30m", "2d", "0s", "1d1h1m1s"])

@@ -46,7 +46,7 @@ def worker_settings(settings: Settings) -> Settings:
         "cert": require_setting(own.cert, "worker.cert"),
         "key": require_setting(own.key, "worker.key"),
     }
-    return settings.model_copy(update={"client": settings.client.model_copy(update=identity)})
+    return settings.copy_with(client=settings.client.copy_with(**identity))
 
 
 def has_serve(settings: Settings) -> bool:

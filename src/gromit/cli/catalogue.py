@@ -113,9 +113,7 @@ def _severity(fault: CatalogueFault) -> str:
 
 def _load(run: CliContext, file: Path | None) -> Catalogue:
     settings = run.settings
-    return configured_catalogue(
-        settings.model_copy(update={"catalogue": file}) if file else settings
-    )
+    return configured_catalogue(settings.copy_with(catalogue=file) if file else settings)
 
 
 def _row(component: Component) -> Mapping[str, Any]:

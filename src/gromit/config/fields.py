@@ -1,13 +1,12 @@
-"""All settings with their paths, variables and fields: for `config show`, `--set` and the docs."""
+"""All settings with their paths and variables: for `config show`, `--set` and the docs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import get_args
 
-from pydantic import BaseModel, SecretStr
-from pydantic.fields import FieldInfo
-
+from gromit.config.group import SettingField, SettingsGroup
 from gromit.config.schema import Settings
+from gromit.config.values import SecretText
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,21 +15,20 @@ class FieldDoc:
 
     path: str
     variable: str
-    field: FieldInfo
+    field: SettingField
     secret: bool
 
 
 def fields() -> Iterator[FieldDoc]:
     """Yield every setting, in order of definition."""
-    for path, field in _fields(Settings, ""):
-        secret = SecretStr in (field.annotation, *get_args(field.annotation))
-        yield FieldDoc(path, "GROMIT_" + path.replace(".", "_").upper(), field, secret)
+    return _fields(Settings, "")
 
 
-def _fields(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
-    for name, field in model.model_fields.items():
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from _fields(kind, f"{prefix}{name}.")
+def _fields(group: type[SettingsGroup], prefix: str) -> Iterator[FieldDoc]:
+    for name, kind in group.__annotations__.items():
+        member, path = group.members[name], f"{prefix}{name}"
+        if isinstance(member, SettingsGroup):
+            yield from _fields(type(member), f"{path}.")
         else:
-            yield f"{prefix}{name}", field
+            is_secret = SecretText in (kind, *get_args(kind))
+            yield FieldDoc(path, f"GROMIT_{path.replace('.', '_').upper()}", member, is_secret)

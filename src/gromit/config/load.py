@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from gromit.config.fields import fields
 from gromit.config.schema import Settings
+from gromit.config.values import InvalidValue
 from gromit.errors import ConfigError
 
 V1_KEYS = frozenset({"authtoken", "env", "licenser", "policy"})
@@ -89,14 +88,16 @@ def load_usable_settings(
 
 def _without(layers: list[Layer], path: str) -> list[Layer]:
     """Return the layers without a setting, or a group, that is no flag."""
+    return [(name, values if name == "flag" else _others(values, path)) for name, values in layers]
 
-    def is_meant(key: str) -> bool:
-        return key == path or key.startswith(f"{path}.") or path.startswith(f"{key}.")
 
-    return [
-        (name, values if name == "flag" else {k: v for k, v in values.items() if not is_meant(k)})
-        for name, values in layers
-    ]
+def _others(values: Mapping[str, object], path: str) -> dict[str, object]:
+    return {key: value for key, value in values.items() if not _overlap(key, path)}
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two paths are equal, or one contains the other."""
+    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
 
 
 def _file_layer(found: Path | None, read: Mapping[str, object]) -> list[Layer]:
@@ -124,8 +125,8 @@ def _loaded(layers: list[Layer], found: Path | None, read: Mapping[str, object])
             origins[path] = variables.get(path, name) if name == "environment" else name
     v1_keys = sorted({path.partition(".")[0] for path in read if _is_v1(path)})
     try:
-        settings = Settings.model_validate(merged)
-    except ValidationError as error:
+        settings = Settings(**merged)
+    except InvalidValue as error:
         raise _explained(error, origins) from None
     return LoadedSettings(settings, origins, tuple(v1_keys), str(found) if found else None)
 
@@ -184,11 +185,8 @@ def _put(tree: dict[str, Any], path: str, value: object, origin: str) -> None:
     tree[leaf] = value
 
 
-def _explained(error: ValidationError, origins: Mapping[str, str]) -> WrongSetting:
-    from gromit.documents import first_invalid_field  # noqa: PLC0415 - as in `_read_file`
-
-    field = first_invalid_field(error)
-    below = (o for path, o in origins.items() if f"{path}.".startswith(f"{field.path}."))
-    origin = next(below, "the settings")
-    message = f"{field.path} from {origin}: {field.reason}"
-    return WrongSetting(field.path, origin, message, "`gromit config show` lists all settings")
+def _explained(error: InvalidValue, origins: Mapping[str, str]) -> WrongSetting:
+    meant = (origin for path, origin in origins.items() if _overlap(path, error.path))
+    origin = next(meant, "the settings")
+    message = f"{error.path} from {origin}: {error.reason}"
+    return WrongSetting(error.path, origin, message, "`gromit config show` lists all settings")

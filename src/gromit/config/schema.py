@@ -7,36 +7,34 @@ setting is `GROMIT_` and its path joined by `_`, in capitals: `GROMIT_SERVE_TLS_
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    SecretStr,
-    model_validator,
-)
-
+from gromit.config.group import SettingsGroup, setting
 from gromit.config.lifetime import LifetimeSettings
 from gromit.config.servers import GatewaySettings, ServeSettings
 from gromit.config.values import (
     Duration,
     InstallationName,
+    InvalidValue,
     ListenAddress,
     NameList,
     PositiveDuration,
     Repositories,
-    SettingsGroup,
-    split,
+    SecretText,
+    items_matching,
+    matching,
 )
 
 
 class ClusterSettings(SettingsGroup):
     """Location and domain of environments."""
 
-    zoneid: str | None = Field(None, description="id of the Route53 zone of public names")
-    domain: str | None = Field(None, description="domain of the zone, for example dev.example.com")
-    platform: str = Field(
-        "/gromit/platform",
+    zoneid: str | None = setting(default=None, description="id of the Route53 zone of public names")
+    domain: str | None = setting(
+        default=None, description="domain of the zone, for example dev.example.com"
+    )
+    platform: str = setting(
+        default="/gromit/platform",
         description="SSM parameter with the ids of the platform",
     )
 
@@ -44,41 +42,43 @@ class ClusterSettings(SettingsGroup):
 class ClientSettings(SettingsGroup):
     """Identity of gromit's own clients and workers."""
 
-    cert: str | None = Field(None, description="client certificate: PEM text or path of a PEM file")
-    key: SecretStr | None = Field(
-        None, description="private key of the certificate: PEM text or path of a PEM file"
+    cert: str | None = setting(
+        default=None, description="client certificate: PEM text or path of a PEM file"
+    )
+    key: SecretText | None = setting(
+        default=None, description="private key of the certificate: PEM text or path of a PEM file"
     )
 
 
 class WorkerSettings(SettingsGroup):
     """Identity of `gromit sow` and `gromit reap`, if the client's certificate is a person's."""
 
-    cert: str | None = Field(
-        None,
+    cert: str | None = setting(
+        default=None,
         description="certificate of `gromit sow` and `gromit reap`: PEM text or path; "
         "unset: client.cert",
     )
-    key: SecretStr | None = Field(
-        None, description="private key of the certificate: PEM text or path of a PEM file"
+    key: SecretText | None = setting(
+        default=None, description="private key of the certificate: PEM text or path of a PEM file"
     )
 
 
 class EnvironmentSettings(SettingsGroup):
     """Rules for all environments."""
 
-    protected: NameList = Field(
-        ("master", "main", "release-*"),
+    protected: NameList = setting(
+        default=("master", "main", "release-*"),
         description="names (with * as wildcard) of environments that are protected at creation, "
         "and that branches with a `/` do not get",
     )
-    per_repository: int = Field(
-        100,
+    per_repository: int = setting(
+        default=100,
         ge=0,
         description="environments that one repository may have; builds of more branches are "
         "refused; 0: no limit",
     )
-    per_token: int = Field(
-        200,
+    per_token: int = setting(
+        default=200,
         ge=0,
         description="environments that one token of the gateway, or the jobs of one repository, "
         "may create; 0: no limit",
@@ -88,54 +88,56 @@ class EnvironmentSettings(SettingsGroup):
 class LeaseSettings(SettingsGroup):
     """Leases of claims."""
 
-    ttl: PositiveDuration = Field(
-        timedelta(seconds=90),
+    ttl: PositiveDuration = setting(
+        default=timedelta(seconds=90),
         description="time after which a claim that was not renewed may go to another worker",
     )
-    renew: PositiveDuration = Field(
-        timedelta(seconds=20),
+    renew: PositiveDuration = setting(
+        default=timedelta(seconds=20),
         description="interval at which a worker renews its claims; at most a third of lease.ttl",
     )
 
-    @model_validator(mode="after")
-    def _outlives_lost_renewals(self) -> Self:
+    def check(self) -> None:
+        """Raise `InvalidValue` if one lost renewal would lose the claim."""
         if self.renew * 3 > self.ttl:
-            raise ValueError(
+            raise InvalidValue(
                 "renew is more than a third of ttl: one lost renewal would lose the claim"
             )
-        return self
 
 
 class SowSettings(SettingsGroup):
     """`gromit sow`, and what reap shares with it."""
 
-    parallel: int | None = Field(
-        None,
+    parallel: int | None = setting(
+        default=None,
         gt=0,
         description="environments processed at the same time; unset: 2 per core, if memory allows",
     )
-    retry: PositiveDuration = Field(
-        timedelta(seconds=30),
+    retry: PositiveDuration = setting(
+        default=timedelta(seconds=30),
         description="first pause after a failure; it doubles with each further failure",
     )
-    retry_max: Duration = Field(timedelta(hours=6), description="longest pause after a failure")
-    overdue: PositiveDuration = Field(
-        timedelta(hours=48),
+    retry_max: Duration = setting(
+        default=timedelta(hours=6), description="longest pause after a failure"
+    )
+    overdue: PositiveDuration = setting(
+        default=timedelta(hours=48),
         description="time after which serve logs an environment that is still not sown",
     )
-    timeout: PositiveDuration = Field(
-        timedelta(minutes=20),
+    timeout: PositiveDuration = setting(
+        default=timedelta(minutes=20),
         description="longest run of one terraform; a longer one is interrupted",
     )
-    settle: Duration = Field(
-        timedelta(minutes=10),
+    settle: Duration = setting(
+        default=timedelta(minutes=10),
         description="longest time services may take to reach the applied definition",
     )
-    settle_poll: PositiveDuration = Field(
-        timedelta(seconds=5), description="pause between two checks of services that are settling"
+    settle_poll: PositiveDuration = setting(
+        default=timedelta(seconds=5),
+        description="pause between two checks of services that are settling",
     )
-    backstop: PositiveDuration = Field(
-        timedelta(seconds=60),
+    backstop: PositiveDuration = setting(
+        default=timedelta(seconds=60),
         description="with --watch: longest pause between passes, also if no change is announced",
     )
 
@@ -143,15 +145,17 @@ class SowSettings(SettingsGroup):
 class ReapSettings(SettingsGroup):
     """`gromit reap`."""
 
-    grace: Duration = Field(
-        timedelta(minutes=60),
+    grace: Duration = setting(
+        default=timedelta(minutes=60),
         description="time between a deletion and its reaping; a build revives until then",
     )
-    limit: int = Field(
-        10, gt=0, description="environments that one run may destroy; with --watch: per hour"
+    limit: int = setting(
+        default=10,
+        gt=0,
+        description="environments that one run may destroy; with --watch: per hour",
     )
-    overdue: PositiveDuration = Field(
-        timedelta(hours=12),
+    overdue: PositiveDuration = setting(
+        default=timedelta(hours=12),
         description="time after which serve logs an environment that is still not reaped",
     )
 
@@ -159,22 +163,24 @@ class ReapSettings(SettingsGroup):
 class DnsSettings(SettingsGroup):
     """`gromit chitragupta`."""
 
-    ttl: int = Field(10, gt=0, description="TTL of public records, in seconds")
-    delete_percent: int = Field(
-        30,
+    ttl: int = setting(default=10, gt=0, description="TTL of public records, in seconds")
+    delete_percent: int = setting(
+        default=30,
         ge=0,
         le=100,
         description="largest share of gromit's records that a pass may delete unexplained",
     )
-    delete_free: int = Field(
-        10, ge=0, description="number of unexplained deletes that each pass may do in any case"
+    delete_free: int = setting(
+        default=10,
+        ge=0,
+        description="number of unexplained deletes that each pass may do in any case",
     )
-    backstop: PositiveDuration = Field(
-        timedelta(seconds=60),
+    backstop: PositiveDuration = setting(
+        default=timedelta(seconds=60),
         description="with --watch: longest pause between passes, also if no change is announced",
     )
-    pause: Duration = Field(
-        timedelta(seconds=5),
+    pause: Duration = setting(
+        default=timedelta(seconds=5),
         description="with --watch: shortest pause after each pass",
     )
 
@@ -182,39 +188,41 @@ class DnsSettings(SettingsGroup):
 class StateSettings(SettingsGroup):
     """Terraform states of environments."""
 
-    bucket: str = Field("terraform-state-dev", description="S3 bucket of the Terraform states")
+    bucket: str = setting(
+        default="terraform-state-dev", description="S3 bucket of the Terraform states"
+    )
 
 
 class TerraformSettings(SettingsGroup):
     """The terraform program and its options."""
 
-    command: str = Field(
-        "auto",
+    command: str = setting(
+        default="auto",
         description="path of the program, embedded, or auto: terraform or tofu from the PATH "
         "if new enough, else the embedded one",
     )
-    mirror: Path | None = Field(
-        None,
+    mirror: Path | None = setting(
+        default=None,
         description="folder of an unpacked provider mirror; "
         "unset: the embedded provider if installed, else the registry",
     )
-    work: Path | None = Field(
-        None,
+    work: Path | None = setting(
+        default=None,
         description="folder for files of running terraforms; "
         "unset: a folder of this user in the temporary folder",
     )
-    overlay: Path | None = Field(
-        None,
+    overlay: Path | None = setting(
+        default=None,
         description="folder of *.tf files to add to the stack, for example provider endpoints",
     )
-    backend: NameList = Field((), description="more key=value settings of the S3 backend")
-    grace: Duration = Field(
-        timedelta(seconds=60),
+    backend: NameList = setting(default=(), description="more key=value settings of the S3 backend")
+    grace: Duration = setting(
+        default=timedelta(seconds=60),
         description="time an interrupted terraform gets to end on its own; "
         "limited to 10 s less than terraform.stop_timeout",
     )
-    stop_timeout: PositiveDuration = Field(
-        timedelta(seconds=120),
+    stop_timeout: PositiveDuration = setting(
+        default=timedelta(seconds=120),
         description="time a worker gets from SIGTERM to SIGKILL: the `stopTimeout` of its task "
         "definition (ECS: 30 s if unset)",
     )
@@ -223,54 +231,58 @@ class TerraformSettings(SettingsGroup):
 class PkiSettings(SettingsGroup):
     """`gromit pki`."""
 
-    dir: Path = Field(Path("pki"), description="folder of the CA and its certificates")
-    ca_key: SecretStr | None = Field(
-        None,
+    dir: Path = setting(default=Path("pki"), description="folder of the CA and its certificates")
+    ca_key: SecretText | None = setting(
+        default=None,
         description="private key of the CA, if stored outside pki.dir: PEM text or path of a PEM "
         "file; it may also contain the CA's certificate",
     )
-    ca_days: int = Field(1825, gt=0, description="lifetime of a CA created by `pki init`, in days")
-    leaf_days: int = Field(30, gt=0, le=397, description="lifetime of issued certificates, in days")
+    ca_days: int = setting(
+        default=1825, gt=0, description="lifetime of a CA created by `pki init`, in days"
+    )
+    leaf_days: int = setting(
+        default=30, gt=0, le=397, description="lifetime of issued certificates, in days"
+    )
 
 
 class DoctorSettings(SettingsGroup):
     """`gromit doctor`: expected values of an installation."""
 
-    account: Annotated[str, Field(pattern=r"^\d{12}$")] | None = Field(
-        None, description="expected AWS account; unset: not checked"
+    account: Annotated[str, matching(r"^\d{12}$")] | None = setting(
+        default=None, description="expected AWS account; unset: not checked"
     )
-    region: str | None = Field(None, description="expected AWS region; unset: not checked")
-    key_pair: str | None = Field(
-        None, description="EC2 key pair of the bastion for ssh; unset: not checked"
+    region: str | None = setting(
+        default=None, description="expected AWS region; unset: not checked"
     )
-    environments: int | None = Field(
-        None,
+    key_pair: str | None = setting(
+        default=None, description="EC2 key pair of the bastion for ssh; unset: not checked"
+    )
+    environments: int | None = setting(
+        default=None,
         gt=0,
         description="number of environments the quotas must allow; unset: the existing ones",
     )
-    quota_percent: int = Field(
-        80,
+    quota_percent: int = setting(
+        default=80,
         gt=0,
         le=100,
         description="report a quota as wrong from this usage on, in percent",
     )
-    resolver: ListenAddress | None = Field(
-        None,
+    resolver: ListenAddress | None = setting(
+        default=None,
         description="DNS server for checking the zone's delegation; unset: this machine's resolver",
     )
-    roles: Annotated[
-        tuple[Annotated[str, Field(pattern=r"^[a-z]+=.+$")], ...], BeforeValidator(split)
-    ] = Field(
-        (),
+    roles: Annotated[tuple[str, ...], items_matching(r"^[a-z]+=.+$")] = setting(
+        default=(),
         description="roles that are not named gromit-PART, each as part=name or part=ARN; "
         "parts: docs/reference/doctor.md",
     )
-    terraform_cloud: str = Field(
-        "https://app.terraform.io",
+    terraform_cloud: str = setting(
+        default="https://app.terraform.io",
         description="URL of Terraform Cloud or Terraform Enterprise, without a path",
     )
-    workspaces: Annotated[tuple[str, ...], BeforeValidator(split)] = Field(
-        (),
+    workspaces: NameList = setting(
+        default=(),
         description="Terraform Cloud workspaces of other roots, such as backup-prod and "
         "delegation-prod, which `gromit doctor aws` checks",
     )
@@ -279,49 +291,54 @@ class DoctorSettings(SettingsGroup):
 class LogSettings(SettingsGroup):
     """Logs, on standard error."""
 
-    level: Literal["trace", "debug", "info", "warn", "error"] = Field(
-        "info",
+    level: Literal["trace", "debug", "info", "warn", "error"] = setting(
+        default="info",
         description="least severe level that is written; "
         "unset: warn for short commands, info for long-running ones",
     )
-    format: Literal["auto", "json", "text"] = Field(
-        "auto", description="format of lines; auto: text on a terminal, else JSON"
+    format: Literal["auto", "json", "text"] = setting(
+        default="auto", description="format of lines; auto: text on a terminal, else JSON"
     )
 
 
 class Settings(SettingsGroup):
     """All settings."""
 
-    tablename: str = Field("DeveloperEnvironments", description="DynamoDB table of environments")
-    repos: Repositories = Field(
-        None,
+    tablename: str = setting(
+        default="DeveloperEnvironments", description="DynamoDB table of environments"
+    )
+    repos: Repositories = setting(
+        default=None,
         description="repositories (`name` or `owner/name`) of an environment; "
         "unset: those of the catalogue",
     )
-    registryid: str | None = Field(
-        None, description="AWS account of the container registries; unset: the account in use"
+    registryid: str | None = setting(
+        default=None,
+        description="AWS account of the container registries; unset: the account in use",
     )
-    base: str | None = Field(
-        None,
+    base: str | None = setting(
+        default=None,
         description="Terraform Cloud workspace of terraform/base, which `gromit doctor aws` "
         "checks; unset: not checked",
     )
-    infra: str | None = Field(
-        None,
+    infra: str | None = setting(
+        default=None,
         description="Terraform Cloud workspace of terraform/infra, which `gromit doctor aws` "
         "checks; unset: not checked",
     )
-    installation: InstallationName = Field(
-        "",
+    installation: InstallationName = setting(
+        default="",
         description="name of this installation, which its DNS records and resources carry; "
         "empty: none, and what has no name is everyone's",
     )
-    ca: str | None = Field(
-        None, description="certificate of gromit's CA: PEM text or path of a PEM file"
+    ca: str | None = setting(
+        default=None, description="certificate of gromit's CA: PEM text or path of a PEM file"
     )
-    catalogue: Path | None = Field(None, description="catalogue file; unset: the packaged one")
-    root: Path = Field(
-        Path("/config"), description="config root, for commands that are not given one"
+    catalogue: Path | None = setting(
+        default=None, description="catalogue file; unset: the packaged one"
+    )
+    root: Path = setting(
+        default=Path("/config"), description="config root, for commands that are not given one"
     )
     cluster: ClusterSettings = ClusterSettings()
     serve: ServeSettings = ServeSettings()

@@ -2,52 +2,54 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, SecretStr, model_validator
-
+from gromit.config.group import SettingsGroup, setting
 from gromit.config.values import (
+    InvalidValue,
     ListenAddress,
     NameList,
     NetworkList,
     PositiveDuration,
-    SettingsGroup,
+    SecretText,
 )
 
 
 class ServeSettings(SettingsGroup):
     """`gromit serve`, and its address for clients."""
 
-    listen: ListenAddress = Field("0.0.0.0:443", description="address of the mTLS API")
-    health: ListenAddress = Field(
-        "127.0.0.1:8080",
+    listen: ListenAddress = setting(default="0.0.0.0:443", description="address of the mTLS API")
+    health: ListenAddress = setting(
+        default="127.0.0.1:8080",
         description="address of health and metrics, open without a certificate; keep it internal",
     )
-    url: str | None = Field(
-        None, description="URL of serve for its clients, for example https://serve.internal"
+    url: str | None = setting(
+        default=None, description="URL of serve for its clients, for example https://serve.internal"
     )
-    cert: str | None = Field(
-        None, description="certificate of serve: PEM text or path of a PEM file"
+    cert: str | None = setting(
+        default=None, description="certificate of serve: PEM text or path of a PEM file"
     )
-    key: SecretStr | None = Field(
-        None, description="private key of serve: PEM text or path of a PEM file"
+    key: SecretText | None = setting(
+        default=None, description="private key of serve: PEM text or path of a PEM file"
     )
-    tls_min: Literal["1.2", "1.3"] = Field("1.3", description="lowest accepted TLS version")
-    default_role: Literal["gateway", "worker", "operator", "developer", "viewer"] | None = Field(
-        None,
+    tls_min: Literal["1.2", "1.3"] = setting(
+        default="1.3", description="lowest accepted TLS version"
+    )
+    default_role: Literal["gateway", "worker", "operator", "developer", "viewer"] | None = setting(
+        default=None,
         description="role of a certificate that names none; unset: such certificates are refused",
     )
-    people: Literal["none", "viewer", "developer", "operator"] = Field(
-        "developer",
+    people: Literal["none", "viewer", "developer", "operator"] = setting(
+        default="developer",
         description="highest role that the gateway may give people who log in there",
     )
-    denylist: Path | None = Field(
-        None,
+    denylist: Path | None = setting(
+        default=None,
         description="file of revoked certificate serials, one per line in hex; "
         "read again when it changes",
     )
-    proxies: NetworkList = Field(
-        (),
+    proxies: NetworkList = setting(
+        default=(),
         description="networks of the load balancer before serve, whose PROXY protocol (version 2) "
         "says the address of a client",
     )
@@ -56,67 +58,67 @@ class ServeSettings(SettingsGroup):
 class OidcSettings(SettingsGroup):
     """OIDC tokens of GitHub Actions at the gateway: jobs authenticate without a stored secret."""
 
-    audience: str | None = Field(
-        None,
+    audience: str | None = setting(
+        default=None,
         description="URL of the gateway, the audience of jobs' OIDC tokens; "
         "unset: OIDC tokens are refused",
     )
-    owners: NameList = Field(
-        (),
+    owners: NameList = setting(
+        default=(),
         description="repository owners that may report: numeric ids, or names "
         "(GitHub can give a name to another owner)",
     )
-    issuer: str = Field(
-        "https://token.actions.githubusercontent.com", description="issuer of the tokens"
+    issuer: str = setting(
+        default="https://token.actions.githubusercontent.com", description="issuer of the tokens"
     )
-    keys: str | None = Field(
-        None,
+    keys: str | None = setting(
+        default=None,
         description="URL of the issuer's public keys (JWKS); unset: issuer + /.well-known/jwks",
     )
 
-    @model_validator(mode="after")
-    def _owners_are_known(self) -> Self:
+    def check(self) -> None:
+        """Raise `InvalidValue` if every repository on GitHub could report."""
         if self.audience is not None and not self.owners:
-            raise ValueError("owners is empty: jobs of every repository on GitHub could report")
-        return self
+            raise InvalidValue("owners is empty: jobs of every repository on GitHub could report")
 
 
 class GatewaySettings(SettingsGroup):
     """`gromit gateway`."""
 
-    listen: ListenAddress = Field("0.0.0.0:8443", description="address of the gateway")
-    cert: str | None = Field(
-        None,
+    listen: ListenAddress = setting(default="0.0.0.0:8443", description="address of the gateway")
+    cert: str | None = setting(
+        default=None,
         description="certificate of the gateway's listener; "
         "unset: plain HTTP, only on a loopback address or with gateway.plain",
     )
-    key: SecretStr | None = Field(None, description="private key of the certificate")
-    plain: bool = Field(
+    key: SecretText | None = setting(default=None, description="private key of the certificate")
+    plain: bool = setting(
         default=False,
         description="plain HTTP on any address; use it only behind a proxy that terminates TLS, "
         "because tokens are sent in clear",
     )
-    tokens: Path = Field(
-        Path("tokens.json"),
+    tokens: Path = setting(
+        default=Path("tokens.json"),
         description="file of token hashes, written by `gromit token new`; "
         "read again when it changes; optional with gateway.oidc",
     )
-    rate: int = Field(
-        120,
+    rate: int = setting(
+        default=120,
         gt=0,
         description="requests per minute that one token, or the jobs of one repository, may send",
     )
-    proxies: NetworkList = Field(
-        (),
+    proxies: NetworkList = setting(
+        default=(),
         description="networks of the load balancer before the gateway, whose PROXY protocol "
         "(version 2) says the address of a client",
     )
-    forwarders: NetworkList = Field(
-        (),
+    forwarders: NetworkList = setting(
+        default=(),
         description="networks of HTTP proxies before the gateway, whose header X-Forwarded-For "
         "says the address of a client; never those of a proxy that passes the header on unread",
     )
-    timeout: PositiveDuration = Field(
-        timedelta(seconds=30), description="longest time serve may take to answer the gateway"
+    timeout: PositiveDuration = setting(
+        default=timedelta(seconds=30),
+        description="longest time serve may take to answer the gateway",
     )
     oidc: OidcSettings = OidcSettings()

@@ -13,7 +13,7 @@ from typing import NewType
 from urllib.parse import unquote
 
 from gromit.core.text import is_plain
-from gromit.errors import InvalidInput
+from gromit.errors import ConfigError, InvalidInput
 
 EnvironmentName = NewType("EnvironmentName", str)
 
@@ -38,6 +38,9 @@ SEQUENCE_MAX = 2**53 - 1
 
 INSTALLATION_NAME = "[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?"
 """Pattern of the names of installations."""
+
+WIRE_KEYS = frozenset({"name", "state"})
+"""Reserved keys of a flat environment: no repository can have such a name."""
 
 NAME_MAX = 40
 REF_MAX = 1024
@@ -171,6 +174,15 @@ def parse_repository(text: str) -> str:
             f"repo {text!r} is not a repository name", hint="send its name, or owner/name"
         )
     return name
+
+
+def check_repository(name: str) -> None:
+    """Raise `ConfigError` for the names `name` and `state`, which the flat wire format reserves."""
+    if name in WIRE_KEYS:
+        raise ConfigError(
+            f"no repository can be called {name!r}",
+            hint="rename the repository (docs/reference/wire.md describes this key)",
+        )
 
 
 def parse_version(text: str) -> str:

@@ -12,8 +12,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from gromit.adapters.catalogue.programs import load_program
-from gromit.core.names import is_tag, parse_repository
-from gromit.core.stack.catalogue import Component, check_repository
+from gromit.core.names import check_repository, is_tag, parse_repository
+from gromit.core.stack.catalogue import Component
 from gromit.core.stack.health import HealthCheck, HealthState
 from gromit.core.stack.hooks import Hook, HookKind
 from gromit.core.stack.secrets import NamedSecret, SecretOrigin, is_secret_arn

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from gromit.core.names import check_repository
 from gromit.core.stack.contract import ContainerSettings
 from gromit.core.stack.health import HealthCheck
 from gromit.core.stack.hooks import Hook, HookKind
@@ -12,8 +13,6 @@ from gromit.core.stack.secrets import NamedSecret
 from gromit.errors import ConfigError, InvalidInput
 
 COMPONENT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
-WIRE_KEYS = frozenset({"name", "state"})
-"""Reserved keys of a flat environment: no repository can have such a name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,12 +124,3 @@ class Catalogue:
         }
         deployed = {c.repository for c in kept.values() if c.repository}
         return replace(self, components=kept, known_only=selected - deployed)
-
-
-def check_repository(name: str) -> None:
-    """Raise `ConfigError` for the names `name` and `state`, which the flat wire format reserves."""
-    if name in WIRE_KEYS:
-        raise ConfigError(
-            f"no repository can be called {name!r}",
-            hint="rename the repository (docs/reference/wire.md describes this key)",
-        )

@@ -8,9 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 from starlette.responses import PlainTextResponse, Response
 
 from gromit.core.environments.desired_state import Build
-from gromit.core.names import SEQUENCE_MAX, parse_ref, parse_repository, parse_version
+from gromit.core.names import SEQUENCE_MAX, WIRE_KEYS, parse_ref, parse_repository, parse_version
 from gromit.core.security.roles import Role
-from gromit.core.stack.catalogue import WIRE_KEYS
 from gromit.errors import InvalidInput, TrustError
 from gromit.log import AUDIT
 from gromit.web.api.admission import Caller, CurrentCaller, Deps
