@@ -29,6 +29,7 @@ class Seen:
     headers: dict[str, str]
     body: Any
     role: Role | None
+    query: str = ""
 
     @property
     def repository(self) -> str | None:
@@ -70,6 +71,7 @@ class StandIn:
                 dict(request.headers),
                 json.loads(raw) if raw else None,
                 peer.role if peer else None,
+                request.url.query,
             )
         )
         if self.answers:

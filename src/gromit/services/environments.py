@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gromit.core.environments import desired_state, parking, precedence, refusals
-from gromit.core.environments.attributes import Attribute
+from gromit.core.environments.attributes import VERSION, Attribute
 from gromit.core.environments.desired_state import Build, NewIncarnation
 from gromit.core.environments.environment import Environment, parse_environment
 from gromit.core.environments.fallbacks import branch_leaf
@@ -283,12 +283,16 @@ class Environments:
 
     # ── /v1 ───────────────────────────────────────────────────────────────────────────────────────
 
-    def inspect(self, name_or_ref: str) -> Environment:
-        """Return an environment, or the tombstone of one. Raises `NotFound`."""
-        environment = self.ledger.find(self.ledger.resolve(name_or_ref))
-        if environment is None:
+    def inspect(self, name_or_ref: str, repository: str | None = None) -> Environment:
+        """Return an environment, or the tombstone of one. Raises `NotFound`.
+
+        With a repository, one without a reported version of it is not found either.
+        """
+        row = self.ledger.read(self.ledger.resolve(name_or_ref))
+        # Before the row is parsed: that one exists and is damaged is nothing for others, either.
+        if row is None or (repository is not None and VERSION + repository not in row):
             raise refusals.not_found(name_or_ref)
-        return environment
+        return parse_environment(row)
 
     def page(self, after: str | None, limit: int) -> EnvironmentPage:
         """Return environments and tombstones, at most `limit`, behind the name `after`."""

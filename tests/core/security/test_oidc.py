@@ -48,14 +48,14 @@ class TestWhatAJobMayDo:
     def test_a_job_may_report_the_build_of_its_own_ref_and_commit(self, event: str) -> None:
         job = _job(event=event, head_ref="stranger" if event == "pull_request_target" else "")
         assert (job.grant, job.ref, job.sha) == (
-            Grant(repositories=("tyk",), verbs=(TokenPermission.NEWBUILD,)),
+            Grant(repositories=("tyk",), verbs=(TokenPermission.NEWBUILD, TokenPermission.READ)),
             "refs/heads/app-test",
             SHA,
         )
 
     def test_a_schedule_may_also_sweep_its_repository(self) -> None:
         job = _job(event="schedule")
-        verbs = (TokenPermission.NEWBUILD, TokenPermission.SWEEP)
+        verbs = (TokenPermission.NEWBUILD, TokenPermission.READ, TokenPermission.SWEEP)
         assert job.grant == Grant(repositories=("tyk",), verbs=verbs)
         assert (job.ref, job.sha) == ("refs/heads/app-test", SHA)
 
@@ -64,7 +64,7 @@ class TestWhatAJobMayDo:
         assert (job.ref, job.sha, job.grant.verbs) == (
             "feature/app-test",
             None,
-            (TokenPermission.NEWBUILD,),
+            (TokenPermission.NEWBUILD, TokenPermission.READ),
         )
 
     def test_a_deletion_may_retire_parts_of_its_repository_and_report_nothing(self) -> None:
@@ -72,7 +72,7 @@ class TestWhatAJobMayDo:
         assert (job.ref, job.sha, job.grant) == (
             None,
             None,
-            Grant(repositories=("tyk",), verbs=(TokenPermission.DELETE,)),
+            Grant(repositories=("tyk",), verbs=(TokenPermission.DELETE, TokenPermission.READ)),
         )
         assert job.grant.only_repository() == "tyk"
 

@@ -125,6 +125,9 @@ class House:
         body = {"repo": repository, "branches": ["AAAAAAAA"], "count": 1}
         return self.call("POST", "/gromit/branches", token, body)
 
+    def read(self, token: str | None, path: str = "app-test", **headers: str) -> httpx2.Response:
+        return self.call("GET", f"/v1/environments/{path}", token, None, headers)
+
     def delete(
         self, token: str | None, name: str = "app-test", query: str = "", **headers: str
     ) -> httpx2.Response:
@@ -320,12 +323,13 @@ def test_token_by_repository_by_verb_is_the_table_that_was_granted(house: House)
                 answer = house.newbuild(token, {**BUILD, "repo": f"TykTechnologies/{repository}"})
             elif verb is TokenPermission.SWEEP:
                 answer = house.sweep(token, repository)
+            elif verb is TokenPermission.READ:
+                answer = house.read(token, f"app-test?repo={repository}")
             else:
                 answer = house.delete(token, x_gromit_repository=repository)
             named = repositories == ("*",) or repository in repositories
-            alone = (
-                verb is TokenPermission.DELETE and len(repositories) == 1 and repositories != ("*",)
-            )
+            is_of_one = verb in {TokenPermission.DELETE, TokenPermission.READ}
+            alone = is_of_one and len(repositories) == 1 and repositories != ("*",)
             allowed = verb in verbs and (named or alone)
             where = (repositories, verbs, repository, verb)
             good = 202 if verb is TokenPermission.DELETE else 200
@@ -336,6 +340,70 @@ def test_token_by_repository_by_verb_is_the_table_that_was_granted(house: House)
             ), where
             if not allowed:
                 assert set(answer.json()) == {"error"}, where
+
+
+class TestReading:
+    """The permission `read`: which paths, and in whose words they go on."""
+
+    @pytest.mark.parametrize("below", ["", "/events", "/explanation", "/logs"])
+    def test_the_paths_of_an_environment_go_on_with_the_repository(
+        self, house: House, below: str
+    ) -> None:
+        assert house.read(house.token("tyk"), f"app-test{below}").status_code == 200
+        (seen,) = house.serve.seen
+        assert (seen.method, seen.raw_path) == ("GET", f"/v1/environments/app-test{below}")
+        assert (seen.repository, seen.role, seen.body) == ("tyk", Role.GATEWAY, None)
+
+    @pytest.mark.parametrize(
+        "path",
+        ["", "app-test/", "app-test/protect", "app-test/diff", "a/b/events", "../changes", ".."],
+    )
+    def test_other_paths_are_not_found(self, house: House, path: str) -> None:
+        answer = house.read(house.token("*"), path)
+        assert (answer.status_code, house.serve.seen) == (404, []), answer.text
+
+    @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+    def test_nothing_but_get_is_possible(self, house: House, method: str) -> None:
+        answer = house.call(method, "/v1/environments/app-test", house.token("*"))
+        assert (answer.status_code, house.serve.seen) == (405, [])
+
+    def test_known_parameters_go_on_and_unknown_ones_are_refused(self, house: House) -> None:
+        token = house.token("tyk")
+        assert house.read(token, "app-test/logs?component=tyk&since=5m%26x&repo=tyk").is_success
+        (seen,) = house.serve.seen
+        assert seen.raw_path == "/v1/environments/app-test/logs"
+        assert seen.query == "component=tyk&since=5m%26x"
+        for path in ("app-test?phase=all", "app-test/events?cursor=1", "app-test/logs?x=1"):
+            answer = house.read(token, path)
+            assert (answer.status_code, len(house.serve.seen)) == (400, 1), path
+        long = house.read(token, f"app-test/logs?since={'x' * 501}")
+        assert (long.status_code, len(house.serve.seen)) == (400, 1)
+
+    @pytest.mark.parametrize("name", ["%2e%2e", "%2E", "%00", "a%0Ab", "!!"])
+    def test_names_that_no_environment_has_are_refused(self, house: House, name: str) -> None:
+        assert house.read(house.token("tyk"), name).status_code in {400, 404}
+        assert house.serve.seen == []
+
+    def test_a_token_of_several_repositories_says_for_which_one_it_asks(self, house: House) -> None:
+        token = house.token("tyk", "tyk-pump")
+        answer = house.read(token)
+        assert answer.status_code == 400
+        assert "does not say which one reads" in answer.json()["error"]
+        assert house.read(token, "app-test?repo=tyk-pump").is_success
+        assert house.read(token, **{"X-Gromit-Repository": "tyk"}).is_success
+        assert house.read(token, "app-test?repo=tyk-sink").status_code == 403
+        assert [seen.repository for seen in house.serve.seen] == ["tyk-pump", "tyk"]
+
+    def test_headers_of_people_do_not_pass(self, house: House) -> None:
+        forged = {"X-Gromit-Person": "ada", "X-Gromit-Person-Role": "operator"}
+        assert house.read(house.token("tyk"), **forged).is_success
+        assert not {"x-gromit-person", "x-gromit-person-role"} & set(house.serve.seen[0].headers)
+
+    def test_reading_does_not_use_up_the_budget_of_builds(self, tmp_path: Path) -> None:
+        with House(tmp_path, rate=2).open() as house:
+            token = house.token("tyk")
+            assert [house.read(token).status_code for _ in range(3)] == [200, 200, 429]
+            assert house.newbuild(token).status_code == 200
 
 
 class TestWhoMay:

@@ -186,6 +186,17 @@ class TestWhatAJobMayDo:
         assert street.newbuild(street.token("delete"), ref="master").status_code == 403
         assert street.arrived == []
 
+    @pytest.mark.parametrize("event", ["push", "pull_request", "delete", "schedule", "release"])
+    def test_every_job_reads_environments_of_its_own_repository(
+        self, street: Street, event: str
+    ) -> None:
+        token = street.token(event, head_ref="app-test")
+        headers = {"authorization": f"Bearer {token}", "X-Gromit-Repository": "pump"}
+        path = "/v1/environments/app-test/events?repo=tyk-pump"
+        assert street.house.call("GET", path, headers=headers).status_code == 200
+        (seen,) = street.house.serve.seen
+        assert (seen.path, seen.repository) == ("/v1/environments/app-test/events", "tyk")
+
     def test_a_stranger_is_403(self, street: Street) -> None:
         more = {
             "repository": "stranger/tyk",

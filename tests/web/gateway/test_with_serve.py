@@ -239,6 +239,45 @@ def test_a_protected_environment_and_one_that_is_not_there_answer_as_serve_does(
     assert serve.state("master") == "new"
 
 
+def test_a_token_reads_the_environments_of_its_repository_and_finds_out_nothing_of_others(
+    front: Front, serve: Serve
+) -> None:
+    builder, pump, every = front.token("tyk"), front.token("tyk-pump"), front.token("*")
+    front.build(builder, "tyk", "app-test", "sha-gw")
+    serve.put_environment("damaged")
+    serve.damage("damaged")
+
+    def read(token: str, path: str) -> tuple[int, Any]:
+        answer = front.http.get(f"/v1/environments/{path}", headers={"Authorization": token})
+        return answer.status_code, answer.json()
+
+    status, found = read(builder, "app-test")
+    assert (status, found["name"], found["phase"]) == (200, "app-test", "pending")
+    assert read(builder, "app-test/events")[1]["events"][0]["origin"].startswith("token ")
+    assert "the row of damaged cannot be read" in read(builder, "damaged")[1]["error"]
+    for name in ("app-test", "damaged"):
+        for below in ("", "/events"):
+            status, body = read(pump, name + below)
+            nowhere = read(pump, "nowhere" + below)
+            assert (status, body) == (404, {**nowhere[1], "error": f"could not find env {name}"})
+    assert read(every, "app-test")[0] == 200
+
+    front.build(pump, "tyk-pump", "app-test", "sha-pump")
+    assert read(pump, "app-test")[0] == 200
+    front.delete(pump, "app-test")
+    assert read(pump, "app-test")[0] == 404
+    front.delete(builder, "app-test")  # the last one: a tombstone has no version either
+    assert read(builder, "app-test")[0] == 404
+
+
+def test_a_token_without_the_permission_reads_nothing(front: Front) -> None:
+    builder = front.token("tyk", verbs=(TokenPermission.NEWBUILD, TokenPermission.DELETE))
+    front.build(builder, "tyk", "app-test", "sha")
+    answer = front.http.get("/v1/environments/app-test", headers={"Authorization": builder})
+    assert (answer.status_code, answer.json()["error"]) == (403, "this token is not good for read")
+    assert front.http.get("/v1/environments/app-test").status_code == 401
+
+
 def test_what_a_token_may_not_do_changes_nothing(front: Front, serve: Serve) -> None:
     builder = front.token("tyk", verbs=(TokenPermission.NEWBUILD,))
     front.build(builder, "tyk", "app-test", "sha")

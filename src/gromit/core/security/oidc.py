@@ -10,6 +10,7 @@ or has expired is an `InvalidToken`; a valid token of a job without permissions 
                    sweep
     any other      newbuild      claim `ref`         claim `sha`
 
+All of them may also read the environments in which their repository takes part.
 GitHub runs the workflow of the default branch on the events `delete` and `schedule`. No other event
 may retire a branch, so no branch can retire another one.
 """
@@ -39,11 +40,12 @@ Claims = Mapping[str, object]
 _BRANCHES = "refs/heads/"
 _PERMISSIONS: Mapping[str, tuple[TokenPermission, ...]] = MappingProxyType(
     {
-        "delete": (TokenPermission.DELETE,),
-        "schedule": (TokenPermission.NEWBUILD, TokenPermission.SWEEP),
+        "delete": (TokenPermission.DELETE, TokenPermission.READ),
+        "schedule": (TokenPermission.NEWBUILD, TokenPermission.SWEEP, TokenPermission.READ),
     }
 )
-"""Permissions by event; any other event may report builds."""
+_OTHERS = (TokenPermission.NEWBUILD, TokenPermission.READ)
+"""Permissions by event, and those of any other event. All may read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,7 +238,7 @@ def _job(claims: Claims) -> GithubJob:
         run=_text(claims, "run_id"),
         ref=ref,
         sha=None if is_delete or is_pull else _text(claims, "sha"),
-        grant=make_grant([name], _PERMISSIONS.get(event, (TokenPermission.NEWBUILD,))),
+        grant=make_grant([name], _PERMISSIONS.get(event, _OTHERS)),
         sequence=_sequence(claims),
     )
 

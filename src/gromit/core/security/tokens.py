@@ -31,6 +31,7 @@ class TokenPermission(StrEnum):
     NEWBUILD = "newbuild"
     DELETE = "delete"
     SWEEP = "sweep"
+    READ = "read"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from gromit.web.api.fault_views import SetAsideView, SuspensionView
 from gromit.web.api.legacy_routes import Repository, trusted_repository
 from gromit.web.api.refusals import error_responses
 from gromit.web.api.views import EnvironmentView, EventView
+from gromit.web.api.visibility import Visible
 from gromit.web.bodies import body_schema, json_body
 from gromit.web.branch_list import BranchList
 from gromit.web.server.capacity import OWN_PARTS
@@ -157,15 +158,15 @@ def list_environments(
 
 
 @router.get("/environments/{name}", responses=error_responses(404, 409))
-def get_environment(_caller: CurrentCaller, deps: Deps, name: str) -> EnvironmentView:
+def get_environment(visible: Visible, deps: Deps, name: str) -> EnvironmentView:
     """Get one environment, or its tombstone."""
-    return deps.detail(deps.environments.inspect(name))
+    return deps.detail(visible.inspect(name))
 
 
 @router.get("/environments/{name}/events", responses=error_responses(404, 409))
-def get_events(_caller: CurrentCaller, deps: Deps, name: str) -> HistoryView:
+def get_events(visible: Visible, name: str) -> HistoryView:
     """Get the history of an environment, oldest event first."""
-    environment = deps.environments.inspect(name)
+    environment = visible.inspect(name)
     return HistoryView(environment.name, [views.event(e) for e in environment.events])
 
 

@@ -3,6 +3,7 @@
     POST   /gromit/newbuild      {"repo", "ref", "sha"}      → serve's POST /newbuild
     DELETE /gromit/env/{name}                                → serve's DELETE /env/{name}
     POST   /gromit/branches      {"repo", "branches", "count"} → serve's POST /v1/branches
+    GET    /v1/environments/{name}, and below it             → the same of serve (`reading`)
     GET    /healthcheck                                      answered here, needs no token
 
 A token is one that gromit issued or, if configured, the OIDC token of a GitHub Actions job. The
@@ -39,6 +40,7 @@ from gromit.web.branch_list import BranchList
 from gromit.web.errors import http_error, unexpected_error
 from gromit.web.gateway.access_log import AccessLog, request_info
 from gromit.web.gateway.job_tokens import JobTokenVerifier
+from gromit.web.gateway.reading import READABLE, readable_path
 from gromit.web.gateway.upstream import Upstream, UpstreamResponse
 from gromit.web.server.limits import App, RateLimit
 
@@ -92,6 +94,7 @@ def build_gateway(deps: GatewayDeps) -> Starlette:
         Route("/gromit/newbuild", gateway.newbuild, methods=["POST"]),
         Route("/gromit/env/{name:path}", gateway.delete, methods=["DELETE"]),
         Route("/gromit/branches", gateway.sweep, methods=["POST"]),
+        *(Route(path, gateway.read, methods=["GET"]) for path in READABLE),
     ]
     app = Starlette(
         routes=routes,
@@ -123,6 +126,10 @@ class _Gateway:
         """Report all branches of a repository."""
         return await self._respond(request, TokenPermission.SWEEP, self._sweep)
 
+    async def read(self, request: Request) -> Response:
+        """Read an environment in which the token's repository takes part."""
+        return await self._respond(request, TokenPermission.READ, self._read)
+
     async def _respond(self, request: Request, verb: TokenPermission, act: RouteAction) -> Response:
         """Check token, rate and permission of a request, then run its action."""
         info = request_info(request.scope)
@@ -133,7 +140,7 @@ class _Gateway:
                 return _refusal(401, authorized.reason, {"WWW-Authenticate": "Bearer"})
             info.token = authorized.name
             # The limit comes before the permission: a token that may do nothing is bounded, too.
-            wait_ms = self._deps.rate.wait_ms(authorized.rate_key, self._deps.now_ms())
+            wait_ms = self._deps.rate.wait_ms(_rate_key(authorized, verb), self._deps.now_ms())
             if wait_ms:
                 retry_after = {"Retry-After": str(math.ceil(wait_ms / 1000))}
                 return _refusal(429, "too many requests with this token", retry_after)
@@ -179,11 +186,22 @@ class _Gateway:
         info = request_info(request.scope)
         name = _environment(request.path_params["name"])
         info.environment = name
-        retired = _retired_repository(request, authorized.grant)
+        retired = _repository_of(request, authorized.grant, "lost the branch")
         if retired is not None:
             info.repository = _allowed(authorized.grant, retired, verb)
         headers = _own_headers(request, authorized)
         return await self._deps.upstream.send("DELETE", f"/env/{quote(name, safe='')}", headers)
+
+    async def _read(
+        self, request: Request, authorized: AuthorizedRequest, verb: TokenPermission
+    ) -> UpstreamResponse:
+        info = request_info(request.scope)
+        info.environment = request.path_params["name"]
+        path = readable_path(request)
+        reading = _repository_of(request, authorized.grant, "reads")
+        if reading is not None:
+            info.repository = _allowed(authorized.grant, reading, verb)
+        return await self._deps.upstream.send("GET", path, _own_headers(request, authorized))
 
     async def _sweep(
         self, request: Request, authorized: AuthorizedRequest, verb: TokenPermission
@@ -255,11 +273,17 @@ def _environment(name: str) -> str:
     return name
 
 
-def _retired_repository(request: Request, grant: Grant) -> str | None:
-    """Return the repository that lost its branch: the token's only one, or that in the request.
+def _rate_key(authorized: AuthorizedRequest, verb: TokenPermission) -> str:
+    """Return whose budget a request counts to. Jobs that wait must not keep builds out."""
+    is_reading = verb is TokenPermission.READ
+    return f"{authorized.rate_key} {verb}" if is_reading else authorized.rate_key
 
-    None if a token for every repository comes without a name: then the whole environment is
-    deleted. Raises `InvalidInput` if the repository is ambiguous.
+
+def _repository_of(request: Request, grant: Grant, act: str) -> str | None:
+    """Return the repository that a request is about: the token's only one, or that in the request.
+
+    None if a token for every repository comes without a name: then the request is about the whole
+    environment. Raises `InvalidInput` if the repository is ambiguous.
     """
     only = grant.only_repository()
     if only is not None:
@@ -268,7 +292,7 @@ def _retired_repository(request: Request, grant: Grant) -> str | None:
     if not named and grant.is_for_every:
         return None
     if len(named) != 1:
-        _unclear()
+        _unclear(act)
     return named.pop()
 
 
@@ -276,10 +300,10 @@ def _named(request: Request) -> list[str]:
     return [*request.headers.getlist(REPOSITORY_HEADER), *request.query_params.getlist("repo")]
 
 
-def _unclear() -> NoReturn:
+def _unclear(act: str) -> NoReturn:
     raise InvalidInput(
         "this token is good for several repositories, "
-        "and the request does not say which one lost the branch",
+        f"and the request does not say which one {act}",
         hint=f"add ?repo=NAME to the address, or the header {REPOSITORY_HEADER}: NAME, once",
     )
 
