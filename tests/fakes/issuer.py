@@ -3,6 +3,7 @@
 import base64
 import json
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -85,6 +86,10 @@ class Issuer:
     secret: str = field(default_factory=lambda: secrets.token_hex(16))
     """Credential that a job shows to get a token."""
     audiences: list[str] = field(default_factory=list)
+    life_s: float | None = None
+    """Life of a job's token, in place of the claim's."""
+    is_away: bool = False
+    """Whether it gives no job a token."""
 
     @contextmanager
     def running(self) -> Iterator["Issuer"]:
@@ -120,10 +125,15 @@ class Issuer:
         return self.answers.pop(0) if self.answers else JSONResponse({"keys": self.keys})
 
     async def _token(self, request: Request) -> Response:
+        if self.is_away:
+            return JSONResponse({"message": "Service Unavailable"}, 503)
         if request.headers.get("authorization") != f"bearer {self.secret}":
             return JSONResponse({"message": "no"}, 401)
         self.audiences.append(request.query_params["audience"])
-        return JSONResponse({"value": self.token({**self.job, "aud": self.audiences[-1]})})
+        claims = {**self.job, "aud": self.audiences[-1]}
+        if self.life_s is not None:
+            claims["exp"] = int(time.time() + self.life_s)
+        return JSONResponse({"value": self.token(claims)})
 
 
 def unsigned(header: Mapping[str, Any], claims: Mapping[str, Any], signature: bytes = b"") -> str:

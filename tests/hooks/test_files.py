@@ -5,14 +5,17 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.docs.markdown import ROOT, blocks, read
 from tests.hooks.workflow import ACTION, action
 
 CALLED = ROOT / ".github" / "workflows" / "notify-gromit.yml"
+SCRIPTS = sorted(ACTION.rglob("*.py"))
 _EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
 _PINNED = re.compile(r"[\w-]+/[\w./-]+@[0-9a-f]{40}")
 
@@ -53,10 +56,12 @@ def test_every_input_of_the_action_reaches_the_script_and_every_output_comes_fro
     assert step["env"] == {
         f"NOTIFY_{name.upper()}": f"${{{{ inputs.{name} }}}}" for name in described["inputs"]
     }
-    script = (ACTION / "notify.py").read_text(encoding="utf-8")
-    assert set(re.findall(r"NOTIFY_[A-Z]+", script)) == set(step["env"])
+    scripts = [path.read_text(encoding="utf-8") for path in SCRIPTS]
+    read = {name for script in scripts for name in re.findall(r"NOTIFY_[A-Z]+", script)}
+    assert read == set(step["env"])
     written = {
         keyword.arg
+        for script in scripts
         for node in ast.walk(ast.parse(script))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
@@ -73,7 +78,12 @@ def test_the_workflow_hands_everything_on_and_has_no_more_rights_than_it_needs()
     called, described = _called(), action()
     assert called["permissions"] == {}
     (job,) = called["jobs"].values()
-    assert job["permissions"] == {"contents": "read", "id-token": "write"}
+    assert job["permissions"] == {
+        "contents": "read",
+        "deployments": "write",
+        "id-token": "write",
+        "pull-requests": "write",
+    }
     checkout, notify = job["steps"]
     assert _PINNED.fullmatch(checkout["uses"])
     assert checkout["with"]["persist-credentials"] is False
@@ -111,8 +121,9 @@ def test_the_workflow_of_the_how_to_uses_the_action_as_it_is() -> None:
     assert set(re.findall(r"vars\.([A-Z_]+)", page)) == known
 
 
-def test_the_script_needs_nothing_that_a_runner_has_not() -> None:
-    tree = ast.parse((ACTION / "notify.py").read_text(encoding="utf-8"), feature_version=(3, 9))
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_the_script_needs_nothing_that_a_runner_has_not(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 9))
     imported = {
         name.split(".")[0]
         for node in ast.walk(tree)
@@ -123,7 +134,7 @@ def test_the_script_needs_nothing_that_a_runner_has_not() -> None:
             else [alias.name for alias in node.names]
         )
     }
-    assert imported <= sys.stdlib_module_names
+    assert imported <= sys.stdlib_module_names | {"gromit_action"}
 
 
 def test_outside_of_a_workflow_it_says_so() -> None:

@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
-import notify
 from gromit.web.server.tls import ServerTls
 from gromit.web.tls import CertificateFiles
+from gromit_action.exchange import Wrong
+from gromit_action.identity import token_of
+from gromit_action.inputs import gateway_url, patience
+from gromit_action.reports import Build, request_for, sequence_of
 from tests.fakes.authority import TestCa
 from tests.fakes.issuer import Issuer
 from tests.hooks import events
@@ -213,12 +216,12 @@ class TestWrongWorkflows:
         ],
     )
     def test_a_url_that_no_token_may_be_sent_to(self, url: str) -> None:
-        with pytest.raises(notify.Wrong, match="the input url is not the address of a gateway"):
-            notify.gateway_url({"NOTIFY_URL": url})
+        with pytest.raises(Wrong, match="the input url is not the address of a gateway"):
+            gateway_url({"NOTIFY_URL": url})
 
     def test_a_url_may_end_with_a_slash(self) -> None:
         assert (
-            notify.gateway_url({"NOTIFY_URL": " https://gateway.example.com:8443/ "})
+            gateway_url({"NOTIFY_URL": " https://gateway.example.com:8443/ "})
             == "https://gateway.example.com:8443"
         )
 
@@ -242,26 +245,26 @@ class TestWrongWorkflows:
         self, run: str, attempt: str, sequence: int | None
     ) -> None:
         variables = {"GITHUB_RUN_ID": run, "GITHUB_RUN_ATTEMPT": attempt}
-        assert notify.sequence_of(variables) == sequence
-        assert notify.sequence_of({}) is None
+        assert sequence_of(variables) == sequence
+        assert sequence_of({}) is None
 
     def test_without_a_sequence_the_request_is_as_it_always_was(self) -> None:
-        build, url = notify.Build("refs/heads/x", "sha"), "https://gateway.example.com"
-        bodies = [notify.request_for(build, url, "tyk", number).data for number in (None, 7)]
+        build, url = Build("refs/heads/x", "sha"), "https://gateway.example.com"
+        bodies = [request_for(build, url, "tyk", number).data for number in (None, 7)]
         assert bodies == [
             b'{"repo": "tyk", "ref": "refs/heads/x", "sha": "sha"}',
             b'{"repo": "tyk", "ref": "refs/heads/x", "sha": "sha", "sequence": 7}',
         ]
 
-    @pytest.mark.parametrize("patience", ["-1", "1.5", "soon", "3601", "\u0663"])
-    def test_a_patience_that_is_no_time(self, patience: str) -> None:
-        with pytest.raises(notify.Wrong, match="the input patience"):
-            notify.patience({"NOTIFY_PATIENCE": patience})
+    @pytest.mark.parametrize("given", ["-1", "1.5", "soon", "3601", "\u0663"])
+    def test_a_patience_that_is_no_time(self, given: str) -> None:
+        with pytest.raises(Wrong, match="the input patience"):
+            patience({"NOTIFY_PATIENCE": given})
 
     @pytest.mark.parametrize("token", ["two words", "a\nx-injected: y", "\u00fc"])
     def test_a_token_that_could_be_none(self, token: str) -> None:
-        with pytest.raises(notify.Wrong, match="the token contains blanks") as refused:
-            notify.token_of({"NOTIFY_TOKEN": token}, "")
+        with pytest.raises(Wrong, match="the token contains blanks") as refused:
+            token_of({"NOTIFY_TOKEN": token}, "")
         assert token not in str(refused.value)
 
     @pytest.mark.parametrize(

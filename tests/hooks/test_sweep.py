@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from starlette.responses import JSONResponse, Response
 
-import notify
 from gromit.core.names import branch_digest
 from gromit.core.security.tokens import TokenPermission
+from gromit_action.branches import read_branches
+from gromit_action.exchange import Wrong
+from gromit_action.reports import digest_of
 from tests.fakes.issuer import AUDIENCE, OWNER, OWNER_ID, Issuer, claims_of
 from tests.hooks import events
 from tests.hooks.events import Event
@@ -194,13 +196,13 @@ def test_without_the_input_a_schedule_reports_its_build(workflow: Workflow) -> N
 
 def test_the_address_of_the_api_has_to_be_safe() -> None:
     variables = {"GITHUB_API_URL": "http://api.example.com", "GITHUB_REPOSITORY": "o/r"}
-    with pytest.raises(notify.Wrong, match="GITHUB_API_URL"):
-        notify.read_branches(variables, time.monotonic())
+    with pytest.raises(Wrong, match="GITHUB_API_URL"):
+        read_branches(variables, time.monotonic())
 
 
 @pytest.mark.parametrize("name", ["master", "feature/50%", "ünïcode", "a b", "\udce4"])
 def test_the_script_and_serve_have_the_same_digest(name: str) -> None:
-    assert notify.digest_of(name) == branch_digest(name)
+    assert digest_of(name) == branch_digest(name)
 
 
 # ── tokens and jobs ───────────────────────────────────────────────────────────────────────────────

@@ -9,14 +9,18 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
+import notify
 from tests.docs.markdown import ROOT
 from tests.fakes.issuer import OWNER, Issuer, claims_of
 from tests.hooks.events import Event
 from tests.hooks.github import JOB_TOKEN
+
+if TYPE_CHECKING:
+    import pytest
 
 ACTION = ROOT / "hooks" / "notify-gromit"
 _OWN_TOKEN = "${{ github.token }}"
@@ -30,6 +34,8 @@ class Done:
     code: int
     log: str
     outputs: Mapping[str, str]
+    summary: str = ""
+    """Markdown of the job's summary."""
 
 
 @dataclass(slots=True)
@@ -44,38 +50,51 @@ class Workflow:
 
     def run(self, event: Event, **claims: Any) -> Done:
         """One job; whatever comes of it, no token is in its log."""
+        settings = self._settings(event, claims)
+        done = _step(settings, self.inputs, self.folder)
+        assert "Traceback" not in done.stderr
+        return self._done(done.returncode, done.stdout, done.stderr)
+
+    def run_here(self, event: Event, log: "pytest.CaptureFixture[str]", **claims: Any) -> Done:
+        """One job without a process of its own, which takes a tenth of the time."""
+        settings = self._settings(event, claims)
+        (step,) = action()["runs"]["steps"]
+        code = notify.main({**settings, **_inputs(step, self.inputs)})
+        printed = log.readouterr()
+        return self._done(code, printed.out, printed.err)
+
+    def _done(self, code: int, log: str, errors: str) -> Done:
+        secrets = {
+            self.inputs.get("token"),
+            self.issuer.secret if self.issuer else None,
+            "eyJ",
+            JOB_TOKEN,
+        } - {None, ""}
+        summary = (self.folder / "summary").read_text(encoding="utf-8")
+        assert [s for s in secrets if str(s) in log + errors + summary] == []
+        lines = (self.folder / "output").read_text().splitlines()
+        return Done(code, log, dict(line.split("=", 1) for line in lines), summary)
+
+    def _settings(self, event: Event, claims: Mapping[str, Any]) -> dict[str, str]:
         path, out = self.folder / "event.json", self.folder / "output"
+        summary = self.folder / "summary"
         path.write_text(json.dumps(event.payload), encoding="utf-8")
         out.write_text("")
-        settings = {
+        summary.write_text("")
+        return {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "GITHUB_ACTION_PATH": str(ACTION),
             "GITHUB_EVENT_NAME": event.name,
             "GITHUB_EVENT_PATH": str(path),
             "GITHUB_OUTPUT": str(out),
+            "GITHUB_STEP_SUMMARY": str(summary),
+            "GITHUB_SERVER_URL": "https://github.com",
             "GITHUB_REPOSITORY": f"{OWNER}/{event.repository}",
             "GITHUB_REF": event.ref,
             "GITHUB_SHA": event.sha,
             **self._identity(event, claims),
             **self.variables,
         }
-        done = _step(settings, self.inputs, self.folder)
-        secrets = {
-            self.inputs.get("token"),
-            self.issuer.secret if self.issuer else None,
-            "eyJ",
-            JOB_TOKEN,
-        } - {
-            None,
-            "",
-        }
-        assert [secret for secret in secrets if str(secret) in done.stdout + done.stderr] == []
-        assert "Traceback" not in done.stderr
-        return Done(
-            done.returncode,
-            done.stdout,
-            dict(line.split("=", 1) for line in out.read_text().splitlines()),
-        )
 
     def _identity(self, event: Event, claims: Mapping[str, Any]) -> Mapping[str, str]:
         if self.issuer is None:
@@ -101,23 +120,27 @@ def action() -> Mapping[str, Any]:
 def _step(
     variables: Mapping[str, str], inputs: Mapping[str, str], folder: Path
 ) -> "subprocess.CompletedProcess[str]":
-    described = action()
-    (step,) = described["runs"]["steps"]
-    assert set(inputs) <= set(described["inputs"])
-    given = {
-        name: inputs.get(name, entry.get("default", "").replace(_OWN_TOKEN, JOB_TOKEN))
-        for name, entry in described["inputs"].items()
-    }
-    settings = {
-        name: _INPUT.sub(lambda found: given[found[1]], value)
-        for name, value in step["env"].items()
-    }
+    (step,) = action()["runs"]["steps"]
     return subprocess.run(
         [step["shell"], "-e", "-c", step["run"]],
-        env={**variables, **settings},
+        env={**variables, **_inputs(step, inputs)},
         cwd=folder,
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
+
+
+def _inputs(step: Mapping[str, Any], inputs: Mapping[str, str]) -> dict[str, str]:
+    """The variables of the step, made of inputs and their defaults."""
+    known = action()["inputs"]
+    assert set(inputs) <= set(known)
+    given = {
+        name: inputs.get(name, entry.get("default", "").replace(_OWN_TOKEN, JOB_TOKEN))
+        for name, entry in known.items()
+    }
+    return {
+        name: _INPUT.sub(lambda found: given[found[1]], value)
+        for name, value in step["env"].items()
+    }
