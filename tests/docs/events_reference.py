@@ -155,6 +155,10 @@ MEANINGS: Mapping[str, str] = {
     ),
     "gateway.upstream_failed": "serve is unreachable, or something else than serve answered",
     "gateway.upstream_slow": "serve did not answer within `gateway.timeout`",
+    "page.changes_interrupted": (
+        "the page lost serve's stream of changes, and opens it again; until then it reads all "
+        "environments every 5 s while people look"
+    ),
     "lines.left_out": (
         "a client caused more lines `of` an event than are written: their number in this "
         "second, and by reason or status; part of the audit"

@@ -58,6 +58,7 @@ BEFORE: Mapping[str, str] = {
     "migrate-from-gromit-v1.md": _FLAT_ROW,
     "protect-and-redeploy.md": _APP_TEST,
     "recover-a-locked-environment.md": _LOCK,
+    "the-page.md": _APP_TEST,
     "rehearse-failures.md": 'mkdir .gromit && ln -s "$CLOUD" .gromit/local',
     "release.md": _TREE,
     "report-builds-from-ci.md": _APP_TEST

@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "chitragupta": ("chitragupta", "keep the public DNS records of running environments"),
     "cluster": ("cluster", "clusters of environments: list, show, expose"),
     "env": ("env", "environments: list, get, create, change, wait, delete"),
+    "ui": ("ui", "show all environments in a browser"),
     "terraform": ("terraform", "run terraform on one environment"),
     "suspend": ("suspend", "stop all processing"),
     "resume": ("suspend", "resume processing"),

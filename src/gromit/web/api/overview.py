@@ -108,7 +108,7 @@ class CreationLimitsView:
 
 @dataclass(frozen=True, slots=True)
 class PlatformView:
-    """What this process of serve knows of the platform."""
+    """State of the platform, as this process of serve knows it."""
 
     now: str
     queue: list[QueueView]

@@ -6,7 +6,7 @@ Times and sizes are bounded.
 import asyncio
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -16,7 +16,7 @@ import httpx2
 import structlog
 
 from gromit.core.security.certificates import is_dns_name
-from gromit.errors import ConfigError
+from gromit.errors import ConfigError, Temporary
 from gromit.web.api.legacy_routes import OUTCOME_HEADER
 from gromit.web.tls import REFUSED, ClientTls
 
@@ -27,6 +27,8 @@ ANSWER_BYTES = 1024 * 1024
 CONNECT_S = 5.0
 _BROKEN = (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError, ssl.SSLError)
 """Errors of a broken connection; httpx does not wrap a TLS alert."""
+STREAM_QUIET_S = 45.0
+"""Longest silence of a stream; serve sends a comment every 15 s."""
 KEEPALIVE_S = 4.0
 """Shorter than the idle time of serve, so that no connection is used while serve closes it."""
 
@@ -83,6 +85,18 @@ class Upstream:
             hint = REFUSED if isinstance(error, _BROKEN) and not is_answered else None
             log.warning("gateway.upstream_failed", method=method, error=repr(error), hint=hint)
             return _error(502, "serve cannot be reached")
+
+    async def lines(self, path: str, own: Mapping[str, str]) -> AsyncIterator[str]:
+        """Yield the lines of a stream of serve, until it ends. Raises `Temporary`."""
+        timeout = httpx2.Timeout(STREAM_QUIET_S, connect=CONNECT_S)
+        try:
+            async with self._http.stream("GET", path, headers=dict(own), timeout=timeout) as answer:
+                if answer.status_code != 200:
+                    raise Temporary(f"serve answered {answer.status_code} to {path}")
+                async for line in answer.aiter_lines():
+                    yield line
+        except (httpx2.HTTPError, httpx2.StreamError, ssl.SSLError) as error:
+            raise Temporary(f"the stream {path} of serve broke: {error!r}") from error
 
 
 def upstream_client(url: str, tls: ClientTls) -> httpx2.AsyncClient:

@@ -1,0 +1,65 @@
+"""`gromit ui`: the page on a loopback address, with the certificate of the caller."""
+
+import secrets
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+
+from gromit.bootstrap.clients import serve_client
+from gromit.bootstrap.machine import now_ms, require_setting
+from gromit.config.schema import Settings
+from gromit.core.security.roles import Role
+from gromit.errors import TrustError
+from gromit.web.gateway.upstream import Upstream, upstream_client
+from gromit.web.page.app import build_page
+from gromit.web.page.backend import PageDeps, Visitor
+from gromit.web.page.local_guard import LocalGuard, session_csrf
+from gromit.web.page.own_certificate import OwnCertificate
+from gromit.web.server.server import Listener, Server
+from gromit.web.tls import CertificateFiles, ClientTls
+
+TIMEOUT = timedelta(seconds=15)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPage:
+    """The server of the page, and the one-time key that opens it."""
+
+    server: Server
+    key: str
+
+    def bind(self) -> str:
+        """Bind the port, and return the address with the key. Raises `ConfigError`."""
+        self.server.bind()
+        return f"http://{self.server.address()}/?key={self.key}"
+
+
+def local_page(settings: Settings, port: int) -> LocalPage:
+    """Build the page for the caller.
+
+    Raises `ConfigError` if a setting is missing, and the error of serve if it refuses the caller.
+    """
+    session, key = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+    person = _caller(settings, session_csrf(session))
+    tls = ClientTls(
+        CertificateFiles(
+            require_setting(settings.client.cert, "client.cert"),
+            require_setting(settings.client.key, "client.key").get_secret_value(),
+            require_setting(settings.ca, "ca"),
+        )
+    )
+    http = upstream_client(require_setting(settings.serve.url, "serve.url"), tls)
+    backend = OwnCertificate(Upstream(http, TIMEOUT), person)
+    app = build_page(PageDeps(backend, now_ms), on_stop=backend.close)
+    guarded = LocalGuard(app, key, session)
+    return LocalPage(Server(Listener(guarded, f"127.0.0.1:{port}"), grace_s=1), key)
+
+
+def _caller(settings: Settings, csrf: str) -> Visitor:
+    """Return the person of the caller's certificate, as serve sees it."""
+    with closing(serve_client(settings)) as client:
+        found = client.get("/v1/whoami")
+    try:
+        return Visitor(name=str(found["name"]), role=Role(found["role"]), csrf=csrf)
+    except (KeyError, TypeError, ValueError):
+        raise TrustError("serve named no role of this certificate") from None

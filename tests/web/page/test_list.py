@@ -1,0 +1,247 @@
+"""The list of all environments before a real serve: rows, filters, pages, and hostile texts."""
+
+import gzip
+import json
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from gromit.core.environments.phases import UNREADABLE, Phase
+from gromit.core.security.roles import Role
+from gromit.core.time import iso
+from gromit.web.page.rows import PAGE_ROWS, EnvironmentRow, ListQuery, environment_row, select_rows
+from gromit.web.page.security import CONTENT_SECURITY_POLICY
+from tests.web.page.looking import (
+    Element,
+    Look,
+    counted_requests,
+    fill,
+    look_as,
+    looking,
+    parse_html,
+    read_event,
+    visitor,
+)
+from tests.web.serving import Certificates, Emulator, Serve, serving
+
+HOSTILE = "<script>alert('1')</script>\" onload=x \u202e\u2066 &amp; " + "long" * 400
+
+
+@pytest.fixture
+def look(serve: Serve) -> Iterator[Look]:
+    with look_as(serve) as page:
+        yield page
+
+
+def _row(page: Element, name: str) -> Element:
+    return page.one("tr", id=f"env-{name}")
+
+
+def _names(page: Element) -> list[str]:
+    rows = (e.attributes.get("id", "") for e in page.all("tr"))
+    return [row.removeprefix("env-") for row in rows if row.startswith("env-")]
+
+
+def test_a_row_shows_phase_builds_owner_and_times_with_their_absolute_values(
+    serve: Serve, look: Look
+) -> None:
+    serve.build("tyk", "app-test", "sha-1")
+    serve.clock.advance(s=7200)
+    row = _row(look.get(), "app-test")
+    assert row.one("a", href="/environments/app-test").text == "app-test"
+    assert row.one("span", class_="is-pending").text == "pending"
+    assert row.one("ul", class_="versions").text == "tyk sha-1"
+    assert row.one("td", class_="owner").text.startswith("gateway:")
+    age, changed, expires = row.all("time")
+    made = iso(serve.clock.now - 7_200_000)
+    assert (age.text, age.attributes["datetime"]) == ("2 h 0 min", made)
+    assert (changed.text, changed.attributes["datetime"]) == ("2 h 0 min ago", made)
+    assert expires.text == "in 13 d"
+    assert changed.attributes["title"].endswith(" UTC")
+
+
+def test_an_empty_list_says_what_will_fill_it(look: Look) -> None:
+    page = look.get()
+    assert "There are no environments yet." in page.one("div", class_="empty").text
+    assert "No environment matches." in look.get("/?search=x").one("div", class_="empty").text
+
+
+def test_counts_link_to_their_phases_and_deleted_ones_are_not_in_the_default(
+    serve: Serve, look: Look
+) -> None:
+    for name in ("one", "two", "three"):
+        serve.put_environment(name)
+    serve.put_environment("old", gone=True)
+    serve.dynamodb.update_item(
+        TableName=serve.settings.tablename,
+        Key={"name": {"S": "old"}},
+        UpdateExpression="SET gone_at = :at REMOVE #work",
+        ExpressionAttributeNames={"#work": "work"},
+        ExpressionAttributeValues={":at": {"N": "1"}},
+    )
+    page = look.get()
+    assert _names(page) == ["one", "three", "two"]
+    counts = [link.text for link in page.one("nav", id="counts").all("a")]
+    assert counts[0] == "all 3"
+    assert "gone 1" in counts
+    assert _names(look.get("/?phase=gone")) == ["old"]
+
+
+def test_a_damaged_row_is_in_the_list_with_its_reason(serve: Serve, look: Look) -> None:
+    serve.build("tyk", "damaged", "sha")
+    serve.damage("damaged")
+    row = _row(look.get(), "damaged")
+    assert row.one("span", class_="is-unreadable").text == UNREADABLE
+    assert "cannot be read" in row.text
+
+
+def test_every_text_of_others_is_escaped_and_shows_what_turns_it(serve: Serve, look: Look) -> None:
+    serve.build("tyk", "hostile", "sha")
+    serve.outcome(serve.claim("sow"), "fail", message=HOSTILE)
+    serve.send("PATCH", "/env/hostile", {"tyk-pump": "1<b>'\"&x"})
+    reason = HOSTILE[:500]
+    serve.send("POST", "/v1/suspensions", {"scope": "all", "reason": reason})
+    for path in ("/", "/environments/hostile", "/platform", "/?search=%3Cscript%3E%22"):
+        answer = look.http.get(path)
+        assert answer.status_code == 200
+        page = parse_html(answer.text)
+        assert len(page.all("script")) == 2
+        assert not any(name.startswith("on") for e in page.walk() for name in e.attributes)
+        assert not {"\u202e", "\u2066"} & set(answer.text)
+    assert "<script>" in look.get().one("div", id="suspensions").text
+    assert (
+        "\\u202e" in look.get("/?search=%E2%80%AE").one("input", name="search").attributes["value"]
+    )
+
+
+def test_every_answer_has_the_policy_and_nothing_inline(serve: Serve, look: Look) -> None:
+    serve.build("tyk", "app-test", "sha")
+    paths = ("/", "/environments/app-test", "/platform", "/environments/none", "/page/style.css")
+    for path in (*paths, "/page/none", "/page/htmx.min.js"):
+        answer = look.http.get(path)
+        assert answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "unsafe" not in CONTENT_SECURITY_POLICY
+    for path in paths[:4]:
+        page = parse_html(look.http.get(path).text)
+        assert page.all("style") == []
+        assert all(script.text == "" for script in page.all("script"))
+        assert not any("style" in e.attributes for e in page.walk())
+        ids = [e.attributes["id"] for e in page.walk() if "id" in e.attributes]
+        assert len(ids) == len(set(ids))
+
+
+def test_files_are_kept_by_browsers_and_sent_compressed(look: Look) -> None:
+    answer = look.http.get("/page/htmx.min.js", headers={"accept-encoding": "gzip"})
+    assert answer.headers["content-encoding"] == "gzip"
+    assert "immutable" in answer.headers["cache-control"]
+    assert look.http.get("/").headers["cache-control"] == "no-store"
+
+
+def test_a_suspension_is_on_every_page(serve: Serve, look: Look) -> None:
+    serve.build("tyk", "app-test", "sha")
+    assert look.get().one("div", id="suspensions").text == ""
+    serve.send("POST", "/v1/suspensions", {"scope": "all", "reason": "an incident"})
+    serve.clock.advance(s=61)
+    for path in ("/", "/environments/app-test", "/platform"):
+        assert "an incident" in look.get(path).one("div", id="suspensions").text
+    assert _row(look.get(), "app-test").all("span", class_="tag")[0].text == "suspended"
+
+
+def test_a_thousand_environments_come_in_pages_and_cost_serve_two_requests(
+    emulator: Emulator, certificates: Certificates
+) -> None:
+    with serving(emulator, certificates) as serve:
+        names = fill(serve, 1000)
+        backend = counted_requests(serve, visitor())
+        with looking(backend, serve) as look:
+            first = look.http.get("/", headers={"accept-encoding": "identity"})
+            paths, size = backend.since()
+            assert paths == ["/v1/overview"] * 2, "the table has two pages of 500 rows"
+            assert size < 400_000
+            page = parse_html(first.text)
+            assert _names(page) == names[:PAGE_ROWS]
+            assert "1000 environments, page 1 of 10" in page.one("nav", class_="pages").text
+            assert len(first.content) < 150_000
+            assert len(gzip.compress(first.content, 5)) < 15_000
+            assert _names(look.get("/?page=10"))[-1] == "env-0999"
+            assert _names(look.get("/?search=env-0500")) == ["env-0500"]
+            assert backend.since() == ([], 0), "further views cost serve nothing"
+            name = names[50]
+            with look.http.stream(
+                "GET", page.one("div", hx_ext="sse").attributes["sse-connect"]
+            ) as live:
+                lines = live.iter_lines()
+                assert next(lines) == ": connected"
+                serve.send("POST", f"/v1/environments/{name}/protect")
+                event = read_event(lines)
+            assert backend.since()[0] == ["/v1/overview"], "a change costs one request"
+            assert f'id="env-{name}"' in event
+            assert len(event) < 3000
+
+
+# ── filters, without a server ─────────────────────────────────────────────────────────────────────
+
+ROWS = [
+    EnvironmentRow(name="app-a", phase=Phase.READY, versions={"tyk": "v1"}, owner="token t1"),
+    EnvironmentRow(
+        name="app-b", phase=Phase.FAILED, versions={"tyk-pump": "v2"}, trouble="No image"
+    ),
+    EnvironmentRow(name="demo", phase=Phase.GONE, owner="ann", expires="2026-01-01T00:00:00Z"),
+]
+
+
+@pytest.mark.parametrize(
+    ("address", "names"),
+    [
+        ({}, ["app-a", "app-b"]),
+        ({"phase": "gone"}, ["demo"]),
+        ({"phase": "no such phase"}, ["app-a", "app-b"]),
+        ({"prefix": "app-b"}, ["app-b"]),
+        ({"repository": "tyk-pump"}, ["app-b"]),
+        ({"owner": "T1"}, ["app-a"]),
+        ({"search": "no IMAGE"}, ["app-b"]),
+        ({"search": "v1"}, ["app-a"]),
+        ({"sort": "name", "order": "down"}, ["app-b", "app-a"]),
+        ({"sort": "phase"}, ["app-a", "app-b"]),
+        ({"sort": "owner", "order": "down"}, ["app-b", "app-a"]),
+        ({"sort": "no such order", "page": "x"}, ["app-a", "app-b"]),
+        ({"page": "999"}, ["app-a", "app-b"]),
+        ({"page": "²"}, ["app-a", "app-b"]),
+    ],
+)
+def test_an_address_selects_rows(address: Mapping[str, str], names: list[str]) -> None:
+    selection = select_rows(ROWS, ListQuery.parse(address))
+    assert [row.name for row in selection.rows] == names
+
+
+def test_counts_obey_the_other_filters() -> None:
+    selection = select_rows(ROWS, ListQuery.parse({"prefix": "app", "phase": "failed"}))
+    assert (dict(selection.counts), selection.live, selection.total) == (
+        {"ready": 1, "failed": 1},
+        2,
+        1,
+    )
+
+
+def test_an_address_keeps_the_filters_and_drops_what_is_as_by_default() -> None:
+    query = ListQuery.parse({"search": "a&b", "phase": "ready", "page": "3"})
+    assert query.address() == "?phase=ready&search=a%26b"
+    assert query.address(page=2) == "?phase=ready&search=a%26b&page=2"
+    assert query.address(phase="", search="") == "?"
+    assert query.sorted_by("name") == "?phase=ready&search=a%26b&order=down"
+    assert query.sorted_by("age") == "?phase=ready&search=a%26b&sort=age"
+
+
+def test_a_row_of_a_later_serve_may_have_more_fields() -> None:
+    row = environment_row(json.loads('{"name": "a", "phase": "dreaming", "more": 1}'))
+    assert select_rows([row], ListQuery(sort="phase")).rows == (row,)
+
+
+def test_viewers_and_developers_see_the_same_list(serve: Serve) -> None:
+    serve.build("tyk", "app-test", "sha")
+    for role in (Role.VIEWER, Role.DEVELOPER):
+        with look_as(serve, role) as look:
+            page = look.get()
+            assert _names(page) == ["app-test"]
+            assert page.one("p", class_="person").text == f"ann {role}"
