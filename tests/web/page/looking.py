@@ -23,7 +23,7 @@ from tests.web.serving import Serve
 
 _PATIENCE = timedelta(seconds=PATIENCE_S)
 CSRF = "csrf-of-the-session"
-_APART = {"th", "td", "li", "p"}
+_APART = {"th", "td", "li", "p", "dt", "dd"}
 _VOID = {"meta", "link", "input", "img", "br", "hr"}
 
 
