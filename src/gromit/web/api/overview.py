@@ -174,7 +174,7 @@ def _named(deps: ApiDeps, text: str) -> tuple[list[Environment], list[Unreadable
     for name in names:
         try:
             found.append(deps.environments.inspect(name))
-        except NotFound:
+        except (NotFound, InvalidInput):  # changes of suspensions have a name, too
             missing.append(name)
         except (UnreadableRow, Conflict) as fault:
             unreadable.append(UnreadableEntry(name, fault, is_tombstone=False))
