@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from gromit.core.environments.claims import Claim, ClaimStatus, NoWork
 from gromit.core.environments.phases import Want, Work
+from gromit.core.environments.run_progress import RunProgress
 from gromit.core.environments.worker_protocol import Problem
 from gromit.core.stack.contract import StateMark
 from gromit.core.stack.made import MadeComponent, MadeStack
@@ -66,6 +67,8 @@ class FakeQueue:
     hooks: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Recorded hooks of each environment."""
     renewals: int = 0
+    progress: list[RunProgress] = field(default_factory=list)
+    """Progress of each renewal that had one."""
     on_renew: Callable[[int], None] = lambda _: None
     """Called within each renewal, with its number; may raise."""
     _changing: threading.Lock = field(default_factory=threading.Lock)
@@ -86,11 +89,13 @@ class FakeQueue:
         with self._changing:
             self.halts.append((kind, halt.message))
 
-    def renew(self, claim: Claim) -> ClaimStatus:
+    def renew(self, claim: Claim, progress: RunProgress | None = None) -> ClaimStatus:
         """Return the newest generation."""
         self._fault("renew")
         with self._changing:
             self.renewals += 1
+            if progress is not None:
+                self.progress.append(progress)
         self.on_renew(self.renewals)
         return ClaimStatus(self.newest.get(claim.name, claim.generation), claim.want)
 

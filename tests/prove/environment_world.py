@@ -11,6 +11,7 @@ from gromit.core.dns.tasks import PublicTask
 from gromit.core.environments.claims import Claim, Claimant, ClaimStatus, Fence, NoWork
 from gromit.core.environments.environment import Failure
 from gromit.core.environments.phases import Want, Work
+from gromit.core.environments.run_progress import RunProgress
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.environments.worker_protocol import Problem
 from gromit.core.stack.contract import (
@@ -283,13 +284,14 @@ class _Queue:
     def report_halt(self, kind: Work, halt: Suspended) -> None:
         raise NotImplementedError
 
-    def renew(self, claim: Claim) -> ClaimStatus:
-        found = self.registry.leases.renew(claim.name, _fence(claim), self.registry.now_ms)
+    def renew(self, claim: Claim, progress: RunProgress | None = None) -> ClaimStatus:
+        now_ms = self.registry.now_ms
+        found = self.registry.leases.renew(claim.name, _fence(claim), now_ms, progress)
         return ClaimStatus(found.generation, found.want)
 
     def forget_state(self, claim: Claim) -> None:
         now_ms = self.registry.now_ms
-        self.registry.leases.renew(claim.name, _fence(claim), now_ms, is_state_lost=True)
+        self.registry.leases.forget_state(claim.name, _fence(claim), now_ms)
 
     def record_hooks(self, claim: Claim, components: Sequence[str]) -> None:
         now_ms = self.registry.now_ms

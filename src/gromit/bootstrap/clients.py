@@ -60,6 +60,6 @@ def suspension_check(settings: Settings) -> Callable[[], None]:
     return serve_client(settings).check_suspension
 
 
-def change_feed(settings: Settings) -> ServeChanges:
-    """Feed of the changes that serve announces."""
-    return ServeChanges(serve_client(settings))
+def change_feed(settings: Settings, progress: str | None = None) -> ServeChanges:
+    """Feed of the changes that serve announces, and of the progress of one environment."""
+    return ServeChanges(serve_client(settings), progress)

@@ -1,22 +1,12 @@
 """`gromit env`: show environments and change their desired state, through serve."""
 
-import json
 import secrets
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing
-from datetime import timedelta
+from collections.abc import Mapping
 from typing import IO, Any
 
 import click
 
-from gromit.cli import FAILED, CliContext, pass_cli
-from gromit.cli.env_state import (
-    action_of_person,
-    describe_state,
-    report_failure,
-    why_not_ready,
-)
+from gromit.cli import CliContext, pass_cli
 from gromit.cli.env_unlock import unlock
 from gromit.cli.env_view import (
     actor,
@@ -25,15 +15,11 @@ from gromit.cli.env_view import (
     summary,
     suspension_line,
 )
+from gromit.cli.env_wait import wait, watch
 from gromit.cli.render import print_json, print_line, print_rows
 from gromit.cli.serve_requests import connected_serve, name_in_path
 from gromit.cli.v1_env import EnvGroup
-from gromit.core.environments.readiness import unhealthy_components, unpublished_names
-from gromit.core.time import parse_duration
-from gromit.errors import Conflict, InvalidInput, NotFound, Temporary
-
-POLL_S = 5.0
-"""Longest pause between two requests, also if no change is announced."""
+from gromit.errors import Conflict, InvalidInput, NotFound
 
 _LIST = ("name", "phase", "versions", "protected", "changed", "expires", "error")
 
@@ -234,109 +220,8 @@ def history(run: CliContext, name: str) -> None:
     print_rows(events, ("at", "kind", "actor", "text"), run.output, empty="no events yet")
 
 
-@env.command()
-@click.argument("name")
-@pass_cli
-def watch(run: CliContext, name: str) -> None:
-    """Print each event of an environment until it is gone."""
-    shown: set[str] = set()
-    for found in _poll(run, name, None):
-        try:
-            events = connected_serve(run).get(f"/v1/environments/{name_in_path(name)}/events")[
-                "events"
-            ]
-        except Temporary as error:
-            print_line(f"{error.message}; trying again", err=True)
-            continue  # also if it is gone: its last events are still to be printed
-        for event in events:
-            line = f"{event['at']}  {event['kind']:<10} {actor(event)}  {event['text']}".rstrip()
-            if line not in shown:
-                shown.add(line)
-                print_line(json.dumps(event) if run.output == "json" else line)
-        if found["phase"] == "gone":
-            return
-
-
-@env.command()
-@click.argument("name")
-@click.option(
-    "--for",
-    "goal",
-    type=click.Choice(["ready", "gone"]),
-    default="ready",
-    show_default=True,
-    help="Phase to wait for.",
-)
-@click.option(
-    "--timeout", default="15m", show_default=True, help="Longest wait, in seconds or like 90s, 10m."
-)
-@click.option(
-    "--keep-trying",
-    is_flag=True,
-    help="Wait on even if a person has to act first.",
-)
-@click.option(
-    "--dns/--no-dns",
-    default=True,
-    help="Wait for the public DNS names and healthy programs too. Default.",
-)
-@pass_cli
-def wait(run: CliContext, /, name: str, goal: str, timeout: str, **flags: bool) -> int:
-    """Wait until an environment is ready, published and healthy, or until it is gone.
-
-    Exits with 1 on a timeout. Exits with 1 at once if the environment was deleted, if a name is
-    blocked, or after an error that retrying cannot fix: a missing image, a service that does not
-    start, a wrong config or a missing permission.
-    """
-    seconds = parse_duration(timeout)
-    if not isinstance(seconds, timedelta):
-        raise InvalidInput(
-            f"--timeout {timeout!r} is not a duration", hint="for example 90s, 10m or 1h30m"
-        )
-    printed = ""
-    found: Mapping[str, Any] = {}
-    for found in _poll(run, name, seconds.total_seconds()):
-        is_reachable = flags["dns"] and found["phase"] == "ready"
-        names = unpublished_names(found) if is_reachable else {}
-        unhealthy = unhealthy_components(found) if is_reachable else {}
-        state = describe_state(found, names, unhealthy)
-        if state != printed:
-            print_line(f"{found['name']}: {state}", err=True)
-            printed = state
-        if found["phase"] == goal and (goal == "gone" or not (names or unhealthy)):
-            show_environment(run, found)
-            return 0
-        action = action_of_person(found, names)
-        if goal == "ready" and action and not flags["keep_trying"]:
-            report_failure(why_not_ready(found, names), f"{action}; or wait with --keep-trying")
-            return FAILED
-    print_line(f"gromit: {name} is not {goal} after {timeout}: it is {printed}", err=True)
-    return FAILED
-
-
-env.add_command(unlock)
-
-
-def _poll(run: CliContext, name: str, seconds: float | None) -> Iterator[Mapping[str, Any]]:
-    """Yield the environment now and after each change, for `seconds` (None: without an end).
-
-    An environment that does not exist counts as gone.
-    """
-    from gromit.bootstrap.clients import change_feed  # noqa: PLC0415
-
-    until = time.monotonic() + seconds if seconds is not None else None
-    with closing(change_feed(run.settings)) as feed:
-        while True:
-            try:
-                yield connected_serve(run).get(f"/v1/environments/{name_in_path(name)}")
-            except NotFound:
-                yield {"name": name, "phase": "gone", "error": None}
-            except Temporary as error:
-                print_line(f"{error.message}; trying again", err=True)
-            left = POLL_S if until is None else min(POLL_S, until - time.monotonic())
-            if left <= 0:
-                return
-            feed.wait(left)
+for command in (unlock, wait, watch):
+    env.add_command(command)
 
 
 def _detail(run: CliContext, name: str) -> dict[str, Any]:

@@ -141,8 +141,23 @@ def _notes(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "outdated", f"the catalogue or the stack has changed since {since}: {remedy}"
     if found.get("suspended"):
         yield "suspended", _suspension(found)
+    if progress := progress_text(found):
+        yield "progress", f"{progress}, at {found['progress']['at']}"
     if lease := found["lease"]:
         yield "worker", f"{lease['holder']} until {lease['until']}"
+
+
+def progress_text(found: Mapping[str, Any]) -> str:
+    """Return the progress of a run with its count; empty if there is none."""
+    progress = found.get("progress")  # a serve of an earlier release has none
+    if not progress:
+        return ""
+    count = _count(progress)
+    return f"{progress['text']} [{count}]" if count else str(progress["text"])
+
+
+def _count(progress: Mapping[str, Any]) -> str:
+    return "" if progress["total"] is None else f"{progress['done']}/{progress['total']}"
 
 
 def _reason(name: str, repository: str, version: Mapping[str, Any]) -> str:
@@ -190,6 +205,8 @@ def summary(found: Mapping[str, Any]) -> dict[str, Any]:
     error, degraded = found["error"], found.get("degraded")
     trouble = error["message"] if error else degraded and degraded["reason"]
     phase = f"{found['phase']} (suspended)" if found.get("suspended") else found["phase"]
+    if (progress := found.get("progress")) and (count := _count(progress)):
+        phase = f"{phase} {count}"
     return {
         **found,
         "phase": phase,

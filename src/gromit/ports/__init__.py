@@ -14,6 +14,7 @@ from gromit.core.environments.known_environments import KnownEnvironment
 from gromit.core.environments.observation import Observation
 from gromit.core.environments.phases import Work
 from gromit.core.environments.row_writes import Condition, Row, RowWrite, WriteResult
+from gromit.core.environments.run_progress import RunProgress
 from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner, Verdict
 from gromit.core.environments.worker_protocol import Problem
 from gromit.core.security.tokens import TokenEntry
@@ -331,8 +332,11 @@ class WorkQueue(Protocol):
     def report_halt(self, kind: Work, halt: Suspended) -> None:
         """Report that this worker claims nothing, because it has seen the file `noprocess`."""
 
-    def renew(self, claim: Claim) -> ClaimStatus:
-        """Extend the lease of a claim, and return the current desired state."""
+    def renew(self, claim: Claim, progress: RunProgress | None = None) -> ClaimStatus:
+        """Extend the lease of a claim, and return the current desired state.
+
+        `progress` is that of the run; None keeps what was reported before.
+        """
 
     def release(self, claim: Claim) -> None:
         """Release a claim without an outcome."""

@@ -27,6 +27,7 @@ from gromit.core.environments.row_writes import (
     WriteResult,
     evaluate,
 )
+from gromit.core.environments.run_progress import RunProgress
 from gromit.core.environments.suspensions import (
     PUT_OFF_MS,
     SUSPENSION_ROW,
@@ -166,17 +167,27 @@ class Leases:
         )
 
     def renew(
-        self, name: str, fence: Fence, now_ms: int, *, is_state_lost: bool = False
+        self, name: str, fence: Fence, now_ms: int, progress: RunProgress | None = None
     ) -> Environment:
         """Extend the lease of a claim. Raises `Conflict` if the claim is no longer valid.
 
-        A lost state is forgotten too. The ledger is passed over: a renewal changes nothing that
-        watchers or the log need.
+        The ledger is passed over: a renewal changes nothing that the log needs. Its progress is
+        announced to those who follow it.
         """
         # An expired lease may be renewed too: only another claim, which changes the epoch, ends it.
-        make = work.forget_state if is_state_lost else work.renew
-        outcome = self.ledger.store.write(name, make(fence, now_ms, self.policy.ttl_ms))
-        return self._require_held(name, outcome)
+        write = work.renew(fence, now_ms, self.policy.ttl_ms, progress)
+        environment = self._require_held(name, self.ledger.store.write(name, write))
+        if progress is not None:
+            self.ledger.announcer.announce(name, "progress", str(progress))
+        return environment
+
+    def forget_state(self, name: str, fence: Fence, now_ms: int) -> Environment:
+        """Extend the lease of a claim, and forget its lost state.
+
+        Raises `Conflict` if the claim is no longer valid.
+        """
+        write = work.forget_state(fence, now_ms, self.policy.ttl_ms)
+        return self._require_held(name, self.ledger.store.write(name, write))
 
     def record_hooks(
         self, name: str, fence: Fence, components: Sequence[str], now_ms: int

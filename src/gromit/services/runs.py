@@ -45,6 +45,7 @@ from gromit.core.stack.made import MadeStack
 from gromit.core.stack.states import StateVerdict, judge_state, require_safe_state
 from gromit.errors import ConfigRootUnusable, Conflict, GromitError, Suspended
 from gromit.ports import OwnerWatch, Progress, StateBucket, WorkQueue
+from gromit.services.renewals import PROGRESS_S, Renewals
 from gromit.services.stale_locks import remove_stale_locks
 
 log = structlog.get_logger(__name__)
@@ -109,6 +110,8 @@ class Runner:
     """Interval between renewals of the claim, in seconds."""
     before: Callable[[Claim, ProtocolStep], None]
     """Called before every step, for progress. The crash tests end the process here."""
+    progress_s: float = PROGRESS_S
+    """Shortest time between two renewals, which report progress, in seconds."""
     _abandoned: deque[Lock] = field(default_factory=deque)
     """Locks that could not be released.
 
@@ -119,16 +122,21 @@ class Runner:
     def run(self, claim: Claim, progress: Progress) -> EndRun:
         """Execute the steps of the table until the run ends."""
         step: ProtocolStep = AcquireLock()
+        renewals = Renewals(self.queue, claim, self.renew_s, self.progress_s)
+
+        def follow(line: str) -> None:
+            progress(line)
+            renewals.follow(line)
+
         with (
             structlog.contextvars.bound_contextvars(env=claim.name, epoch=claim.epoch),
-            self._renewing(claim) as reporting,
+            renewals.running(),
         ):
             while not isinstance(step, EndRun):
                 if isinstance(step, ReportDone | ReportFailure | ReleaseClaim):
-                    # The report ends the claim; a renewal after it would be refused.
-                    reporting.set()
+                    renewals.end()
                 self.before(claim, step)
-                answer = self._execute(step, claim, progress)
+                answer = self._execute(step, claim, follow)
                 log.debug("run.step", step=type(step).__name__, answer=type(answer).__name__)
                 step = worker_protocol.next_step(step, answer)
             log.info(
@@ -298,36 +306,6 @@ class Runner:
         if not released:
             log.error("lock.lost", env=lock.environment, lock=lock.id)
         return StepDone()
-
-    @contextmanager
-    def _renewing(self, claim: Claim) -> Iterator[threading.Event]:
-        """Renew the claim in a thread until the event is set, which happens before the report.
-
-        If the claim is lost, the renewals end and the run goes on: it holds the Terraform lock, so
-        no other worker can act, and its report will be refused.
-        """
-        ended = threading.Event()
-
-        def renew() -> None:
-            while not ended.wait(self.renew_s):
-                try:
-                    self.queue.renew(claim)
-                except Conflict:
-                    # The report may have ended the claim during this very call. That is no loss.
-                    if not ended.is_set():
-                        log.warning("claim.lost", env=claim.name)
-                    return
-                except GromitError as error:
-                    # The lease may outlast the fault: try again at the next interval.
-                    log.warning("claim.not_renewed", env=claim.name, reason=error.message)
-
-        thread = threading.Thread(target=renew, name=f"renew-{claim.name}", daemon=True)
-        thread.start()
-        try:
-            yield ended
-        finally:
-            ended.set()
-            thread.join()
 
 
 def _failure_class(problem: Problem | None) -> str | None:

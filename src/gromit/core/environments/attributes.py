@@ -43,6 +43,8 @@ class Attribute(StrEnum):
     CLAIMED = "claimed"
     CLAIM_ID = "claim_id"
     TASK = "task"
+    CLAIMED_AT = "claimed_at"
+    PROGRESS = "progress"
     EPOCH = "epoch"
     INFRA = "infra"
     SPEC_HASH = "spec_hash"
@@ -77,6 +79,8 @@ LEASE_ATTRIBUTES = frozenset(
         Attribute.CLAIMED,
         Attribute.CLAIM_ID,
         Attribute.TASK,
+        Attribute.CLAIMED_AT,
+        Attribute.PROGRESS,
     }
 )
 """Attributes that exist only while a worker has a claim."""

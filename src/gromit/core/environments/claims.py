@@ -38,6 +38,8 @@ class Claim:
     """Components whose hook `on_create` has succeeded in this incarnation."""
     branch_tags: tuple[str, ...] = ()
     """Tags that images of its branch have, for fallbacks."""
+    takes_progress: bool = True
+    """Whether serve keeps the progress of runs; one of an earlier release does not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,6 +172,11 @@ _CHECKS: Mapping[str, ValueCheck] = MappingProxyType(
         Attribute.CLAIMED: _number,
         Attribute.CLAIM_ID: _text,
         Attribute.TASK: _text,
+        Attribute.CLAIMED_AT: _number,
+        Attribute.PROGRESS: _map(
+            {"text": _text, "at": _number, "done": _number, "total": _number},
+            required={"text", "at"},
+        ),
         Attribute.EPOCH: _number,
         Attribute.INFRA: _flag,
         Attribute.SPEC_HASH: _text,

@@ -30,6 +30,7 @@ from gromit.core.environments.observed_status import (
 )
 from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.environments.row_writes import Row
+from gromit.core.environments.run_progress import ProgressStatus
 from gromit.core.environments.v1_rows import is_v1_row, v1_refusal
 from gromit.core.stack.addresses import NameStatus
 from gromit.core.stack.contract import StateMark
@@ -81,6 +82,10 @@ class Lease:
     """Generation that the worker claimed."""
     claim_id: str
     task: str | None
+    since_ms: int | None = None
+    """Instant of the claim; None if an earlier release of serve gave it."""
+    progress: ProgressStatus | None = None
+    """Progress that the worker last reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,4 +361,6 @@ def _lease(row: Row) -> Lease | None:
         row[Attribute.CLAIMED],
         row[Attribute.CLAIM_ID],
         row.get(Attribute.TASK),
+        row.get(Attribute.CLAIMED_AT),
+        ProgressStatus.from_row(row.get(Attribute.PROGRESS)),
     )

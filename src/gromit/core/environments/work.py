@@ -44,6 +44,7 @@ from gromit.core.environments.row_writes import (
     RowWrite,
     evaluate,
 )
+from gromit.core.environments.run_progress import RunProgress
 from gromit.core.stack.made import MadeStack, gone_text
 
 _OF_RESOURCES = (
@@ -85,6 +86,7 @@ def claim(kind: Work, claimant: Claimant, now_ms: int, ttl_ms: int) -> RowWrite:
         Attribute.HOLDER: claimant.holder,
         Attribute.CLAIM_ID: claimant.nonce,
         Attribute.LEASE_UNTIL: now_ms + ttl_ms,
+        Attribute.CLAIMED_AT: now_ms,
     }
     if claimant.task:
         sets[Attribute.TASK] = claimant.task
@@ -95,7 +97,8 @@ def claim(kind: Work, claimant: Claimant, now_ms: int, ttl_ms: int) -> RowWrite:
         sets=sets,
         copies={Attribute.CLAIMED: Attribute.GENERATION},
         increments={Attribute.EPOCH: 1, Attribute.REVISION: 1},
-        removes=frozenset() if claimant.task else frozenset({Attribute.TASK}),
+        # What an expired claim has left.
+        removes=frozenset({Attribute.TASK, Attribute.PROGRESS}) - sets.keys(),
     )
 
 
@@ -174,9 +177,12 @@ def recall(row: Row) -> RowWrite | None:
     )
 
 
-def renew(fence: Fence, now_ms: int, ttl_ms: int) -> RowWrite:
+def renew(fence: Fence, now_ms: int, ttl_ms: int, progress: RunProgress | None = None) -> RowWrite:
     """Extend a lease. A worker also verifies its claim this way, under the Terraform lock."""
-    return RowWrite(conditions=fence.conditions, sets={Attribute.LEASE_UNTIL: now_ms + ttl_ms})
+    sets: dict[str, Any] = {Attribute.LEASE_UNTIL: now_ms + ttl_ms}
+    if progress is not None:
+        sets[Attribute.PROGRESS] = progress.to_row(now_ms)
+    return RowWrite(conditions=fence.conditions, sets=sets)
 
 
 def forget_state(fence: Fence, now_ms: int, ttl_ms: int) -> RowWrite:

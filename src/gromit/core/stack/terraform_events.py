@@ -19,6 +19,9 @@ LONGEST = 1000
 _STRAYS = 100
 _ADDRESS = re.compile(r'(?:module\.component\["([^"]+)"\]\.)?(.+)')
 _FRAME = re.compile(r"^[\s╷│╵]+", re.MULTILINE)
+_COUNTED = re.compile(r"(.+) \[(\d{1,9})/(\d{1,9})\]")
+_PLANNED = re.compile(r"(\d{1,9}) to create, (\d{1,9}) to change, (\d{1,9}) to destroy")
+_SEVERITIES = ("error: ", "warning: ")
 _DID = {"create": "created", "update": "changed", "delete": "destroyed", "read": "read"}
 
 
@@ -180,6 +183,29 @@ def describe_event(event: TerraformEvent, course: RunSummary) -> str | None:
             return None
         case _:
             assert_never(event)
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressStep:
+    """A line of progress in parts; `total` is None if the line counts nothing."""
+
+    text: str
+    done: int = 0
+    total: int | None = None
+
+
+def parse_step(line: str) -> ProgressStep | None:
+    """Return the parts of a line that `describe_event` or a worker wrote.
+
+    None for an error and a warning, which are no steps.
+    """
+    if line.startswith(_SEVERITIES):
+        return None
+    if match := _COUNTED.fullmatch(line):
+        return ProgressStep(match[1], int(match[2]), int(match[3]))
+    if match := _PLANNED.fullmatch(line):
+        return ProgressStep(line, 0, sum(map(int, match.groups())))
+    return ProgressStep(line)
 
 
 def short_address(address: str) -> str:

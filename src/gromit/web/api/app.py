@@ -21,6 +21,7 @@ from gromit.errors import (
 )
 from gromit.web.api import (
     actions,
+    change_stream,
     claims,
     legacy_routes,
     observations,
@@ -46,6 +47,16 @@ STATUS: Mapping[type[GromitError], int] = {
 }
 """HTTP status of each error; any other one is 500."""
 RETRY_AFTER_S = "5"
+_ROUTES = (
+    legacy_routes,
+    v1,
+    actions,
+    overview,
+    change_stream,
+    suspensions,
+    claims,
+    observations,
+)
 
 
 def build_app(deps: ApiDeps) -> FastAPI:
@@ -68,7 +79,7 @@ def build_app(deps: ApiDeps) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _wrong_parameters)
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(Exception, unexpected_error)
-    for module in (legacy_routes, v1, actions, overview, suspensions, claims, observations):
+    for module in _ROUTES:
         app.include_router(module.router, responses=EVERYWHERE)
     return app
 

@@ -6,7 +6,7 @@ address, and in all. The control plane's own parts have none, and people's strea
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from gromit.errors import TooMany
@@ -19,6 +19,10 @@ BACKLOG = 256
 
 Later ones are dropped: a watcher looks at all environments after any announcement.
 """
+EVERY_NAME = "*"
+"""Filter of progress that all environments pass."""
+PROGRESS = "progress"
+"""Kind of the announcement of a run's progress. No work becomes due by it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +49,13 @@ class StreamOwner:
 class _Watcher:
     loop: asyncio.AbstractEventLoop
     owner: StreamOwner | None = None
+    progress: str | None = None
+    """Environment whose progress is sent, or `EVERY_NAME`; None: of no environment."""
     queue: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(BACKLOG))
+
+    def follows(self, name: str, kind: str) -> bool:
+        """Whether a change is sent. Watchers of due work are not woken for progress."""
+        return kind != PROGRESS or self.progress in {name, EVERY_NAME}
 
     def put(self, line: str | None) -> None:
         # The end of the stream (None) must arrive, so it takes the place of an announcement.
@@ -66,12 +76,13 @@ class ChangeHub:
     def announce(self, name: str, kind: str, text: str | None = None) -> None:
         """Send an announcement to all watchers; from any thread."""
         change = {"name": name, "kind": kind, **({"text": text} if text else {})}
-        self._send(f"data: {json.dumps(change)}\n\n")
+        followers = [w for w in tuple(self._watchers) if w.follows(name, kind)]
+        self._send(f"data: {json.dumps(change)}\n\n", followers)
 
     def close(self) -> None:
         """End all streams, so that a stopping server does not wait for them."""
         self._closed = True
-        self._send(None)
+        self._send(None, tuple(self._watchers))
 
     def check_share(self, owner: StreamOwner | None) -> None:
         """Raise `TooMany` if an owner has its share of streams already; None has no share."""
@@ -93,12 +104,14 @@ class ChangeHub:
                 return f"{name} has {limit} streams of changes, and more are not allowed"
         return None
 
-    async def stream(self, owner: StreamOwner | None = None) -> AsyncIterator[str]:
+    async def stream(
+        self, owner: StreamOwner | None = None, progress: str | None = None
+    ) -> AsyncIterator[str]:
         """Yield the lines of one SSE stream until the server stops."""
         # Requests that came at once have all passed `check_share` before the first of them watched.
         if self._excess(owner):
             return
-        watcher = _Watcher(asyncio.get_running_loop(), owner)
+        watcher = _Watcher(asyncio.get_running_loop(), owner, progress)
         self._watchers.add(watcher)
         try:
             yield ": connected\n\n"
@@ -114,9 +127,9 @@ class ChangeHub:
         finally:
             self._watchers.discard(watcher)
 
-    def _send(self, line: str | None) -> None:
-        # A copy: other threads add and remove watchers meanwhile.
-        for watcher in tuple(self._watchers):
+    def _send(self, line: str | None, watchers: Sequence[_Watcher]) -> None:
+        # `watchers` is a copy: other threads add and remove watchers meanwhile.
+        for watcher in watchers:
             try:
                 watcher.loop.call_soon_threadsafe(watcher.put, line)
             except RuntimeError:  # its loop has ended, and the watcher with it

@@ -8,6 +8,7 @@ from gromit.core.environments.fallbacks import branch_tags
 from gromit.core.environments.phases import Want
 from gromit.core.stack.contract import StateMark
 from gromit.core.stack.made import MadeComponent
+from gromit.web.api.progress_view import ProgressView, progress_view
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,8 @@ class ClaimView:
     observed: int
     infra: bool
     ttl_ms: int
+    progress: ProgressView | None
+    """Always present: a worker reports progress only to a serve that has this field."""
 
 
 def claim_view(
@@ -56,4 +59,5 @@ def claim_view(
         observed=environment.observed,
         infra=environment.infra,
         ttl_ms=ttl_ms,
+        progress=progress_view(environment),
     )

@@ -12,6 +12,7 @@ from gromit.core.environments.claims import Claimant, Fence
 from gromit.core.environments.environment import Environment, Failure
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.phases import Work
+from gromit.core.environments.run_progress import COUNT_MAX, TEXT_MAX, RunProgress
 from gromit.core.environments.suspensions import FileReport
 from gromit.core.names import NAME_MAX
 from gromit.core.stack.contract import LINEAGE_MAX, SERIAL_MAX, StateMark
@@ -75,6 +76,26 @@ class FenceBody(_Body):
         return Fence(self.holder, self.epoch)
 
 
+class ProgressBody(_Body):
+    """The step that a run has completed or waits for, and the number of completed steps."""
+
+    text: Annotated[
+        StrictStr,
+        Field(
+            min_length=1,
+            max_length=TEXT_MAX,
+            description="a step, such as a resource that was created; without secrets",
+        ),
+    ]
+    done: Annotated[StrictInt | None, Field(ge=0, le=COUNT_MAX)] = None
+    total: Annotated[StrictInt | None, Field(ge=0, le=COUNT_MAX)] = None
+
+    @property
+    def progress(self) -> RunProgress:
+        """The progress that serve keeps."""
+        return RunProgress(plain_line(self.text), self.done, self.total)
+
+
 class RenewBody(FenceBody):
     """Extension of a claim."""
 
@@ -88,6 +109,10 @@ class RenewBody(FenceBody):
             max_length=1000,
             description="components whose hook on_create has succeeded; null keeps the record",
         ),
+    ] = None
+    progress: Annotated[
+        ProgressBody | None,
+        Field(description="progress of the run; null keeps what was reported before"),
     ] = None
 
 
@@ -216,7 +241,10 @@ def renew(
 ) -> ClaimView:
     """Extend a claim, and verify that it is valid. 409 if it no longer is."""
     now_ms = deps.now_ms()
-    environment = deps.leases.renew(name, body.fence, now_ms, is_state_lost=body.state_lost)
+    progress = body.progress.progress if body.progress else None
+    environment = deps.leases.renew(name, body.fence, now_ms, progress)
+    if body.state_lost:
+        environment = deps.leases.forget_state(name, body.fence, now_ms)
     if body.hooks is not None:
         environment = deps.leases.record_hooks(name, body.fence, body.hooks, now_ms)
     return _claim(deps, environment)

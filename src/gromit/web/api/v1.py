@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
-from starlette.responses import StreamingResponse
 
 from gromit.core.environments.desired_state import Build
 from gromit.core.environments.environment import Environment
@@ -18,8 +17,7 @@ from gromit.services.environments import BuildResult, EnvironmentPage, Unreadabl
 from gromit.services.lifetimes import LifetimePass
 from gromit.services.sweeps import SweepResult
 from gromit.web.api import fault_views, views
-from gromit.web.api.admission import ApiDeps, Caller, CurrentCaller, Deps
-from gromit.web.api.changes import StreamOwner
+from gromit.web.api.admission import ApiDeps, CurrentCaller, Deps
 from gromit.web.api.fault_views import SetAsideView, SuspensionView
 from gromit.web.api.legacy_routes import Repository, trusted_repository
 from gromit.web.api.refusals import error_responses
@@ -27,7 +25,6 @@ from gromit.web.api.views import EnvironmentView, EventView
 from gromit.web.api.visibility import Visible
 from gromit.web.bodies import body_schema, json_body
 from gromit.web.branch_list import BranchList
-from gromit.web.server.capacity import OWN_PARTS
 
 router = APIRouter(prefix="/v1")
 
@@ -218,37 +215,11 @@ def post_lifetimes(_caller: CurrentCaller, deps: Deps) -> LifetimePass:
     return done
 
 
-_STREAM: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "One event for every change.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
-    }
-}
-
-
-@router.get("/changes", response_class=StreamingResponse, responses=_STREAM | error_responses(429))
-async def get_changes(caller: CurrentCaller, deps: Deps) -> StreamingResponse:
-    """Stream server-sent events: one unnamed event with `{"name", "kind"}` for each change."""
-    owner = _stream_owner(caller)
-    deps.changes.check_share(owner)
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    lines = deps.changes.stream(owner)
-    return StreamingResponse(lines, media_type="text/event-stream", headers=headers)
-
-
 @router.get("/openapi.json")
 def get_openapi_document(_caller: CurrentCaller, request: Request) -> dict[str, Any]:
     """Describe this interface as an OpenAPI document."""
     document: dict[str, Any] = request.app.openapi()
     return document
-
-
-def _stream_owner(caller: Caller) -> StreamOwner | None:
-    """Return whose share a stream counts to; the control plane's own parts have none."""
-    if caller.role in OWN_PARTS or caller.origin.serial is None:
-        return None
-    who = f"certificate {caller.origin.serial}" if caller.person is None else caller.actor
-    return StreamOwner(who, caller.origin.client)
 
 
 def _page(

@@ -34,6 +34,7 @@ from gromit.web.api.fault_views import (
     failure_view,
     suspension,
 )
+from gromit.web.api.progress_view import ProgressView, progress_view
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,8 @@ class LeaseView:
     holder: str
     until: str
     generation: int
+    since: str | None
+    """Instant of the claim; null if an earlier release of serve gave it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +149,8 @@ class EnvironmentView:
     suspended: SuspensionView | None
     """Suspension that keeps workers from it, if there is one."""
     lease: LeaseView | None
+    progress: ProgressView | None
+    """Progress of the run, while a worker has a claim and has reported one."""
     expires: str | None
     """Instant at which it expires if it is not used until then; null if it does not expire."""
     lifetime: str
@@ -223,6 +228,7 @@ class EnvironmentViews:
             error=failure_view(environment.failure) or contradiction_view(environment),
             suspended=suspension(halt) if halt and phase is not Phase.GONE else None,
             lease=_lease(environment.lease),
+            progress=progress_view(environment) if environment.is_held(now_ms) else None,
             expires=iso(life.ends_ms) if life.ends_ms is not None else None,
             lifetime=life.why,
         )
@@ -299,7 +305,8 @@ def _degraded(degradation: Degradation | None) -> DegradedView | None:
 def _lease(lease: Lease | None) -> LeaseView | None:
     if lease is None:
         return None
-    return LeaseView(lease.holder, iso(lease.until_ms), lease.claimed)
+    since = iso(lease.since_ms) if lease.since_ms is not None else None
+    return LeaseView(lease.holder, iso(lease.until_ms), lease.claimed, since)
 
 
 def event(event: HistoryEvent) -> EventView:

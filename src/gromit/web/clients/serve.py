@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import httpx2
 import stamina
@@ -192,11 +193,15 @@ def response_json(answer: httpx2.Response) -> Any:
 class ServeChanges:
     """The port `ChangeFeed`: follows the stream of changes in a thread, from the first `wait` on.
 
-    The client is used for the stream only; the thread closes it.
+    The client is used for the stream only; the thread closes it. `progress` names an environment
+    whose progress counts as a change, too.
     """
 
-    def __init__(self, client: ServeClient) -> None:
+    def __init__(self, client: ServeClient, progress: str | None = None) -> None:
         self._client = client
+        self._path = "/v1/changes"
+        if progress is not None:
+            self._path += f"?progress={quote(progress, safe='')}"
         self._announced = threading.Event()
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
@@ -231,7 +236,7 @@ class ServeChanges:
                 self._closed.wait(RECONNECT_S)
 
     def _listen(self) -> None:
-        with self._client.stream("/v1/changes") as lines:
+        with self._client.stream(self._path) as lines:
             self._announced.set()  # something may have changed before the stream was open
             for line in lines:
                 if self._closed.is_set():

@@ -11,10 +11,11 @@ import httpx2
 
 from gromit.core.environments.claims import Claim, ClaimStatus, NoWork
 from gromit.core.environments.phases import Want, Work
+from gromit.core.environments.run_progress import RunProgress
 from gromit.core.environments.worker_protocol import Problem
 from gromit.core.stack.contract import StateMark
 from gromit.core.stack.made import MadeComponent, MadeStack
-from gromit.errors import Suspended
+from gromit.errors import InvalidInput, Suspended
 from gromit.web.clients.serve import ServeClient, response_json
 
 
@@ -60,6 +61,7 @@ class ServeQueue:
             made=tuple(MadeComponent.from_row(m["name"], m) for m in found.get("made", ())),
             hooks=tuple(found.get("hooks", ())),
             branch_tags=tuple(found.get("branch_tags", ())),
+            takes_progress="progress" in found,
         )
 
     def report_halt(self, kind: Work, halt: Suspended) -> None:
@@ -72,10 +74,17 @@ class ServeQueue:
         with suppress(Suspended):
             self._client.call("POST", "/v1/claims", body)
 
-    def renew(self, claim: Claim) -> ClaimStatus:
-        """Extend a claim."""
-        found = response_json(self._post(claim, "renew"))
+    def renew(self, claim: Claim, progress: RunProgress | None = None) -> ClaimStatus:
+        """Extend a claim, with the progress of its run."""
+        found = response_json(self._renew(claim, progress))
         return ClaimStatus(found["generation"], Want(found["want"]))
+
+    def _renew(self, claim: Claim, progress: RunProgress | None) -> httpx2.Response:
+        if progress is not None and claim.takes_progress:
+            # A serve of an earlier release, which has taken the place of a newer one, refuses it.
+            with suppress(InvalidInput):
+                return self._post(claim, "renew", progress=asdict(progress))
+        return self._post(claim, "renew")
 
     def forget_state(self, claim: Claim) -> None:
         """Extend a claim, and forget the recorded state."""
