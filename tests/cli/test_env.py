@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -538,6 +539,60 @@ def test_wait_ends_when_a_worker_has_made_it_ready(shell: Shell) -> None:
     shell.serve.build("tyk", "app-test", "sha")
     with Later(shell.serve, lambda: shell.serve.work_off("sow")):
         assert ["phase", "ready"] in shell.table("wait", "app-test", "--timeout", "120")
+
+
+STEPS = [f"aws_{letter}.this: created (1s)" for letter in "abc"]
+
+
+def test_wait_shows_each_step_once(shell: Shell) -> None:
+    shell.serve.build("tyk", "app-test", "sha")
+    claims: list[dict[str, Any]] = []
+    errors: list[str] = []
+
+    def seen(text: str) -> bool:
+        errors.append(shell.captured.readouterr().err)
+        return text in "".join(errors)
+
+    def report(number: int) -> None:
+        if not claims:
+            claims.append(shell.serve.claim("sow"))
+        step = {"text": STEPS[number], "done": number + 1, "total": 3}
+        for _ in range(2):
+            shell.serve.outcome(claims[0], "renew", progress=step)
+        eventually(lambda: seen(f"app-test: {STEPS[number]} [{number + 1}/3]"))
+
+    steps = [partial(report, number) for number in range(3)]
+    with Later(shell.serve, *steps, lambda: shell.serve.outcome(claims[0], "done")):
+        assert run(["env", "wait", "app-test", "--timeout", "120"]) == 0
+    lines = "".join(errors).splitlines()
+    assert [line for line in lines if "created" in line] == [
+        f"app-test: {step} [{number}/3]" for number, step in enumerate(STEPS, 1)
+    ]
+    assert lines.count("app-test: sowing") == 1
+
+
+def test_get_list_and_watch_show_progress(shell: Shell) -> None:
+    shell.serve.build("tyk", "app-test", "sha")
+    claim = shell.serve.claim("sow")
+    shell.serve.outcome(claim, "renew", progress={"text": "waiting for the services"})
+    assert "progress   waiting for the services, at 20" in shell.run("get", "app-test")
+    assert ["app-test", "sowing", "tyk=sha"] in [row[:3] for row in shell.table("list")]
+    step = {"text": STEPS[0], "done": 1, "total": 3}
+    shell.serve.outcome(claim, "renew", progress=step)
+    assert f"progress   {STEPS[0]} [1/3], at 20" in shell.run("get", "app-test")
+    assert ["app-test", "sowing", "1/3", "tyk=sha"] in [row[:4] for row in shell.table("list")]
+    assert shell.json("get", "app-test")["progress"]["done"] == 1
+
+    def leave() -> None:
+        shell.serve.outcome(claim, "done")
+        shell.serve.send("DELETE", "/env/app-test")
+        shell.serve.clock.advance(s=GRACE_S + 1)
+        shell.serve.work_off("reap")
+
+    with Later(shell.serve, leave):
+        printed = shell.run("watch", "app-test")
+    (line,) = [line for line in printed.splitlines() if "progress" in line]
+    assert line.endswith(f"  {STEPS[0]} [1/3]")
 
 
 def test_wait_reports_failures_on_the_way(shell: Shell) -> None:

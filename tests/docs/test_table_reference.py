@@ -48,6 +48,7 @@ from gromit.core.environments.observation import Observation
 from gromit.core.environments.observed_status import Degradation, Repairs
 from gromit.core.environments.phases import Phase, Work
 from gromit.core.environments.row_writes import Row, RowWrite, WriteAccepted, apply_write
+from gromit.core.environments.run_progress import RunProgress
 from gromit.core.environments.v1_rows import STATES
 from gromit.core.migration import rows
 from gromit.core.names import parse_ref
@@ -133,7 +134,7 @@ WRITES: Mapping[Callable[..., object], Callable[[], list[RowWrite]]] = {
         work.claim(kind, Claimant("worker", "nonce", "task"), 1, 1) for kind in Work
     ],
     work.put_off: lambda: [work.put_off(kind, 1, 2) for kind in Work],
-    work.renew: lambda: [work.renew(FENCE, 1, 1)],
+    work.renew: lambda: [work.renew(FENCE, 1, 1, RunProgress("text", 1, 2))],
     work.forget_state: lambda: [work.forget_state(FENCE, 1, 1)],
     work.record_hooks: lambda: [work.record_hooks(FENCE, ["tyk"], 1, 1)],
     work.release: lambda: [work.release(FENCE)],

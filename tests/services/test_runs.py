@@ -1,7 +1,9 @@
 """A run executes the table, and each step returns the right result."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 
 import pytest
 from structlog.testing import capture_logs
@@ -21,6 +23,7 @@ from gromit.errors import (
     TerraformFailed,
 )
 from gromit.ports import Progress
+from gromit.services.renewals import PROGRESS_S
 from gromit.services.runs import Runner, WorkFunction, failure_record
 from tests.fakes.owners import FakeOwners, owner
 from tests.fakes.queue import FakeQueue, a_claim
@@ -38,6 +41,7 @@ class World:
         do: WorkFunction | None = None,
         renew_s: float = 60.0,
         states: FakeStates | None = None,
+        progress_s: float = PROGRESS_S,
     ) -> None:
         self.queue, self.states, self.owners = FakeQueue(), states or FakeStates(), FakeOwners()
         self.halts: list[GromitError] = []
@@ -52,6 +56,7 @@ class World:
             do=do or self._do,
             renew_s=renew_s,
             before=self._before,
+            progress_s=progress_s,
         )
 
     def run(self, claim: Claim | None = None) -> EndRun:
@@ -464,6 +469,70 @@ def test_the_claim_is_renewed_while_the_act_goes_on() -> None:
 
     world = World(do, renew_s=0.002)
     assert world.run() == EndRun(RunEnding.DONE)
+
+
+STEPS = ["removing its DNS records", "a: created (1s) [1/2]", "b: created (1s) [2/2]"]
+
+
+def _has_got(queue: FakeQueue, number: int) -> bool:
+    return len(queue.progress) >= number
+
+
+def _telling(world: Callable[[], World], lines: Sequence[str]) -> WorkFunction:
+    """Report each line, and wait until it has arrived."""
+
+    def do(claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
+        for number, line in enumerate(lines, 1):
+            progress(line)
+            wait_for(partial(_has_got, world().queue, number))
+        return MadeStack("h")
+
+    return do
+
+
+def test_renewals_carry_each_step_long_before_their_interval() -> None:
+    world = World(_telling(lambda: world, STEPS), renew_s=3600.0, progress_s=0.001)
+    assert world.run() == EndRun(RunEnding.DONE)
+    assert list(map(str, world.queue.progress)) == STEPS
+
+
+def test_progress_that_serve_did_not_get_is_sent_again() -> None:
+    faults = iter([Temporary("serve is away"), Temporary("serve is away")])
+
+    def on_renew(_number: int) -> None:
+        if is_renewing() and (error := next(faults, None)):
+            world.queue.progress.clear()
+            raise error
+
+    world = World(_telling(lambda: world, STEPS[:1]), renew_s=3600.0, progress_s=0.001)
+    world.queue.on_renew = on_renew
+    assert world.run() == EndRun(RunEnding.DONE)
+    assert list(map(str, world.queue.progress)) == STEPS[:1]
+    assert next(faults, None) is None
+
+
+def test_progress_that_has_not_changed_is_sent_once() -> None:
+    def do(claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
+        for _ in range(3):
+            progress("waiting for the services")
+        wait_for(lambda: world.queue.renewals >= 6)
+        return MadeStack("h")
+
+    world = World(do, renew_s=0.002, progress_s=0.001)
+    assert world.run() == EndRun(RunEnding.DONE)
+    assert list(map(str, world.queue.progress)) == ["waiting for the services"]
+
+
+def test_a_serve_without_progress_gets_none_and_no_renewal_for_it() -> None:
+    def do(claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
+        for line in STEPS:
+            progress(line)
+        wait_for(lambda: world.queue.renewals >= 4)
+        return MadeStack("h")
+
+    world = World(do, renew_s=0.002, progress_s=0.001)
+    assert world.run(replace(a_claim(), takes_progress=False)) == EndRun(RunEnding.DONE)
+    assert world.queue.progress == []
 
 
 def test_renewals_go_on_after_one_that_got_no_answer() -> None:

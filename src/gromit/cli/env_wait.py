@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from gromit.cli import FAILED, CliContext, pass_cli
+from gromit.cli import FAILED, CliContext, Command, pass_cli
 from gromit.cli.env_state import (
     action_of_person,
     describe_state,
@@ -29,7 +29,7 @@ POLL_S = 5.0
 """Longest pause between two requests, also if no change is announced."""
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("name")
 @pass_cli
 def watch(run: CliContext, name: str) -> None:
@@ -64,7 +64,7 @@ def _progress_events(found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         }
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("name")
 @click.option(
     "--for",

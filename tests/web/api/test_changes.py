@@ -58,6 +58,26 @@ def test_what_was_announced_before_is_not_heard() -> None:
     assert "late" in asyncio.run(scene())
 
 
+def test_progress_reaches_only_streams_that_asked_for_it() -> None:
+    async def scene() -> list[list[str]]:
+        changes = ChangeHub()
+        streams = [changes.stream(progress=p) for p in (None, "app-test", "*", "other")]
+        for stream in streams:
+            await _next(stream)
+        changes.announce("app-test", "progress", "a: created (1s) [1/2]")
+        changes.announce("app-test", "sown")
+        heard: list[list[str]] = []
+        for stream in streams:
+            kinds: list[str] = []
+            while "sown" not in kinds:
+                kinds.append(json.loads((await _next(stream)).removeprefix("data: "))["kind"])
+            heard.append(kinds)
+        return heard
+
+    progress = ["progress", "sown"]
+    assert asyncio.run(scene()) == [["sown"], progress, progress, ["sown"]]
+
+
 def test_a_name_cannot_break_out_of_its_event() -> None:
     async def scene() -> str:
         changes = ChangeHub()
@@ -162,12 +182,14 @@ def test_people_have_a_share_of_streams_and_the_control_plane_has_none(
 
 
 @contextmanager
-def _watching(serve: Serve, role: Role = Role.VIEWER) -> Iterator[Iterator[str]]:
+def _watching(
+    serve: Serve, role: Role = Role.VIEWER, path: str = "/v1/changes"
+) -> Iterator[Iterator[str]]:
     with (
         httpx2.Client(
             base_url=serve.url, verify=serve.context(role), timeout=PATIENCE_S, trust_env=False
         ) as client,
-        client.stream("GET", "/v1/changes") as answer,
+        client.stream("GET", path) as answer,
     ):
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
@@ -175,6 +197,23 @@ def _watching(serve: Serve, role: Role = Role.VIEWER) -> Iterator[Iterator[str]]
         lines = answer.iter_lines()
         assert next(lines) == ": connected"
         yield (line.removeprefix("data: ") for line in lines if line.startswith("data: "))
+
+
+def test_progress_is_streamed_to_who_follows_it(serve: Serve) -> None:
+    serve.build("tyk", "app-test", "sha")
+    claim = serve.claim("sow")
+    step = {"text": "a: created (1s)", "done": 1, "total": 2}
+    with _watching(serve) as others, _watching(serve, path="/v1/changes?progress=*") as events:
+        serve.outcome(claim, "renew", progress=step)
+        serve.outcome(claim, "renew")
+        serve.outcome(claim, "release")
+        assert json.loads(next(events)) == {
+            "name": "app-test",
+            "kind": "progress",
+            "text": "a: created (1s) [1/2]",
+        }
+        for stream in (events, others):
+            assert json.loads(next(stream))["kind"] == "released"
 
 
 def test_each_change_is_announced_at_once(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:

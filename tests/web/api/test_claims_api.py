@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gromit.core.security.roles import Role
+from gromit.core.time import iso
 from tests.web.serving import DEFAULTS, GRACE_S, TTL_S, Serve
 
 RETRY_S = 30
@@ -38,6 +39,7 @@ def test_a_claim_has_all_that_a_worker_needs(serve: Serve) -> None:
         "observed": 0,
         "infra": True,
         "ttl_ms": TTL_S * 1000,
+        "progress": None,
     }
     assert serve.rows["app-test"]["task"] == "arn:aws:ecs:eu-central-1:1:task/internal/0"
 
@@ -123,6 +125,90 @@ def test_renewing_returns_a_new_desired_state(serve: Serve) -> None:
     assert (renewed["generation"], renewed["claimed"]) == (2, 1)
     serve.send("DELETE", "/env/app-test")
     assert serve.outcome(claim, "renew").json()["want"] == "gone"
+
+
+STEP = {"text": "aws_ecs_service.this tyk: created (3s)", "done": 12, "total": 42}
+
+
+def _progress(serve: Serve, name: str = "app-test") -> Any:
+    return serve.get(f"/v1/environments/{name}")["progress"]
+
+
+def test_progress_is_shown_while_the_claim_lasts(serve: Serve) -> None:
+    serve.build("tyk", "app-test", "sha")
+    assert _progress(serve) is None
+    claim = serve.claim("sow")
+    assert _progress(serve) is None
+    serve.clock.advance(s=1)
+    renewed = serve.outcome(claim, "renew", progress=STEP).json()
+    assert renewed["progress"] == {**STEP, "at": iso(serve.clock())}
+    assert _progress(serve) == renewed["progress"]
+    (listed,) = serve.get("/v1/environments")["environments"]
+    assert listed["progress"] == renewed["progress"]
+    serve.clock.advance(s=1)
+    serve.outcome(claim, "renew")
+    assert _progress(serve) == renewed["progress"], "a renewal without one keeps it"
+    serve.outcome(claim, "renew", progress={"text": "waiting"})
+    assert _progress(serve) == {
+        "text": "waiting",
+        "done": None,
+        "total": None,
+        "at": iso(serve.clock()),
+    }
+    revision = serve.rows["app-test"]["revision"]
+    serve.outcome(claim, "renew", progress=STEP)
+    assert serve.rows["app-test"]["revision"] == revision
+
+
+@pytest.mark.parametrize("ending", ["done", "fail", "release"])
+def test_progress_ends_with_the_claim(serve: Serve, ending: str) -> None:
+    serve.build("tyk", "app-test", "sha")
+    claim = serve.claim("sow")
+    serve.outcome(claim, "renew", progress=STEP)
+    serve.outcome(claim, ending)
+    assert _progress(serve) is None
+    assert not {"progress", "claimed_at"} & serve.rows["app-test"].keys()
+
+
+def test_progress_of_an_expired_claim_is_not_that_of_the_next(serve: Serve) -> None:
+    serve.build("tyk", "app-test", "sha")
+    serve.outcome(serve.claim("sow"), "renew", progress=STEP)
+    serve.clock.advance(s=TTL_S + 1)
+    assert _progress(serve) is None
+    serve.claim("sow", holder="w2")
+    assert _progress(serve) is None
+
+
+@pytest.mark.parametrize(
+    "progress",
+    [
+        {"text": ""},
+        {"text": "x" * 201},
+        {"text": "x", "done": -1},
+        {"text": "x", "done": 1, "total": 10**9},
+        {"text": "x", "secret": "y"},
+        {"done": 1},
+    ],
+)
+def test_progress_is_bounded(serve: Serve, progress: dict[str, Any]) -> None:
+    serve.build("tyk", "app-test", "sha")
+    claim = serve.claim("sow")
+    assert serve.outcome(claim, "renew", progress=progress).status_code == 400
+    assert _progress(serve) is None
+
+
+def test_progress_is_one_line_of_plain_text(serve: Serve) -> None:
+    serve.build("tyk", "app-test", "sha")
+    serve.outcome(serve.claim("sow"), "renew", progress={"text": "a\n\x1b[31mb\u202e"})
+    assert _progress(serve)["text"] == "a b"
+
+
+def test_a_claim_says_since_when_it_lasts(serve: Serve) -> None:
+    serve.build("tyk", "app-test", "sha")
+    claim, begun = serve.claim("sow"), iso(serve.clock())
+    serve.clock.advance(s=5)
+    serve.outcome(claim, "renew")
+    assert serve.get("/v1/environments/app-test")["lease"]["since"] == begun
 
 
 def test_an_unrenewed_claim_goes_to_another_and_the_first_worker_can_change_nothing(

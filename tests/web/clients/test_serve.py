@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import stamina
 
 from gromit.core.environments.claims import Claim, NoWork
 from gromit.core.environments.phases import Want, Work
+from gromit.core.environments.run_progress import RunProgress
 from gromit.core.environments.worker_protocol import Problem
 from gromit.core.security.roles import Role
 from gromit.core.stack.contract import StateMark
@@ -39,6 +40,7 @@ from gromit.web.clients.serve import (
 from gromit.web.clients.worker_queue import ServeQueue, new_worker_id
 from gromit.web.tls import REFUSED, CertificateFiles, ClientTls
 from tests.fakes.authority import Files, TestCa, now
+from tests.fakes.queue import a_claim
 from tests.fakes.upstream import StandIn
 from tests.waiting import PATIENCE_S, wait_for
 from tests.web.serving import GRACE_S, Certificates, Emulator, Serve, eventually, serving
@@ -388,6 +390,32 @@ def test_a_queue_claims_works_and_reports(serve: Serve) -> None:
         queue.renew(claim)
     with pytest.raises(Conflict):
         queue.release(second)
+
+
+def test_a_queue_reports_progress(serve: Serve) -> None:
+    queue = ServeQueue(ServeClient(serve.client(Role.WORKER)), "sower-1")
+    serve.build("tyk", "app-test", "sha")
+    claim = queue.claim(Work.SOW)
+    assert isinstance(claim, Claim)
+    assert claim.takes_progress
+    queue.renew(claim, RunProgress("a: created (1s)", 1, 2))
+    progress = serve.get("/v1/environments/app-test")["progress"]
+    assert (progress["text"], progress["done"], progress["total"]) == ("a: created (1s)", 1, 2)
+    queue.renew(claim, RunProgress("waiting"))
+    assert serve.get("/v1/environments/app-test")["progress"]["done"] is None
+
+
+def test_a_serve_of_an_earlier_release_gets_renewals_without_progress() -> None:
+    """It refuses unknown keys, and a worker must not lose its claim by that."""
+    renewed = _answering(200, b'{"generation":2,"want":"up"}')
+    refused = _answering(400, b'{"error":"unknown key progress","code":"invalid","hint":null}')
+    progress = RunProgress("a: created (1s)", 1, 2)
+    with _broken(renewed) as server:
+        queue = ServeQueue(server.client, "sower-1")
+        assert queue.renew(replace(a_claim(), takes_progress=False), progress).generation == 2
+    with _broken(refused, renewed) as server:
+        queue = ServeQueue(server.client, "sower-1")
+        assert queue.renew(a_claim(), progress).generation == 2
 
 
 def test_the_history_names_the_program_that_applied(serve: Serve) -> None:
