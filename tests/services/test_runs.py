@@ -478,7 +478,7 @@ def _has_got(queue: FakeQueue, number: int) -> bool:
     return len(queue.progress) >= number
 
 
-def _telling(world: Callable[[], World], lines: Sequence[str]) -> WorkFunction:
+def _reporting(world: Callable[[], World], lines: Sequence[str]) -> WorkFunction:
     """Report each line, and wait until it has arrived."""
 
     def do(claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
@@ -491,7 +491,7 @@ def _telling(world: Callable[[], World], lines: Sequence[str]) -> WorkFunction:
 
 
 def test_renewals_carry_each_step_long_before_their_interval() -> None:
-    world = World(_telling(lambda: world, STEPS), renew_s=3600.0, progress_s=0.001)
+    world = World(_reporting(lambda: world, STEPS), renew_s=3600.0, progress_s=0.001)
     assert world.run() == EndRun(RunEnding.DONE)
     assert list(map(str, world.queue.progress)) == STEPS
 
@@ -504,7 +504,7 @@ def test_progress_that_serve_did_not_get_is_sent_again() -> None:
             world.queue.progress.clear()
             raise error
 
-    world = World(_telling(lambda: world, STEPS[:1]), renew_s=3600.0, progress_s=0.001)
+    world = World(_reporting(lambda: world, STEPS[:1]), renew_s=3600.0, progress_s=0.001)
     world.queue.on_renew = on_renew
     assert world.run() == EndRun(RunEnding.DONE)
     assert list(map(str, world.queue.progress)) == STEPS[:1]

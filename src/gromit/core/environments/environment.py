@@ -118,6 +118,10 @@ class HistoryEvent:
         event = {"at": self.at_ms, "actor": self.actor, "kind": self.kind, "text": self.text}
         return event if self.origin is None else {**event, "origin": self.origin}
 
+    def is_kind(self, kind: str) -> bool:
+        """Whether this is an event of that kind."""
+        return self.kind == kind
+
     @classmethod
     def from_row(cls, event: Mapping[str, Any]) -> "HistoryEvent":
         """Return the event that a row stores."""
@@ -197,7 +201,7 @@ class Environment:
         requester = self.row.get(Attribute.REQUESTER)
         if requester is not None:
             return str(requester)
-        created = [e.actor for e in self.events if e.kind == "created"]
+        created = [e.actor for e in self.events if e.is_kind("created")]
         return created[-1] if created else None
 
     def has_reported(self, repository: str, version: str) -> bool:
