@@ -19,9 +19,11 @@ READ_S = 20.0
 class Reader:
     """Reads one environment."""
 
-    def __init__(self, url: str, name: str, token: JobToken) -> None:
+    def __init__(self, url: str, name: str, repository: str, token: JobToken) -> None:
         self.gateway = url
-        self._address = f"{url}/v1/environments/{quote(name, safe='')}"
+        # A token of several repositories has to say for which of them it asks.
+        asking = f"?repo={quote(repository, safe='')}"
+        self._address = f"{url}/v1/environments/{quote(name, safe='')}{asking}"
         self._token = token
 
     def read(self) -> Environment | None:

@@ -68,7 +68,7 @@ class Plan:
             run = run_of(self.variables, now_text())
             summarise(self.variables, reported_page(name, build.sha, run))
             return DONE
-        reader = Reader(url, name, JobToken(self.variables, audience))
+        reader = Reader(url, name, self._repository(), JobToken(self.variables, audience))
         first = self._look(reader)
         if first.environment is None:
             return self._unseen(name, first)

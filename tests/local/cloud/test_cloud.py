@@ -25,6 +25,9 @@ from tests.commands import run_gromit
 from tests.docs.cloud import variables
 from tests.docs.markdown import ROOT
 from tests.docs.shell import shell
+from tests.hooks import events
+from tests.hooks.repository import Repository
+from tests.hooks.workflow import Workflow
 from tests.local.conftest import eventually
 
 pytestmark = [pytest.mark.cloud, pytest.mark.terraform, pytest.mark.xdist_group("cloud")]
@@ -212,12 +215,31 @@ def test_an_image_that_fails_is_pushed_with_one_kind_of_failure(up: CloudPaths) 
     assert "only one of --crash, --slow and --exit" in lines[0]
 
 
+def shows_in_its_pull_request(up: CloudPaths, folder: Path, sha: str) -> None:
+    """Wait for `plan-test` as a job of GitHub does, and look at what it leaves there."""
+    github = Repository(commits={sha})
+    with github.running():
+        github.open_pull(7, "plan-test")
+        inputs = {
+            "url": f"http://127.0.0.1:{require_state(up).ports['gateway']}",
+            "token": up.token.read_text().strip(),
+            "report": "false",
+            "wait": "true",
+        }
+        job = Workflow(folder, inputs, None, {"GITHUB_API_URL": github.url})
+        done = job.run(events.push("refs/heads/plan-test", sha))
+    assert (done.code, done.outputs["result"]) == (0, "ready"), done.log
+    (body,) = github.bodies(7)
+    assert f"[open](<{done.outputs['url']}>)" in body
+    assert github.states()[sha][-1] == "success"
+
+
 def test_a_plan_of_the_shipped_catalogues_environment_is_empty_once_it_is_made(
-    up: CloudPaths,
+    up: CloudPaths, tmp_path: Path
 ) -> None:
     exports = local(up, "env")
-    local(up, "push", "tyk", "plan-test")
-    gromit("env", "wait", "plan-test", variables=exports)
+    build = local(up, "push", "tyk", "plan-test")
+    shows_in_its_pull_request(up, tmp_path, build["sha"])
     said = gromit(
         "terraform", "plan-test", "--", "plan", "-detailed-exitcode", "-no-color", variables=exports
     )

@@ -50,7 +50,8 @@ def make_trust(place: CloudPaths, environ: Mapping[str, str]) -> None:
 def new_token(place: CloudPaths, environ: Mapping[str, str], repository: str, label: str) -> str:
     """Make a token of the cloud's gateway, for one repository or, with `*`, for all of them."""
     with _failing_as("token new"):
-        grant = make_grant([repository], [TokenPermission.NEWBUILD, TokenPermission.DELETE])
+        verbs = [TokenPermission.NEWBUILD, TokenPermission.DELETE, TokenPermission.READ]
+        grant = make_grant([repository], verbs)
         token, _ = build_tokens(_settings(place, environ)).new(grant, label=label)
     return token
 
