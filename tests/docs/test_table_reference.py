@@ -19,6 +19,7 @@ from gromit.core.environments import (
     history,
     observation,
     parking,
+    protection,
     sweep,
     upserts,
     work,
@@ -101,8 +102,12 @@ WRITES: Mapping[Callable[..., object], Callable[[], list[RowWrite]]] = {
     desired_state.retire_last_repository: lambda: [
         desired_state.retire_last_repository(BEFORE, "repo", "master", STAMP, 1)
     ],
-    desired_state.protect: lambda: [
-        desired_state.protect(protected=yes, stamp=STAMP) for yes in (True, False)
+    protection.protect: lambda: [
+        protection.protect(protected=yes, stamp=STAMP) for yes in (True, False)
+    ],
+    protection.unprotect_own: lambda: [protection.unprotect_own(STAMP)],
+    protection.only_with_version_of: lambda: [
+        protection.only_with_version_of(desired_state.delete(STAMP, 1, "text"), ["repo"])
     ],
     desired_state.redeploy: lambda: [desired_state.redeploy(["part"], "1", STAMP)],
     expiry.scheduled: lambda: [
@@ -229,7 +234,7 @@ def _written() -> Iterator[tuple[str, str]]:
         yield from ((a, "N") for a in write.copies)
 
 
-MODULES = (history, desired_state, expiry, observation, parking, sweep, upserts, work)
+MODULES = (history, desired_state, expiry, observation, parking, protection, sweep, upserts, work)
 
 
 def test_every_function_that_makes_a_write_is_sampled() -> None:

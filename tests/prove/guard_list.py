@@ -393,6 +393,28 @@ _REAPING = (
         ("services/test_environments.py", "core/environments/test_wanted_and_work.py"),
     ),
     Guard(
+        "a developer does not unprotect what an operator protects",
+        "core/environments/protection.py",
+        "    is_own = Equals(Attribute.PROTECTED_BY, stamp.actor)\n"
+        "    return replace(write, conditions=(*write.conditions, is_own))\n",
+        "    return write\n",
+        ("services/test_developers.py",),
+    ),
+    Guard(
+        "a developer deletes only where one of their repositories is",
+        "core/environments/protection.py",
+        "    return replace(write, conditions=(*write.conditions, one))\n",
+        "    return write\n",
+        ("services/test_developers.py",),
+    ),
+    Guard(
+        "a request with wrong headers of a person has no right of the gateway",
+        "web/api/origin.py",
+        "    if not given:\n        return None\n",
+        "    if len(given) < len(_PERSON_NAMES):\n        return None\n",
+        ("web/api/test_people.py",),
+    ),
+    Guard(
         "a deletion has a grace period",
         _DESIRED,
         "**schedule_work(Work.REAP, stamp.now_ms + grace_ms),",

@@ -20,6 +20,7 @@ from gromit.core.stack.component_inputs import recipe_hash
 from gromit.core.time import Millis
 from gromit.ports import EnvironmentStore, ImageRegistry
 from gromit.services.creation_limits import CreationLimits
+from gromit.services.developers import Developers
 from gromit.services.environments import EnvironmentPolicy, Environments
 from gromit.services.leases import LeasePolicy, Leases
 from gromit.services.ledger import Ledger
@@ -115,6 +116,7 @@ def api_deps(settings: Settings, parts: ServeParts) -> ApiDeps:
             recipe_hash(known, stack_hash()),
         ),
         parking=ParkingLot(ledger),
+        developers=Developers(ledger, policy.grace_ms, rules.protected_per_developer),
         suspensions=SuspensionRegistry(ledger, known),
         changes=parts.changes,
         identify=partial(get_caller, highest=_highest_role_of_people(settings)),

@@ -83,6 +83,11 @@ class EnvironmentSettings(SettingsGroup):
         description="environments that one token of the gateway, or the jobs of one repository, "
         "may create; 0: no limit",
     )
+    protected_per_developer: int = setting(
+        default=5,
+        ge=0,
+        description="environments that one developer may protect; 0: no limit",
+    )
 
 
 class LeaseSettings(SettingsGroup):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from gromit.core.environments import desired_state, parking, precedence, refusals
+from gromit.core.environments import desired_state, parking, precedence, protection, refusals
 from gromit.core.environments.attributes import VERSION, Attribute
 from gromit.core.environments.desired_state import Build, NewIncarnation
 from gromit.core.environments.environment import Environment, parse_environment
@@ -308,7 +308,7 @@ class Environments:
 
     def protect(self, name_or_ref: str, *, protected: bool, stamp: ChangeContext) -> Environment:
         """Refuse deletion of an environment, or allow it again. A repeated call changes nothing."""
-        write = desired_state.protect(protected=protected, stamp=stamp)
+        write = protection.protect(protected=protected, stamp=stamp)
         outcome = self.ledger.write(self._readable_name(name_or_ref), write, "protected")
         environment = self._require_live(name_or_ref, outcome)
         if environment.want is Want.GONE:

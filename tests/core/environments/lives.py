@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from gromit.core.environments import desired_state, observation, parking, work
+from gromit.core.environments import desired_state, observation, parking, protection, work
 from gromit.core.environments.claims import Claimant, Fence
 from gromit.core.environments.desired_state import Build, NewIncarnation
 from gromit.core.environments.environment import RepositoryVersion, Source, parse_environment
@@ -195,7 +195,7 @@ _CHANGES: Mapping[str, Change] = {
     ),
     "delete": lambda _, now_ms: (desired_state.delete(stamp(now_ms), GRACE, "requested"),),
     "protect": lambda row, now_ms: (
-        desired_state.protect(protected=not row["protected"], stamp=stamp(now_ms)),
+        protection.protect(protected=not row["protected"], stamp=stamp(now_ms)),
     ),
     "redeploy": lambda row, now_ms: (
         desired_state.redeploy(["tyk"], f"mark-{row['revision']}", stamp(now_ms)),

@@ -92,6 +92,7 @@ def test_a_first_build_makes_this_environment() -> None:
         sequences={"tyk": 7},
         redeploys={},
         protected=True,
+        protected_by=None,
         parked=False,
         created_ms=BORN,
         changed_ms=BORN,

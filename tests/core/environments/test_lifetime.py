@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gromit.core.environments import desired_state, expiry, work
+from gromit.core.environments import desired_state, expiry, protection, work
 from gromit.core.environments.claims import Claimant, Fence
 from gromit.core.environments.environment import Environment, parse_environment
 from gromit.core.environments.expiry import (
@@ -213,7 +213,7 @@ def warned_twice() -> dict[str, object]:
         desired_state.replace_versions(warned_twice(), {"v#tyk": "sha-3"}, {}, stamp(NOW)),
         desired_state.redeploy(["gateway"], "1", stamp(NOW)),
         desired_state.make_due(warned_twice(), stamp(NOW)),
-        desired_state.protect(protected=True, stamp=stamp(NOW)),
+        protection.protect(protected=True, stamp=stamp(NOW)),
         expiry.touch(env(warned_twice()), NOW),
         expiry.extend(env(warned_twice()), NOW + 1, stamp(NOW)),
     ],
@@ -256,7 +256,7 @@ def test_an_extension_counts_if_it_is_later() -> None:
     [
         expiry.touch(env(warned_twice()), NOW + HOUR),
         desired_state.report(build(version="sha-2"), stamp(NOW + HOUR)),
-        desired_state.protect(protected=True, stamp=stamp(NOW + HOUR)),
+        protection.protect(protected=True, stamp=stamp(NOW + HOUR)),
         desired_state.delete(stamp(NOW), 1, "by a person"),
     ],
     ids=["touch", "build", "protect", "delete"],

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gromit.core.environments import desired_state, history, work
+from gromit.core.environments import desired_state, history, protection, work
 from gromit.core.environments.claims import Claimant, Fence, backoff_ms
 from gromit.core.environments.environment import RepositoryVersion, Source, parse_environment
 from gromit.core.environments.history import HISTORY_KEPT, HISTORY_MAX, TOMBSTONE_MS
@@ -100,7 +100,7 @@ TRANSITIONS = {
         {P: D, S: X, R: D, G: D, K: D, F: D},
     ),
     "protection": Transition(
-        lambda _: desired_state.protect(protected=True, stamp=stamp(LATER)),
+        lambda _: protection.protect(protected=True, stamp=stamp(LATER)),
         {P: P, S: S, R: R, G: G, K: K, F: F},
     ),
     "a redeployment": Transition(
@@ -411,16 +411,14 @@ def test_a_protected_environment_can_be_neither_deleted_nor_reaped() -> None:
     assert outcome(meddled, work.claim(Work.REAP, Claimant("w", "n"), LATER, TTL)) == WriteRefused(
         meddled
     )
-    freed = after(row, desired_state.protect(protected=False, stamp=stamp()))
+    freed = after(row, protection.protect(protected=False, stamp=stamp()))
     assert isinstance(outcome(freed, desired_state.delete(stamp(), 0, "")), WriteAccepted)
 
 
 @pytest.mark.parametrize("protected", [True, False])
 def test_protecting_twice_changes_nothing(protected: bool) -> None:
     row = born(protected=protected)
-    assert outcome(row, desired_state.protect(protected=protected, stamp=stamp())) == WriteRefused(
-        row
-    )
+    assert outcome(row, protection.protect(protected=protected, stamp=stamp())) == WriteRefused(row)
 
 
 def test_a_deletion_is_reaped_after_its_grace_and_not_before() -> None:

@@ -18,7 +18,11 @@ CHANGES: dict[str, dict[str, frozenset[Role]]] = {
     "/loglevel": {},
     "/loglevel/{level}": {"PUT": frozenset({OP})},
     "/newbuild": {"POST": frozenset({G, OP})},
-    "/env/{name}": {"PUT": frozenset({OP}), "PATCH": frozenset({OP}), "DELETE": frozenset({G, OP})},
+    "/env/{name}": {
+        "PUT": frozenset({OP}),
+        "PATCH": frozenset({OP}),
+        "DELETE": frozenset({G, OP, D}),
+    },
     "/v1/builds": {
         "POST": frozenset({G, OP}),
         **{m: frozenset({OP}) for m in ("PUT", "PATCH", "DELETE")},
@@ -32,9 +36,6 @@ CHANGES: dict[str, dict[str, frozenset[Role]]] = {
         route: {m: frozenset({OP}) for m in ("POST", "PUT", "PATCH", "DELETE")}
         for route in (
             "/v1/environments",
-            "/v1/environments/{name}",
-            "/v1/environments/{name}/protect",
-            "/v1/environments/{name}/unprotect",
             "/v1/environments/{name}/reap",
             "/v1/environments/{name}/redeploy/more",
             "/v1/claimsandmore",
@@ -45,7 +46,11 @@ CHANGES: dict[str, dict[str, frozenset[Role]]] = {
             "POST": frozenset({OP, D}),
             **{m: frozenset({OP}) for m in ("PUT", "PATCH", "DELETE")},
         }
-        for act in ("redeploy", "retry", "extend", "park", "unpark")
+        for act in ("redeploy", "retry", "extend", "park", "unpark", "protect", "unprotect")
+    },
+    "/v1/environments/{name}": {
+        "DELETE": frozenset({OP, D}),
+        **{m: frozenset({OP}) for m in ("POST", "PUT", "PATCH")},
     },
     "/unknown": {},
     "/newbuild/{more}": {},

@@ -16,6 +16,7 @@ from gromit.web.server.tls import Peer
 from tests.web.serving import Certificates, Emulator, Serve, serving
 
 ADA = Person("ada@example.com", Role.DEVELOPER, frozenset({"tyk"}))
+ADA_ACTOR = "developer:ada@example.com"
 NAME, ROLE, REPOSITORIES = PERSON_HEADERS
 
 
@@ -188,9 +189,51 @@ def test_a_viewer_who_is_logged_in_only_reads(serve: Serve) -> None:
     assert "role viewer may not POST" in answer.json()["error"]
 
 
+def test_a_developer_protects_within_the_limit_and_unprotects_only_their_own(
+    serve: Serve,
+) -> None:
+    for number in range(6):
+        serve.put_environment(f"app-{number}")
+
+    def act(what: str, name: str, **who: Any) -> httpx2.Response:
+        return serve.send("POST", f"/v1/environments/{name}/{what}", **(who or from_person(ADA)))
+
+    for number in range(5):
+        assert act("protect", f"app-{number}").json()["protected_by"] == ADA_ACTOR
+    answer = act("protect", "app-5")
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+    assert "protects 5 environments, and 5 are allowed" in answer.json()["error"]
+    assert act("protect", "app-5", who=Role.OPERATOR).status_code == 200
+    assert act("unprotect", "app-5").status_code == 403
+    unprotected = act("unprotect", "app-0").json()
+    assert (unprotected["protected"], unprotected["protected_by"]) == (False, None)
+
+
+@pytest.mark.parametrize("path", ["/env/app-test", "/v1/environments/app-test"])
+def test_a_developer_deletes_where_their_repositories_are(serve: Serve, path: str) -> None:
+    serve.build("tyk", "app-test", "sha")
+    strange = Person("bob", Role.DEVELOPER, frozenset({"tyk-pump"}))
+    for who in (from_person(strange), {"who": Role.DEVELOPER}):
+        answer = serve.send("DELETE", path, **who)
+        assert answer.status_code == 403, answer.text
+    assert serve.state("app-test") == "new"
+    assert serve.send("DELETE", path, **from_person(ADA)).status_code in {200, 202}
+    assert serve.state("app-test") == "deleted"
+    event = serve.get("/v1/environments/app-test/events")["events"][-1]
+    assert (event["kind"], event["actor"]) == ("deleted", ADA_ACTOR)
+
+
+def test_a_developer_with_all_repositories_deletes_any_environment(serve: Serve) -> None:
+    serve.build("tyk", "app-test", "sha")
+    everywhere = from_person(Person("ada", Role.DEVELOPER, None))
+    answer = serve.send("DELETE", "/v1/environments/app-test", **everywhere)
+    assert (answer.status_code, answer.json()["want"]) == (200, "gone")
+
+
 def test_a_persons_repository_header_gives_no_right_of_a_token(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha")
-    forged = from_person(ADA, **{"X-Gromit-Repository": "tyk"})
+    strange = Person("bob", Role.DEVELOPER, frozenset({"tyk-pump"}))
+    forged = from_person(strange, **{"X-Gromit-Repository": "tyk"})
     assert serve.send("DELETE", "/env/app-test", **forged).status_code == 403
     assert serve.state("app-test") == "new"
 

@@ -30,6 +30,7 @@ class Attribute(StrEnum):
     OBSERVED = "observed"
     REVISION = "revision"
     PROTECTED = "protected"
+    PROTECTED_BY = "protected_by"
     PARKED = "parked"
     CREATED = "created"
     CHANGED = "changed"
@@ -119,6 +120,7 @@ _INCARNATION_ATTRIBUTES = (
     | LIFE_ATTRIBUTES
     | {
         Attribute.REQUESTER,
+        Attribute.PROTECTED_BY,
         Attribute.PARKED,
         Attribute.TOUCHED,
         Attribute.KEEP_UNTIL,

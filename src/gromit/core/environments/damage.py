@@ -160,6 +160,7 @@ _CHECKS: Mapping[str, ValueCheck] = MappingProxyType(
         Attribute.OBSERVED: _number,
         Attribute.REVISION: _number,
         Attribute.PROTECTED: _flag,
+        Attribute.PROTECTED_BY: _text,
         Attribute.PARKED: _flag,
         Attribute.CREATED: _number,
         Attribute.CHANGED: _number,

@@ -308,22 +308,6 @@ def retire_last_repository(
     )
 
 
-def protect(*, protected: bool, stamp: ChangeContext) -> RowWrite:
-    """Refuse deletion, or allow it again."""
-    return RowWrite(
-        conditions=(
-            *LIVE,
-            ROOM,
-            Equals(Attribute.PROTECTED, value=not protected),
-            Equals(Attribute.WANT, Want.UP),
-        ),
-        sets={Attribute.PROTECTED: protected, **activity(stamp.now_ms)},
-        increments={Attribute.REVISION: 1},
-        appends={Attribute.EVENTS: (stamp.event("protected" if protected else "unprotected", ""),)},
-        removes=frozenset({Attribute.WARNED}),
-    )
-
-
 def redeploy(
     components: Iterable[str], mark: str, stamp: ChangeContext, update: FallbackUpdate | None = None
 ) -> RowWrite:

@@ -144,6 +144,8 @@ class Environment:
     redeploys: Mapping[str, str]
     """By component: the mark of its last redeployment."""
     protected: bool
+    protected_by: str | None
+    """Actor who has protected it; None if none has, as at its creation."""
     parked: bool
     """Whether it should keep everything, and run nothing."""
     created_ms: int
@@ -281,6 +283,7 @@ def parse_environment(row: Row) -> Environment:
         sequences=_prefixed(row, SEQUENCE),
         redeploys=_prefixed(row, REDEPLOY),
         protected=row.get(Attribute.PROTECTED, False),
+        protected_by=row.get(Attribute.PROTECTED_BY),
         parked=row.get(Attribute.PARKED, False),
         created_ms=row[Attribute.CREATED],
         changed_ms=row[Attribute.CHANGED],

@@ -1,5 +1,6 @@
 """Refusals of requests: why the state of an environment forbids them, and what to do instead."""
 
+from collections.abc import Collection, Sequence
 from urllib.parse import unquote
 
 from gromit.core.environments.attributes import Attribute
@@ -8,6 +9,9 @@ from gromit.core.environments.fallbacks import follows_branch
 from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.names import parse_ref
 from gromit.errors import Conflict, NotFound, TrustError
+
+_SHOWN = 10
+"""Names that a refusal lists."""
 
 
 def not_found(name_or_ref: str) -> NotFound:
@@ -64,6 +68,40 @@ def is_protected(name: str) -> Conflict:
     """Refuse the deletion of a protected environment."""
     return Conflict(
         f"{name} is protected", hint=f"an operator can allow it: gromit env unprotect {name}"
+    )
+
+
+def protected_by_another(environment: Environment) -> TrustError:
+    """Refuse a developer to allow the deletion of what someone else protects."""
+    by = environment.protected_by or "the setting environments.protected"
+    return TrustError(
+        f"{environment.name} is protected by {by}",
+        hint="developers unprotect what they have protected; ask an operator",
+    )
+
+
+def protects_too_many(actor: str, names: Sequence[str], limit: int) -> Conflict:
+    """Refuse a developer to protect one more environment."""
+    shown = ", ".join(sorted(names)[:_SHOWN])
+    return Conflict(
+        f"{actor} protects {len(names)} environments, and {limit} are allowed: {shown}",
+        hint="unprotect what is not needed any more (`gromit env unprotect NAME`), or ask an"
+        " operator; environments.protected_per_developer is the limit",
+    )
+
+
+def not_of_developer(name: str, repositories: Collection[str]) -> TrustError:
+    """Refuse a developer to delete an environment of other repositories."""
+    if not repositories:
+        return TrustError(
+            f"you may not delete {name}: no repository is yours",
+            hint="a certificate names no repositories, and a login those of your groups;"
+            " ask an operator",
+        )
+    named = ", ".join(sorted(repositories)[:_SHOWN])
+    return TrustError(
+        f"{name} has no reported version of your repositories",
+        hint=f"yours are {named}; ask an operator",
     )
 
 

@@ -7,12 +7,14 @@ the table are refused.
     method and route                               gateway  worker  operator  developer  viewer
     GET, HEAD  anything                               x        x        x         x         x
     POST   /newbuild, /v1/builds, /v1/branches        x                 x
-    DELETE /env/{name}                                x                 x
+    DELETE /env/{name}                                x                 x         x
     PUT, PATCH /env/{name}; PUT /loglevel/{level}                       x
     POST   /v1/claims and all below; /v1/lifetimes             x
     POST   /v1/observations                                    x        x
     POST   /v1/environments/{name}/
-             redeploy, retry, extend, park, unpark                      x         x
+             redeploy, retry, extend, park, unpark,
+             protect, unprotect                                         x         x
+    DELETE /v1/environments/{name}                                      x         x
     any other change under /v1                                          x
 """
 
@@ -51,10 +53,19 @@ def _rule(methods: str, route: str, *roles: Role) -> Rule:
     return Rule(frozenset(methods.split()), route, frozenset(roles))
 
 
+_ACTS_OF_DEVELOPERS = (
+    "redeploy",
+    "retry",
+    "extend",
+    "park",
+    "unpark",
+    "protect",
+    "unprotect",
+)
 ADMISSION: tuple[Rule, ...] = (
     _rule("GET HEAD", "/**", *Role),
     _rule("POST", "/newbuild", Role.GATEWAY, Role.OPERATOR),
-    _rule("DELETE", "/env/{}", Role.GATEWAY, Role.OPERATOR),
+    _rule("DELETE", "/env/{}", Role.GATEWAY, Role.OPERATOR, Role.DEVELOPER),
     _rule("PUT PATCH", "/env/{}", Role.OPERATOR),
     _rule("PUT", "/loglevel/{}", Role.OPERATOR),
     _rule("POST", "/v1/builds", Role.GATEWAY, Role.OPERATOR),
@@ -65,11 +76,15 @@ ADMISSION: tuple[Rule, ...] = (
     _rule("POST", "/v1/lifetimes", Role.WORKER),
     *(
         _rule("POST", f"/v1/environments/{{}}/{act}", Role.DEVELOPER, Role.OPERATOR)
-        for act in ("redeploy", "retry", "extend", "park", "unpark")
+        for act in _ACTS_OF_DEVELOPERS
     ),
+    _rule("DELETE", "/v1/environments/{}", Role.DEVELOPER, Role.OPERATOR),
     _rule("POST PUT PATCH DELETE", "/v1/**", Role.OPERATOR),
 )
-"""Rules. The first one that matches a request decides."""
+"""Rules. The first one that matches a request decides.
+
+What a developer may protect, unprotect and delete has limits besides (`services/developers`).
+"""
 
 _PARAMETER = re.compile(r"\{[^}]*\}")
 

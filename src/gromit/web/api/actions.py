@@ -6,10 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, StrictStr
 
+from gromit.core.security.roles import Role
 from gromit.core.time import parse_duration
 from gromit.errors import InvalidInput
 from gromit.services.leftovers import Leftovers
-from gromit.web.api.admission import CurrentCaller, Deps, WishOrRepair
+from gromit.web.api.admission import ApiDeps, Caller, CurrentCaller, Deps, WishOrRepair
 from gromit.web.api.refusals import error_responses
 from gromit.web.api.views import EnvironmentView
 from gromit.web.bodies import body_schema, json_body
@@ -46,16 +47,29 @@ class ExtendRequest(BaseModel):
     ]
 
 
+@router.delete("/{name}", responses=error_responses(404, 409))
+def delete(caller: CurrentCaller, deps: Deps, name: str) -> EnvironmentView:
+    """Delete an environment; a developer only where one of their repositories has reported."""
+    delete_environment(caller, deps, name)
+    return deps.detail(deps.environments.inspect(name))
+
+
 @router.post("/{name}/protect", responses=error_responses(404, 409))
 def protect(caller: CurrentCaller, deps: Deps, name: str) -> EnvironmentView:
-    """Protect an environment from deletion."""
-    return deps.detail(deps.environments.protect(name, protected=True, stamp=deps.stamp(caller)))
+    """Protect an environment from deletion; a developer only as many as the limit allows."""
+    stamp = deps.stamp(caller)
+    if caller.role is Role.DEVELOPER:
+        return deps.detail(deps.developers.protect(name, stamp))
+    return deps.detail(deps.environments.protect(name, protected=True, stamp=stamp))
 
 
 @router.post("/{name}/unprotect", responses=error_responses(404, 409))
 def unprotect(caller: CurrentCaller, deps: Deps, name: str) -> EnvironmentView:
-    """Allow the deletion of an environment again."""
-    return deps.detail(deps.environments.protect(name, protected=False, stamp=deps.stamp(caller)))
+    """Allow the deletion of an environment again; a developer only if they have protected it."""
+    stamp = deps.stamp(caller)
+    if caller.role is Role.DEVELOPER:
+        return deps.detail(deps.developers.unprotect(name, stamp))
+    return deps.detail(deps.environments.protect(name, protected=False, stamp=stamp))
 
 
 @router.post("/{name}/park", responses=error_responses(404, 409))
@@ -118,3 +132,12 @@ def reap(caller: CurrentCaller, deps: Deps, name: str) -> EnvironmentView:
     environments = deps.environments
     leftovers = Leftovers(environments.ledger, environments.policy, environments.new_id)
     return deps.detail(leftovers.reap(name, deps.stamp(caller)))
+
+
+def delete_environment(caller: Caller, deps: ApiDeps, name_or_ref: str) -> None:
+    """Delete an environment for a caller, who may be limited to some repositories."""
+    if caller.repositories is None:
+        deps.environments.delete(name_or_ref, deps.stamp(caller))
+    else:
+        deps.developers.delete(name_or_ref, deps.stamp(caller), caller.repositories)
+    deps.outcome("delete", "deleted")

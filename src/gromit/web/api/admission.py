@@ -12,6 +12,7 @@ from gromit.core.security.people import Person
 from gromit.core.security.roles import Role, is_allowed
 from gromit.core.time import Millis
 from gromit.errors import TrustError
+from gromit.services.developers import Developers
 from gromit.services.environments import Environments
 from gromit.services.leases import Leases
 from gromit.services.lifetimes import Lifetimes
@@ -72,6 +73,7 @@ class ApiDeps:
     observations: Observations
     lifetimes: Lifetimes
     parking: ParkingLot
+    developers: Developers
     suspensions: SuspensionRegistry
     sweeps: Sweeps
     views: EnvironmentViews

@@ -12,6 +12,7 @@ from gromit.core.names import SEQUENCE_MAX, WIRE_KEYS, parse_ref, parse_reposito
 from gromit.core.security.roles import Role
 from gromit.errors import InvalidInput, TrustError
 from gromit.log import AUDIT
+from gromit.web.api.actions import delete_environment
 from gromit.web.api.admission import Caller, CurrentCaller, Deps
 from gromit.web.api.paths import PathName
 from gromit.web.api.refusals import error_responses
@@ -181,8 +182,7 @@ def delete_env(
     """Delete an environment; with a repository's token, retire only that repository's part."""
     token_repository = trusted_repository(caller, repository)
     if token_repository is None:
-        deps.environments.delete(name, deps.stamp(caller))
-        deps.outcome("delete", "deleted")
+        delete_environment(caller, deps, name)
     else:
         deps.environments.retire(name, token_repository, deps.stamp(caller))
         deps.outcome("delete", "retired")

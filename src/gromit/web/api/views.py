@@ -139,6 +139,8 @@ class EnvironmentView:
     epoch: int
     """Grows with every claim."""
     protected: bool
+    protected_by: str | None
+    """Role and name of who protected it; null if it was protected at its creation, or is not."""
     parked: bool
     """Whether it is to keep everything and run nothing; the phase says whether that is so."""
     created: str
@@ -220,6 +222,7 @@ class EnvironmentViews:
             degraded=_degraded(environment.degraded),
             epoch=environment.epoch,
             protected=environment.protected,
+            protected_by=environment.protected_by,
             parked=environment.parked,
             created=iso(environment.created_ms),
             changed=iso(environment.changed_ms),
