@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from gromit.core.environments import desired_state, protection, refusals
+from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.environment import Environment, parse_environment
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.phases import Want
@@ -97,7 +98,7 @@ class Developers:
         found, after = list[str](), None
         while True:
             page = self.ledger.store.page(after, _PAGE)
-            found += [r["name"] for r in page.rows if protection.is_protected_by(r, actor)]
+            found += [r[Attribute.NAME] for r in page.rows if protection.is_protected_by(r, actor)]
             if (after := page.last) is None:
                 break
         if len(found) >= self.limit:
