@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import stamina
 
 from gromit.bootstrap.backends import owner_watch, session, state_bucket
 from gromit.bootstrap.machine import now_ms, operator
@@ -21,6 +20,7 @@ from gromit.config.load import load_settings
 from gromit.core.environments.terraform_locks import Owner
 from gromit.core.security.roles import Role
 from gromit.core.time import iso
+from gromit.web.clients.retries import Retries
 from gromit.web.server.limits import Receive, Scope, Send, answer_error
 from gromit.web.server.server import Listener, Server
 from gromit.web.server.tls import ServerTls
@@ -863,7 +863,8 @@ def test_watch_goes_on_when_serve_restarts_between_two_requests(
     identity, _ = shell.serve.certificates.issue("server", "127.0.0.1")
     app = Restarted()
     server = Server(Listener(app, "127.0.0.1:0", ServerTls(identity)))
-    with server.running(), stamina.set_testing(True, attempts=1):
+    monkeypatch.setattr("gromit.web.clients.serve.RETRIES", Retries(attempts=1))
+    with server.running():
         monkeypatch.setenv("GROMIT_SERVE_URL", f"https://{server.address()}")
         assert run(["env", "watch", "app-test"]) == 0
     result = shell.captured.readouterr()

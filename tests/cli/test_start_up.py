@@ -34,13 +34,16 @@ NEVER = (
     "cryptography",
     "jinja2",
     "pydantic",
+    "httpx2",
+    "httpcore2",
+    "asyncio",
     "gromit.core.doctor",
     "gromit.core.dns",
     "gromit.core.environments.environment",
     "yaml",
 )
 SETTINGS = ("gromit.config",)
-CLIENT = ("httpx2", "stamina", "gromit.web", "gromit.bootstrap")
+CLIENT = ("http", "ssl", "gromit.web", "gromit.bootstrap")
 ENVIRONMENT: Mapping[str, Any] = {
     "name": "app",
     "phase": "ready",

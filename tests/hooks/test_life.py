@@ -17,7 +17,6 @@ from gromit.core.security.roles import Role
 from gromit.core.stack.addresses import NameState, NameStatus
 from gromit.core.stack.health import HealthState, HealthStatus
 from gromit.web.clients.environments import ServeObservations
-from gromit.web.clients.serve import ServeClient
 from tests.fakes.issuer import AUDIENCE, OWNER_ID, Issuer
 from tests.hooks import events
 from tests.hooks.events import Event
@@ -103,7 +102,7 @@ def _publish(serve: Serve) -> None:
     epoch = serve.get("/v1/environments/app-test")["epoch"]
     names = {"tyk": NameStatus(NameState.PUBLISHED)}
     well = {"tyk": HealthStatus(HealthState.PASS)}
-    client = ServeClient(serve.client(Role.WORKER))
+    client = serve.serve_client(Role.WORKER)
     ServeObservations(client).report([Observation("app-test", epoch, {}, names, well)])
 
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from random import Random
 
-import stamina
 import structlog.testing
 
 from gromit.core.environments.readiness import unpublished_names
@@ -106,7 +105,6 @@ PLANTS = {
 def run(seed: int, hours: int, plant: Plant | None = None) -> _Days:
     """Return days that have passed."""
     with (
-        stamina.set_testing(testing=True, attempts=4),
         structlog.testing.capture_logs() as logs,
         _Days(random=Random(seed), plant=plant or Plant(), intervals=INTERVALS) as place,
     ):

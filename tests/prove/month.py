@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 
-import stamina
 import structlog.testing
 
 from gromit.bootstrap.machine import to_ms
@@ -277,7 +276,6 @@ def run(seed: int, days: int) -> _Month:
     random = Random(seed)
 
     with (
-        stamina.set_testing(testing=True, attempts=4),
         structlog.testing.capture_logs() as logs,
         Installation(Faults(random_faults(random, FAULT_EVERY))) as place,
     ):

@@ -5,7 +5,6 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from random import Random
 
-import stamina
 import structlog.testing
 
 from gromit.core.dns.ownership import parse_mark
@@ -287,7 +286,6 @@ def run(seed: int, days: int, step_minutes: int) -> _Week:
     choose = random_faults(Random(seed), FAULT_EVERY)
 
     with (
-        stamina.set_testing(testing=True, attempts=4),
         structlog.testing.capture_logs() as logs,
         ExitStack() as stack,
     ):

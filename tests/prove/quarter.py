@@ -20,7 +20,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import stamina
 import structlog.testing
 
 from gromit.adapters.security.pki_files import PkiFiles
@@ -381,7 +380,6 @@ def run(
     """Return days that have passed."""
     with (
         tempfile.TemporaryDirectory(prefix="quarter-") as folder,
-        stamina.set_testing(testing=True, attempts=4),
         structlog.testing.capture_logs() as logs,
         _Quarter(
             random=Random(seed),

@@ -41,6 +41,8 @@ from gromit.core.environments.suspensions import SUSPENSION_ROW
 from gromit.core.security.certificates import SERIAL_BITS, Kind, LeafRequest
 from gromit.core.security.roles import Role
 from gromit.core.time import Millis
+from gromit.web.clients.connections import HttpConnections
+from gromit.web.clients.serve import ServeClient
 from gromit.web.server.server import Server
 from gromit.web.tls import CertificateFiles, ClientTls
 from tests.waiting import PATIENCE_S
@@ -178,6 +180,7 @@ class Serve:
     emulator: Emulator
     certificates: Certificates
     clients: dict[Any, httpx2.Client] = field(default_factory=dict)
+    serve_clients: dict[Any, ServeClient] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -201,8 +204,18 @@ class Serve:
             )
         return self.clients[who]
 
+    def serve_client(self, who: Role | CertificateFiles = Role.OPERATOR) -> ServeClient:
+        """Return the product's client with the certificate of a role, or with any certificate."""
+        if who not in self.serve_clients:
+            http = HttpConnections(self.url, self.tls(who), read_s=PATIENCE_S)
+            self.serve_clients[who] = ServeClient(http)
+        return self.serve_clients[who]
+
+    def tls(self, who: Role | CertificateFiles) -> ClientTls:
+        return ClientTls(self.certificates.of(who) if isinstance(who, Role) else who)
+
     def context(self, who: Role | CertificateFiles) -> ssl.SSLContext:
-        return ClientTls(self.certificates.of(who) if isinstance(who, Role) else who).context
+        return self.tls(who).context
 
     # ── shortcuts ─────────────────────────────────────────────────────────────────────────────────
 
@@ -391,7 +404,9 @@ def serving(
         try:
             yield serve
         finally:
-            for client in serve.clients.values():
+            for http in serve.clients.values():
+                http.close()
+            for client in serve.serve_clients.values():
                 client.close()
 
 

@@ -2,12 +2,10 @@
 
 from collections.abc import Callable
 
-import httpx2
-import stamina.instrumentation
-
 from gromit.bootstrap.machine import require_setting
 from gromit.config.schema import Settings
-from gromit.web.clients.serve import TIMEOUT, ServeChanges, ServeClient
+from gromit.web.clients.connections import HttpConnections
+from gromit.web.clients.serve import ServeChanges, ServeClient
 from gromit.web.tls import CertificateFiles, ClientTls
 
 
@@ -22,16 +20,7 @@ def serve_client(settings: Settings) -> ServeClient:
             require_setting(settings.ca, "ca"),
         )
     )
-    http = httpx2.Client(
-        base_url=url,
-        verify=tls.context,
-        timeout=TIMEOUT,
-        trust_env=False,
-        event_hooks={"request": [lambda _request: tls.refresh()]},
-    )
-    # Each attempt would be logged; the caller reports the last error once.
-    stamina.instrumentation.set_on_retry_hooks([])
-    return ServeClient(http)
+    return ServeClient(HttpConnections(url, tls))
 
 
 def worker_settings(settings: Settings) -> Settings:

@@ -14,7 +14,6 @@ from gromit.web.clients.environments import (
     ServeEnvironments,
     ServeObservations,
 )
-from gromit.web.clients.serve import ServeClient
 from tests.web.serving import Serve
 
 RETRY_S = 30
@@ -40,7 +39,7 @@ def view(serve: Serve, name: str) -> dict[str, Any]:
 
 
 def report(serve: Serve, *seen: Observation) -> None:
-    ServeObservations(ServeClient(serve.client(Role.WORKER))).report(seen)
+    ServeObservations(serve.serve_client(Role.WORKER)).report(seen)
 
 
 def seen(serve: Serve, name: str, problems: dict[str, str] | None = None) -> Observation:
@@ -76,7 +75,7 @@ def test_a_program_that_does_not_work_degrades_it_without_a_repair(serve: Serve)
         seen(serve, "app-test", {"tyk": reason}),
         health={"tyk": HealthStatus(HealthState.WARN, reason)},
     )
-    environments = ServeEnvironments(ServeClient(serve.client(Role.WORKER)))
+    environments = ServeEnvironments(serve.serve_client(Role.WORKER))
     before = environments.environments()["app-test"]
     assert before is not None
     assert set(before.asked) == {"tyk"}
@@ -121,7 +120,7 @@ def test_no_other_health_is_accepted(serve: Serve, state: str) -> None:
 def test_what_serve_shows_already_is_not_reported_and_changes_no_row(serve: Serve) -> None:
     make(serve, "app-test")
     observation = seen(serve, "app-test", DOWN)
-    environments = ServeEnvironments(ServeClient(serve.client(Role.WORKER)))
+    environments = ServeEnvironments(serve.serve_client(Role.WORKER))
     before = environments.environments()["app-test"]
     assert before is not None
     assert before.differs(observation)

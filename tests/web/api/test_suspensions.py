@@ -9,7 +9,6 @@ from gromit.core.environments.phases import Work
 from gromit.core.security.roles import Role
 from gromit.core.time import iso
 from gromit.errors import Suspended
-from gromit.web.clients.serve import ServeClient
 from gromit.web.clients.worker_queue import ServeQueue
 from tests.web.serving import Serve, certificates, emulator, serve, shared_serve
 
@@ -110,7 +109,7 @@ def test_what_makes_no_sense_is_refused(serve: Serve, body: dict[str, Any]) -> N
 
 def test_a_worker_that_sees_the_file_lets_everybody_know(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha-1")
-    queue = ServeQueue(ServeClient(serve.client(Role.WORKER)), "w1")
+    queue = ServeQueue(serve.serve_client(Role.WORKER), "w1")
     queue.report_halt(
         kind=Work.SOW, halt=Suspended("suspended", file=("moving mongo", "alice@bastion", "03:10"))
     )
@@ -121,7 +120,7 @@ def test_a_worker_that_sees_the_file_lets_everybody_know(serve: Serve) -> None:
     )
     assert "gromit resume" in halt["remedy"]
     # chitragupta has a check of the file of its own.
-    ServeClient(serve.client(Role.WORKER)).check_suspension()
+    serve.serve_client(Role.WORKER).check_suspension()
     # A worker that asks for work has not seen the file.
     assert serve.claim("sow")["name"] == "app-test"
     assert serve.get("/v1/environments/app-test")["suspended"] is None
@@ -129,8 +128,8 @@ def test_a_worker_that_sees_the_file_lets_everybody_know(serve: Serve) -> None:
 
 def test_a_client_gets_the_refusal_as_what_it_is(serve: Serve) -> None:
     suspend(serve)
-    queue = ServeQueue(ServeClient(serve.client(Role.WORKER)), "w1")
+    queue = ServeQueue(serve.serve_client(Role.WORKER), "w1")
     with pytest.raises(Suspended, match="processing is suspended by operator:"):
         queue.claim(Work.SOW)
     with pytest.raises(Suspended, match="processing is suspended by operator:"):
-        ServeClient(serve.client(Role.WORKER)).check_suspension()
+        serve.serve_client(Role.WORKER).check_suspension()

@@ -11,7 +11,6 @@ from gromit.errors import Conflict, GromitError
 from gromit.ports.inventory import RowDirectory
 from gromit.web.clients.environments import ServeEnvironments
 from gromit.web.clients.row_directory import ServeRows
-from gromit.web.clients.serve import ServeClient
 from tests.fakes.inventory import FakeRows
 from tests.services.registry import Registry
 from tests.web.serving import Serve
@@ -68,7 +67,7 @@ class _Fake:
 class _Serve:
     def __init__(self, serve: Serve) -> None:
         self.serve = serve
-        self.rows: RowDirectory = ServeRows(ServeClient(serve.client()))
+        self.rows: RowDirectory = ServeRows(serve.serve_client())
 
     def report(self, name: str) -> None:
         self.serve.build("tyk", name, "sha")
@@ -115,7 +114,7 @@ def test_a_row_of_gromit_v1_is_not_taken_for_a_damaged_one(serve: Serve) -> None
     serve.put_row(name="release-3", state="deleted")
     serve.build("tyk", "two", "sha")
     serve.damage("two")
-    client = ServeClient(serve.client())
+    client = serve.serve_client()
     assert ServeRows(client).listing().unreadable == {"two"}
     assert ServeEnvironments(client).environments() == {"two": None}
 
@@ -184,7 +183,7 @@ def test_leftovers_get_a_row_that_is_desired_gone(world: World) -> None:
 
 
 def test_a_suspension_is_shown_with_and_without_a_row(serve: Serve) -> None:
-    rows = ServeRows(ServeClient(serve.client()))
+    rows = ServeRows(serve.serve_client())
     serve.build("tyk", "one", "sha")
     assert rows.suspension("one") is rows.suspension("lone") is None
     one = {"scope": "environment", "target": "one", "reason": "a look", "for_s": 600}

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-import httpx2
 import pytest
-import stamina
 
 from gromit.core.environments.claims import Claim, NoWork
 from gromit.core.environments.phases import Want, Work
@@ -31,16 +31,15 @@ from gromit.errors import (
     TrustError,
 )
 from gromit.local.cloud.network import free_port
+from gromit.web.clients.connections import ClientRequest, ClientResponse, HttpConnections
 from gromit.web.clients.environments import ServeEnvironments
-from gromit.web.clients.serve import (
-    ATTEMPTS,
-    ServeChanges,
-    ServeClient,
-)
+from gromit.web.clients.retries import RETRIES
+from gromit.web.clients.serve import ServeChanges, ServeClient
 from gromit.web.clients.worker_queue import ServeQueue, new_worker_id
 from gromit.web.tls import REFUSED, CertificateFiles, ClientTls
 from tests.fakes.authority import Files, TestCa, now
 from tests.fakes.queue import a_claim
+from tests.fakes.retries import AT_ONCE
 from tests.fakes.upstream import StandIn
 from tests.waiting import PATIENCE_S, wait_for
 from tests.web.serving import GRACE_S, Certificates, Emulator, Serve, eventually, serving
@@ -49,33 +48,30 @@ Behaviour = Callable[[socket.socket], None]
 """Reaction of a server after it has read the head of a request."""
 
 
-@pytest.fixture(autouse=True)
-def _no_pauses() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=ATTEMPTS):
-        yield
-
-
 @dataclass
 class Broken:
     """A server with one behaviour per connection; the last one serves all later connections."""
 
     behaviours: list[Behaviour]
-    http: httpx2.Client
     requests: list[bytes] = field(default_factory=list)
     listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
     ended: threading.Event = field(default_factory=threading.Event)
 
+    @cached_property
+    def http(self) -> HttpConnections:
+        """Connections to this server."""
+        host, port = self.listener.getsockname()
+        return HttpConnections(f"http://{host}:{port}")
+
     @property
     def client(self) -> ServeClient:
         """A client that gives up soon only where the server says nothing."""
-        host, port = self.listener.getsockname()
-        self.http.base_url = httpx2.URL(f"http://{host}:{port}")
         self._expect(0)
-        return ServeClient(self.http)
+        return ServeClient(self.http, AT_ONCE)
 
     def _expect(self, number: int) -> None:
         behaviour = self.behaviours[min(number, len(self.behaviours) - 1)]
-        self.http.timeout = httpx2.Timeout(0.3 if behaviour is _silent else PATIENCE_S)
+        self.http.read_s = 0.3 if behaviour is _silent else PATIENCE_S
 
     def serve(self) -> None:
         while not self.ended.is_set():
@@ -104,7 +100,7 @@ def _read(connection: socket.socket) -> bytes:
 
 @contextmanager
 def _broken(*behaviours: Behaviour) -> Iterator[Broken]:
-    server = Broken(list(behaviours), httpx2.Client(trust_env=False))
+    server = Broken(list(behaviours))
     thread = threading.Thread(target=server.serve, daemon=True)
     thread.start()
     try:
@@ -172,7 +168,7 @@ def test_a_fault_that_passes_is_not_noticed(fault: str) -> None:
     behaviour = FAULTS[fault][0]
     with _broken(behaviour, behaviour, behaviour, OK) as server:
         assert server.client.get("/loglevel") == {"level": "info"}
-        assert len(server.requests) == ATTEMPTS
+        assert len(server.requests) == RETRIES.attempts
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -181,7 +177,7 @@ def test_a_fault_that_stays_is_temporary_and_says_what_it_is(fault: str) -> None
     with _broken(behaviour) as server:
         with pytest.raises(Temporary, match=says):
             server.client.get("/loglevel")
-        assert len(server.requests) == ATTEMPTS
+        assert len(server.requests) == RETRIES.attempts
 
 
 def test_an_unreachable_serve_is_temporary_and_says_what_to_check() -> None:
@@ -189,7 +185,7 @@ def test_an_unreachable_serve_is_temporary_and_says_what_to_check() -> None:
         # Bound and not listening: no other program can answer at this port.
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-        client = ServeClient(httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False))
+        client = ServeClient(HttpConnections(f"http://127.0.0.1:{port}"), AT_ONCE)
         with pytest.raises(Temporary, match="could not connect") as caught:
             client.get("/loglevel")
     assert "GROMIT_SERVE_URL" in str(caught.value.hint)
@@ -254,11 +250,9 @@ def test_a_server_of_another_ca_is_not_talked_to(
     serve: Serve, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     stranger = Certificates(tmp_path_factory.mktemp("other") / "ca")
-    http = httpx2.Client(
-        base_url=serve.url, verify=serve.context(stranger.of(Role.WORKER)), trust_env=False
-    )
-    with http, pytest.raises(Temporary, match="could not connect") as caught:
-        ServeClient(http).get("/loglevel")
+    http = HttpConnections(serve.url, ClientTls(stranger.of(Role.WORKER)))
+    with closing(http), pytest.raises(Temporary, match="could not connect") as caught:
+        ServeClient(http, AT_ONCE).get("/loglevel")
     assert "GROMIT_CA" in str(caught.value.hint)
 
 
@@ -279,12 +273,10 @@ def test_a_refused_certificate_is_reported(
     ca = TestCa(tmp_path / "ca")
     files, fake = made(ca), StandIn(ca)
     with fake.running():
-        context = ClientTls(CertificateFiles(files.cert, files.key, str(ca.path))).context
-        with httpx2.Client(base_url=fake.url, verify=context, trust_env=False) as http:
-            for ask in (
-                lambda: ServeClient(http).get("/loglevel"),
-                lambda: _listen(ServeClient(http)),
-            ):
+        tls = ClientTls(CertificateFiles(files.cert, files.key, str(ca.path)))
+        with closing(HttpConnections(fake.url, tls)) as http:
+            client = ServeClient(http, AT_ONCE)
+            for ask in (lambda: client.get("/loglevel"), lambda: _listen(client)):
                 with pytest.raises(
                     Temporary, match=rf"the connection to serve at .* broke: .*{alert}"
                 ) as caught:
@@ -304,7 +296,7 @@ def test_a_connection_that_breaks_within_an_answer_is_not_put_down_to_the_certif
 
 
 def test_errors_of_serve_come_out_as_what_they_are(serve: Serve) -> None:
-    client = ServeClient(serve.client(Role.VIEWER))
+    client = serve.serve_client(Role.VIEWER)
     with pytest.raises(NotFound, match="could not find env nowhere") as missing:
         client.get("/v1/environments/nowhere")
     assert missing.value.hint == "`gromit env list` shows all environments"
@@ -325,7 +317,7 @@ def test_errors_of_serve_come_out_as_what_they_are(serve: Serve) -> None:
 def test_all_pages_are_read(serve: Serve) -> None:
     for number in range(7):
         serve.put_environment(f"env-{number}")
-    client = ServeClient(serve.client(Role.WORKER))
+    client = serve.serve_client(Role.WORKER)
     assert sorted(e["name"] for e in client.pages()) == [f"env-{n}" for n in range(7)]
     first = _answering(200, b'{"environments":[{"name":"a"}],"unreadable":[],"next":"a/b c"}')
     with _broken(
@@ -342,7 +334,7 @@ def test_unreadable_rows_are_listed_once_with_a_reason_also_by_an_older_serve(
     serve.put_environment("a")
     serve.put_environment("b")
     serve.damage("b")
-    client = ServeClient(serve.client(Role.VIEWER))
+    client = serve.serve_client(Role.VIEWER)
     a, b = client.pages()
     assert (a["name"], b["name"], b["phase"]) == ("a", "b", "unreadable")
     assert "`events` is 'x', not a list" in b["error"]["message"]
@@ -353,7 +345,7 @@ def test_unreadable_rows_are_listed_once_with_a_reason_also_by_an_older_serve(
 
 
 def test_a_queue_claims_works_and_reports(serve: Serve) -> None:
-    queue = ServeQueue(ServeClient(serve.client(Role.WORKER)), "sower-1", "task-1")
+    queue = ServeQueue(serve.serve_client(Role.WORKER), "sower-1", "task-1")
     assert queue.claim(Work.SOW) == NoWork(None)
     serve.build("tyk", "app-test", "sha")
     claim = queue.claim(Work.SOW)
@@ -393,7 +385,7 @@ def test_a_queue_claims_works_and_reports(serve: Serve) -> None:
 
 
 def test_a_queue_reports_progress(serve: Serve) -> None:
-    queue = ServeQueue(ServeClient(serve.client(Role.WORKER)), "sower-1")
+    queue = ServeQueue(serve.serve_client(Role.WORKER), "sower-1")
     serve.build("tyk", "app-test", "sha")
     claim = queue.claim(Work.SOW)
     assert isinstance(claim, Claim)
@@ -419,7 +411,7 @@ def test_a_serve_of_an_earlier_release_gets_renewals_without_progress() -> None:
 
 
 def test_the_history_names_the_program_that_applied(serve: Serve) -> None:
-    queue = ServeQueue(ServeClient(serve.client(Role.WORKER)), "sower-1")
+    queue = ServeQueue(serve.serve_client(Role.WORKER), "sower-1")
     serve.build("tyk", "app-test", "sha")
     claim = queue.claim(Work.SOW)
     assert isinstance(claim, Claim)
@@ -452,7 +444,7 @@ def test_a_serve_of_an_earlier_release_gets_no_state() -> None:
 
 
 def test_a_queue_gives_a_claim_back(serve: Serve) -> None:
-    queue = ServeQueue(ServeClient(serve.client(Role.WORKER)), new_worker_id())
+    queue = ServeQueue(serve.serve_client(Role.WORKER), new_worker_id())
     serve.build("tyk", "app-test", "sha")
     claim = queue.claim(Work.SOW)
     assert isinstance(claim, Claim)
@@ -460,27 +452,37 @@ def test_a_queue_gives_a_claim_back(serve: Serve) -> None:
     assert isinstance(queue.claim(Work.SOW), Claim)
 
 
+@dataclass
+class LosesTheFirst:
+    """Connections that lose the first response."""
+
+    real: HttpConnections
+    lost: list[Any] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return self.real.url
+
+    @contextmanager
+    def send(self, request: ClientRequest) -> Iterator[ClientResponse]:
+        with self.real.send(request) as answer:
+            if not self.lost:
+                self.lost.append(answer.json())
+                raise Temporary("connection reset")
+            yield answer
+
+    def close(self) -> None:
+        self.real.close()
+
+
 def test_a_claim_whose_answer_got_lost_is_the_same_claim(serve: Serve) -> None:
     serve.build("tyk", "app-one", "sha")
     serve.build("tyk", "app-two", "sha")
-    real = serve.client(Role.WORKER)
-    lost: list[httpx2.Response] = []
-
-    def lose_the_first(request: httpx2.Request) -> httpx2.Response:
-        answer = real.send(
-            real.build_request(request.method, request.url.path, content=request.content)
-        )
-        if not lost:
-            lost.append(answer)
-            raise httpx2.ReadError("connection reset", request=request)
-        return answer
-
-    with httpx2.Client(
-        transport=httpx2.MockTransport(lose_the_first), base_url="https://serve"
-    ) as http:
-        claim = ServeQueue(ServeClient(http), "w").claim(Work.SOW)
+    real = LosesTheFirst(HttpConnections(serve.url, serve.tls(Role.WORKER)))
+    with closing(real):
+        claim = ServeQueue(ServeClient(real, AT_ONCE), "w").claim(Work.SOW)
     assert isinstance(claim, Claim)
-    assert (claim.name, claim.epoch) == (lost[0].json()["name"], lost[0].json()["epoch"])
+    assert (claim.name, claim.epoch) == (real.lost[0]["name"], real.lost[0]["epoch"])
     assert sum("holder" in row for row in serve.rows.values()) == 1
 
 
@@ -496,7 +498,7 @@ def test_wanted_environments_are_all_that_have_a_row(serve: Serve) -> None:
     serve.clock.advance(s=GRACE_S)
     serve.work_off("reap")
     serve.send("DELETE", "/env/is-deleted")
-    wanted = ServeEnvironments(ServeClient(serve.client(Role.WORKER))).desired()
+    wanted = ServeEnvironments(serve.serve_client(Role.WORKER)).desired()
     assert wanted == {"is-up": True, "is-deleted": False, "is-gone": False}
 
 
@@ -506,7 +508,7 @@ def test_a_damaged_row_hides_no_other_environment_and_is_neither_wanted_nor_unwa
     for name in ("is-up", "is-damaged"):
         serve.build("tyk", name, "sha")
     serve.damage("is-damaged")
-    wanted = ServeEnvironments(ServeClient(serve.client(Role.WORKER))).desired()
+    wanted = ServeEnvironments(serve.serve_client(Role.WORKER)).desired()
     assert wanted == {"is-up": True, "is-damaged": None}
 
 
@@ -514,7 +516,7 @@ def test_a_damaged_row_hides_no_other_environment_and_is_neither_wanted_nor_unwa
 
 
 def test_a_change_wakes_who_waits(serve: Serve) -> None:
-    http = httpx2.Client(base_url=serve.url, verify=serve.context(Role.WORKER), trust_env=False)
+    http = HttpConnections(serve.url, serve.tls(Role.WORKER))
     with closing(ServeChanges(ServeClient(http))) as changes:
         assert changes.wait(PATIENCE_S)  # whatever happened before it listened
         assert not changes.wait(0.05)
@@ -527,8 +529,7 @@ def test_the_stream_is_taken_up_again_after_a_restart_of_serve(
 ) -> None:
     # No program is given this port while nothing listens at it.
     address = f"127.0.0.1:{free_port()}"
-    context = ClientTls(certificates.of(Role.WORKER)).context
-    http = httpx2.Client(base_url=f"https://{address}", verify=context, trust_env=False)
+    http = HttpConnections(f"https://{address}", ClientTls(certificates.of(Role.WORKER)))
     with closing(ServeChanges(ServeClient(http))) as changes:
         with serving(emulator, certificates, GROMIT_SERVE_LISTEN=address):
             assert changes.wait(PATIENCE_S)

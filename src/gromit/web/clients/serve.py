@@ -5,10 +5,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
-
-import httpx2
-import stamina
+from urllib.parse import quote, urlencode
 
 from gromit.core.environments.phases import UNREADABLE
 from gromit.errors import (
@@ -23,23 +20,22 @@ from gromit.errors import (
     UnreadableRow,
 )
 from gromit.log import get_logger
-from gromit.web.tls import REFUSED
+from gromit.web.clients.connections import ClientRequest, ClientResponse, ClientTransport
+from gromit.web.clients.retries import RETRIES, Retries
 
 if TYPE_CHECKING:
     from gromit.core.doctor.installation import ServeIdentity
 
 log = get_logger(__name__)
 
-TIMEOUT = httpx2.Timeout(15, connect=5)
-ATTEMPTS = 4
-ATTEMPTS_FOR_S = 20.0
+STREAM_READ_S = 45.0
+"""Longest pause of a stream; serve sends a heartbeat each 15 s."""
 PAGE = 500
 """Page size of serve's reads; with a smaller page serve would read rows twice."""
 RECONNECT_S = 1.0
 """Pause before a broken stream is opened again."""
 DATA = "data: "
 """Prefix of an announcement in a stream."""
-_BROKEN = (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError)
 
 _ERRORS: Mapping[int, type[GromitError]] = {
     400: InvalidInput,
@@ -63,8 +59,9 @@ class ServeClient:
     PATCH raises the generation again, which costs one more pass over an unchanged environment.
     """
 
-    def __init__(self, http: httpx2.Client) -> None:
+    def __init__(self, http: ClientTransport, retries: Retries | None = None) -> None:
         self._http = http
+        self._retries = retries or RETRIES
 
     def close(self) -> None:
         """Close all connections."""
@@ -72,14 +69,11 @@ class ServeClient:
 
     def call(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: str
-    ) -> httpx2.Response:
+    ) -> ClientResponse:
         """Send a request, again while serve cannot be reached. Raises the error of the response."""
-        for attempt in stamina.retry_context(
-            on=Temporary, attempts=ATTEMPTS, timeout=ATTEMPTS_FOR_S, wait_max=4.0
-        ):
-            with attempt:
-                return self._once(method, path, body, query)
-        raise AssertionError("stamina ends with a result or an error")
+        content = json.dumps(body).encode() if body is not None else None
+        request = ClientRequest(method, f"{path}?{urlencode(query)}" if query else path, content)
+        return self._retries.call(lambda: self._once(request))
 
     def get(self, path: str, **query: str) -> Any:
         """Return the JSON at a path."""
@@ -127,44 +121,25 @@ class ServeClient:
 
         found = self.get("/v1/whoami")
         try:
-            return ServeIdentity(str(self._http.base_url), str(found["name"]), str(found["role"]))
+            return ServeIdentity(self._http.url, str(found["name"]), str(found["role"]))
         except (KeyError, TypeError):
-            message = f"{self._http.base_url} did not return a name and a role"
+            message = f"{self._http.url} did not return a name and a role"
             raise BackendError(message) from None
 
     @contextmanager
     def stream(self, path: str) -> Iterator[Iterator[str]]:
         """Yield lines of an SSE stream: `DATA` begins an announcement, others are heartbeats."""
-        with self._answer(
-            self._http.build_request("GET", path, timeout=httpx2.Timeout(45, connect=5))
-        ) as answer:
+        with self._http.send(ClientRequest("GET", path, read_s=STREAM_READ_S)) as answer:
             if answer.status_code != 200:
-                answer.read()
                 raise _error(answer)
-            yield answer.iter_lines()
+            yield answer.lines()
 
-    def _once(
-        self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str]
-    ) -> httpx2.Response:
-        content = json.dumps(body) if body is not None else None
-        headers = {"Content-Type": "application/json"} if body is not None else {}
-        with self._answer(
-            self._http.build_request(
-                method, path, content=content, params=dict(query), headers=headers
-            )
-        ) as answer:
+    def _once(self, request: ClientRequest) -> ClientResponse:
+        with self._http.send(request) as answer:
             answer.read()
         if not answer.is_success:
             raise _error(answer)
         return answer
-
-    @contextmanager
-    def _answer(self, request: httpx2.Request) -> Iterator[httpx2.Response]:
-        """Yield a response whose body is not read yet."""
-        with _translated(self._http, is_answered=False):
-            answer = self._http.send(request, stream=True)
-        with closing(answer), _translated(self._http, is_answered=True):
-            yield answer
 
 
 def damaged_rows(page: Mapping[str, Any]) -> set[str]:
@@ -181,7 +156,7 @@ def _set_aside(name: str) -> dict[str, Any]:
     return {"name": name, "phase": UNREADABLE, "error": error}
 
 
-def response_json(answer: httpx2.Response) -> Any:
+def response_json(answer: ClientResponse) -> Any:
     """Return the JSON of a response. Raises `BackendError` if it is not JSON, so not from serve."""
     try:
         return answer.json()
@@ -245,29 +220,7 @@ class ServeChanges:
                     self._announced.set()
 
 
-@contextmanager
-def _translated(http: httpx2.Client, *, is_answered: bool) -> Iterator[None]:
-    """Translate errors of httpx into ours; `is_answered`: serve has begun its response."""
-    try:
-        yield
-    except httpx2.TimeoutException as error:
-        raise Temporary(f"serve at {http.base_url} did not answer in time") from error
-    except httpx2.ConnectError as error:
-        hint = (
-            "check GROMIT_SERVE_URL, GROMIT_CA and the client certificate "
-            "(GROMIT_CLIENT_CERT, GROMIT_CLIENT_KEY)"
-        )
-        raise Temporary(
-            f"could not connect to serve at {http.base_url}: {error}", hint=hint
-        ) from error
-    except (httpx2.HTTPError, httpx2.StreamError) as error:
-        refused = REFUSED if isinstance(error, _BROKEN) and not is_answered else None
-        raise Temporary(
-            f"the connection to serve at {http.base_url} broke: {error}", hint=refused
-        ) from error
-
-
-def _error(answer: httpx2.Response) -> GromitError:
+def _error(answer: ClientResponse) -> GromitError:
     try:
         found = answer.json()
         message, hint = str(found["error"]), found.get("hint")

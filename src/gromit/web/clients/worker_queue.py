@@ -7,8 +7,6 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-import httpx2
-
 from gromit.core.environments.claims import Claim, ClaimStatus, NoWork
 from gromit.core.environments.phases import Want, Work
 from gromit.core.environments.run_progress import RunProgress
@@ -16,6 +14,7 @@ from gromit.core.environments.worker_protocol import Problem
 from gromit.core.stack.contract import StateMark
 from gromit.core.stack.made import MadeComponent, MadeStack
 from gromit.errors import InvalidInput, Suspended
+from gromit.web.clients.connections import ClientResponse
 from gromit.web.clients.serve import ServeClient, response_json
 
 
@@ -38,7 +37,7 @@ class ServeQueue:
             "POST", "/v1/claims", {"kind": kind, "holder": self._holder, "nonce": nonce, **task}
         )
         if answer.status_code == 204:
-            retry = answer.headers.get("Retry-After")
+            retry = answer.headers.get("retry-after")
             return NoWork(float(retry) if retry else None)
         found = response_json(answer)
         # A serve of an earlier release refuses a report with a field that it does not know.
@@ -79,7 +78,7 @@ class ServeQueue:
         found = response_json(self._renew(claim, progress))
         return ClaimStatus(found["generation"], Want(found["want"]))
 
-    def _renew(self, claim: Claim, progress: RunProgress | None) -> httpx2.Response:
+    def _renew(self, claim: Claim, progress: RunProgress | None) -> ClientResponse:
         if progress is not None and claim.takes_progress:
             # A serve of an earlier release, which has taken the place of a newer one, refuses it.
             with suppress(InvalidInput):
@@ -132,7 +131,7 @@ class ServeQueue:
             return {}
         return {"state": {"lineage": state.lineage, "serial": state.serial}}
 
-    def _post(self, claim: Claim, action: str, **more: Any) -> httpx2.Response:
+    def _post(self, claim: Claim, action: str, **more: Any) -> ClientResponse:
         return self._client.call(
             "POST",
             f"/v1/claims/{claim.name}/{action}",
