@@ -260,3 +260,14 @@ def test_what_cannot_be_meant_is_refused(shell: Shell) -> None:
         "serve=server,",
     ):
         assert "is not [PART/]NAME=ROLE" in shell.run("ensure", "--leaf", wrong, code=2).stderr
+
+
+def test_the_next_ca_is_added_by_its_file(shell: Shell, tmp_path: Path) -> None:
+    shell.run("init")
+    shell.run("init", "--name", "next", GROMIT_PKI_DIR=str(tmp_path / "next"))
+    following = (tmp_path / "next" / "ca.pem").read_bytes()
+    before = (shell.pki / "ca.pem").read_bytes()
+    assert shell.json("trust", str(tmp_path / "next" / "ca.pem"))["serial"]
+    assert (shell.pki / "ca.pem").read_bytes() == before + following
+    refused = shell.run("trust", str(tmp_path / "next" / "ca-key.pem"), code=2)
+    assert "not the certificate of one CA" in refused.stderr

@@ -184,6 +184,7 @@ MEANINGS: Mapping[str, str] = {
     ),
     "locks.unknown": "the worker could not list the locks; the next pass tries again",
     "pki.ca_made": "a CA was created",
+    "pki.ca_trusted": "the certificate of another CA was added, for all parts",
     "pki.issued": "a certificate was issued or renewed",
     "image.gone": (
         "the image of a desired version is gone from its registry, so that another tag runs instead"

@@ -1,6 +1,6 @@
 """Faults at any call: a call fails before or after its effect, or the process dies there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import wraps
@@ -70,12 +70,17 @@ class Faults:
         return cast("Port", _FaultyPort(label, port, self))
 
 
-def random_faults(random: Random, every: int) -> Callable[[int, str], Fault | None]:
+OF_AWS = (Fault.REFUSED, Fault.THROTTLED, Fault.LOST)
+"""Kinds of faults that AWS has, and not the process that calls it."""
+
+
+def random_faults(
+    random: Random, every: int, kinds: Sequence[Fault] = tuple(Fault)
+) -> Callable[[int, str], Fault | None]:
     """Return a choice for `Faults` that strikes one of `every` calls on average.
 
     serve does not die: a call of its table or registry loses its answer instead.
     """
-    kinds = list(Fault)
 
     def choose(_number: int, call: str) -> Fault | None:
         if random.random() * every > 1:

@@ -5,16 +5,17 @@ and the doctor with their services, pki with its files and keys, and the emulato
 lifecycle policies, on the policy that the local cloud has.
 Simulated: the table, Terraform, ECS with Fargate, the zone, and the images of the registry.
 `tests/platform/control/test_alarm_quarter.py` gives the log lines of all parts to the alarms.
-No CA is renewed: that is the work of a person.
+
+At random, calls of AWS are throttled, refused, or lose their answers, after all repetitions of the
+SDK. A name that a pass could not move then waits for the next one.
 
 A URL is followed as a browser does it: name, record, address, the task that has this address at
 that moment, and the image that this task runs. A freed address belongs to the next task at once.
 """
 
-import itertools
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -22,25 +23,23 @@ from typing import Any
 
 import structlog.testing
 
-from gromit.adapters.security.pki_files import PkiFiles
 from gromit.bootstrap.machine import to_ms
+from gromit.core.dns.plan import ZoneChanges
 from gromit.core.environments.phases import Phase, Work
-from gromit.core.security.certificates import (
-    CertificateStatus,
-    IssuedCertificate,
-    LeafRequest,
-    newest_by_name,
-)
-from gromit.core.security.roles import Role
 from gromit.core.stack.addresses import NameState
 from gromit.core.time import Millis
+from gromit.errors import GromitError
 from gromit.local.cloud.registry_policy import registry_policy
-from gromit.services.pki import Pki, PkiInputs
+from gromit.ports import Progress
+from gromit.services.chitragupta import Chitragupta
+from gromit.services.public_records import PublicRecords
 from gromit.web.api.metrics import Metrics
 from gromit.web.api.views import ComponentView, EnvironmentView, EnvironmentViews
-from tests.fakes.authority import new_key
+from gromit.web.clients.serve import ServeClient
+from tests.prove.faults import OF_AWS, Faults, random_faults
 from tests.prove.installation import CATALOGUE, DOMAIN, SETTINGS, START_MS
 from tests.prove.month import DAY_MS, HOUR_MS, MINUTE_MS, PASSES
+from tests.prove.quarter_pki import Certificates
 from tests.prove.simulated_fargate import STOP_S
 from tests.prove.simulated_registry import SimulatedRegistry
 from tests.prove.suite import Effort, Proof, Suite, Violation
@@ -55,14 +54,15 @@ RETIRED_MS = 7 * DAY_MS
 """Age at which AWS retires a task."""
 LONGEST_MS = (LONGEST_S + STOP_S[1]) * 1000
 """Longest time for which a published name may not answer: a task ends, and a pass starts."""
-DELETE_EVERY_S = 3 * 86_400
-"""Average time between two deletions."""
+DELETE_EVERY_S, PARK_EVERY_S = 3 * 86_400, 2 * 86_400
+"""Average time between two deletions, and between two times at which a person parks or unparks."""
+LOOK_EVERY_S = 10
+"""Time between two looks while tasks change."""
+FAULT_EVERY = 500
+"""Calls of AWS for one that fails, on average."""
+REST_MS = 10 * HOUR_MS
+"""Time without new events at the end: longer than the longest pause before another attempt."""
 REPOSITORIES = tuple(sorted(CATALOGUE.repositories - CATALOGUE.known_only))
-LEAVES = tuple(
-    LeafRequest(name=role.value, kind=role, days=SETTINGS.pki.leaf_days)
-    for role in (Role.GATEWAY, Role.WORKER, Role.OPERATOR)
-)
-"""Certificates that pki renews."""
 Hear = Callable[[int, str, Mapping[str, Any]], None]
 PARTS = {"publish": "chitragupta", "event": "chitragupta"}
 """Part of each pass, where it has another name."""
@@ -77,12 +77,12 @@ _VIEWS = EnvironmentViews(CATALOGUE, DOMAIN)
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Listener to the logs of all parts, and the days in which it misses one."""
+    """Listener to the logs of all parts, and the minutes in which it misses one."""
 
     hear: Hear | None = None
     """Called with the minute, the part and the content of each line."""
     silent: Mapping[str, range] = field(default_factory=dict)
-    """Days in which a part does not run."""
+    """Minutes in which a part does not run. serve runs, and logs nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +96,17 @@ class _Pace:
     """Number of these branches."""
     steady: tuple[str, ...]
     """Branches that are built in one repository each day, and in the others only once."""
+    ca_days: int = 80
+    """Lifetime of the CA."""
+    trust_day: int = 25
+    """Day on which a person lets all parts accept the next CA. On the next day it is in use."""
 
 
 PACE = _Pace(PASSES, 4 * 3600, 8, ("release-5", "long-lived"))
 CALM_PACE = _Pace(PASSES, 24 * 3600, 1, ("long-lived",))
-QUICK_PACE = _Pace({n: i * 24 for n, i in PASSES.items()}, 24 * 3600, 1, ("long-lived",))
+QUICK_PACE = _Pace(
+    {n: i * 24 for n, i in PASSES.items()}, 24 * 3600, 1, ("long-lived",), ca_days=14, trust_day=2
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +115,27 @@ class _Plant(Plant):
 
     policy_keeps_marks: bool = True
     pki_renews: bool = True
+    ca_is_replaced: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Noted:
+    """chitragupta as sow uses it, whose failures are noted."""
+
+    keeper: Chitragupta
+    failed: Callable[[], None]
+
+    def publish(self, environment: str, progress: Progress) -> ZoneChanges:
+        """Bring the records of an environment in line."""
+        try:
+            return self.keeper.publish(environment, progress)
+        except GromitError:
+            self.failed()
+            raise
+
+    def retire(self, environment: str, progress: Progress) -> None:
+        """Delete the records of an environment."""
+        self.keeper.retire(environment, progress)
 
 
 @dataclass
@@ -119,8 +146,6 @@ class _Quarter(TimedInstallation):
     pace: _Pace = PACE
     folder: Path = Path()
     """Folder of the CA."""
-    renewed: int = 0
-    """Certificates that pki has renewed."""
     logs: list[MutableMapping[str, Any]] = field(default_factory=list)
     """Lines that the parts have logged since they were heard."""
     watch: Watch = field(default_factory=Watch)
@@ -130,6 +155,15 @@ class _Quarter(TimedInstallation):
     """Longest time for which a published name did not answer."""
     retired: int = 0
     """Tasks that AWS has retired."""
+    parked: int = 0
+    """Environments that people have parked."""
+    unparked: int = 0
+    failed_passes: int = 0
+    """Passes that a fault of AWS has ended early."""
+    longest_after_fault_ms: int = 0
+    """Longest time for which a name did not answer, because a pass had failed."""
+    _failed_ms: int | None = None
+    """Instant at which a pass could not move names, if none has done it since."""
     _silent_ms: dict[str, int] = field(default_factory=dict)
     """URL that does not answer to the instant at which it was seen first."""
     _seen: set[str] = field(default_factory=set)
@@ -143,16 +177,44 @@ class _Quarter(TimedInstallation):
         self._metrics = Metrics(self.store, lambda: Millis(self._minute * MINUTE_MS), _OVERDUE_MS)
         self._minute = START_MS // MINUTE_MS
         self._part = "serve"
-        numbers = itertools.count(1)
-        self._pki = Pki(
-            PkiFiles(self.folder / "pki"), PkiInputs(self._date, lambda: next(numbers), new_key)
-        )
-        self._pki.init("quarter", SETTINGS.pki.ca_days)
+        ledger = replace(self._api.environments.ledger, store=self.store)
+        self._seen_by_serve = replace(self._api.environments, ledger=ledger)
+        self.certificates = Certificates(self.folder, self._date)
+        self.certificates.create(self.pace.ca_days)
 
     def make_images(self) -> SimulatedRegistry:
         """Return a registry whose images expire."""
         self.registry = SimulatedRegistry({r: self._policy(r) for r in REPOSITORIES}, self.now_ms)
         return self.registry
+
+    def public_records(self, worker: ServeClient) -> PublicRecords:
+        """Return what sow does with records. Names that it cannot move wait for chitragupta."""
+        records = super().public_records(worker)
+        if records.keeper is None:
+            return records
+        return PublicRecords(_Noted(self.chitragupta(worker), self._on_unmoved))
+
+    def attempted(self, name: str) -> bool:
+        """Do a pass, and note whether names wait for the next one."""
+        is_done = super().attempted(name)
+        self.failed_passes += not is_done
+        if name == "publish":
+            if is_done:
+                self._failed_ms = None
+            else:
+                self._on_unmoved()
+        return is_done
+
+    def wrong_names(self, environment: str) -> Iterable[str]:
+        """Return the names that do not answer, unless they wait for the next pass."""
+        services = [s for (name, _), s in self.cloud.services.items() if name == environment]
+        if not any(service.desired for service in services):
+            return self._left_of(environment)
+        return () if self._failed_ms is not None else super().wrong_names(environment)
+
+    def _on_unmoved(self) -> None:
+        if self._failed_ms is None:
+            self._failed_ms = self.now_ms
 
     def push(self, repository: str, branch: str, sha: str) -> None:
         """Push one image with both tags: that of its branch moves."""
@@ -161,10 +223,11 @@ class _Quarter(TimedInstallation):
 
     def run(self, days: int) -> None:
         """Let the days pass, and then some hours in which nothing new happens."""
-        self.begin("day", "hour", "pki", "build", "delete")
+        self.begin("day", "hour", "pki", "build", "delete", "park")
         self.run_until(START_MS + days * DAY_MS)
         self._is_over = True
-        self.run_until(self.now_ms + 3 * self.intervals["sow"])
+        self.faults.choose = lambda _number, _call: None
+        self.run_until(self.now_ms + max(REST_MS, 3 * self.intervals["sow"]))
         self.problems += self._unready()
 
     # ── logs ─────────────────────────────────────────────────────────────────────────────────────
@@ -172,11 +235,12 @@ class _Quarter(TimedInstallation):
     def _happen(self, name: str) -> None:
         """Do what is due, and hear what serve and this part log."""
         self._log_ages()
-        day = (self.now_ms - START_MS) // DAY_MS
-        if day in self.watch.silent.get(name, ()):
-            self.put(self.now_ms + self.intervals[name], name)
+        part = PARTS.get(name, name)
+        if self._is_silent(part):
+            if name != "event":
+                self.put(self.now_ms + self.intervals.get(name, DAY_MS), name)
             return
-        before, self._part = self._part, PARTS.get(name, name)
+        before, self._part = self._part, part
         super()._happen(name)
         self._forward()
         self._part = before
@@ -191,12 +255,16 @@ class _Quarter(TimedInstallation):
             self._metrics.log_ages()
             self._forward()
 
+    def _is_silent(self, part: str) -> bool:
+        minute = (self.now_ms - START_MS) // MINUTE_MS
+        return minute in self.watch.silent.get(part, ())
+
     def _forward(self) -> None:
         """Let the lines be heard that were logged since the last call."""
         while self.logs:
             line = self.logs.pop(0)
             part = "serve" if line["event"] in _OF_SERVE else self._part
-            if self.watch.hear is not None:
+            if self.watch.hear is not None and not (part == "serve" and self._is_silent(part)):
                 self.watch.hear(self._minute - START_MS // MINUTE_MS, part, line)
 
     # ── events ───────────────────────────────────────────────────────────────────────────────────
@@ -213,15 +281,26 @@ class _Quarter(TimedInstallation):
             case "delete":
                 self.put(self.soon(DELETE_EVERY_S), name)
                 self._delete(f"feature-{self.random.randrange(self.pace.branches)}")
+            case "park":
+                self.put(self.soon(PARK_EVERY_S), name)
+                self._park_or_unpark()
             case "pki":
                 self.put(self.now_ms + DAY_MS, name)
-                self._renew()
+                self._look_after_certificates()
+            case "look":
+                pass
             case "hour":
                 self.put(self.now_ms + HOUR_MS, name)
                 self._retire()
             case _:
                 self.put(self.now_ms + DAY_MS, name)
                 self._begin_day()
+
+    def _on_task(self, at_ms: int) -> None:
+        """Let passes begin, and follow all URLs again and again until they are over."""
+        super()._on_task(at_ms)
+        for after_ms in range(0, LONGEST_MS + 1000 * LOOK_EVERY_S, 1000 * LOOK_EVERY_S):
+            self.put(at_ms + after_ms, "look")
 
     def _begin_day(self) -> None:
         """Move the default branches, expire images, and build the branches that live long."""
@@ -240,12 +319,36 @@ class _Quarter(TimedInstallation):
 
     def _report(self, branch: str, repository: str) -> None:
         number = next(self._order)
-        self.build(repository, branch, f"sha-{number}", number)
+        self._insist(lambda: self.build(repository, branch, f"sha-{number}", number))
 
     def _delete(self, name: str) -> None:
         row = self.store.read(name)
         if row is not None and row.get("want") == "up":
-            self.operator.call("DELETE", f"/env/{name}")
+            self._insist(lambda: self.operator.call("DELETE", f"/env/{name}"))
+
+    def _park_or_unpark(self) -> None:
+        """Park one that is ready, or bring one back that is parked."""
+        phases = {view.name: view.phase for view in self._views()}
+        name = self.random.choice(sorted(phases) or [""])
+        if phases.get(name) is Phase.PARKED:
+            self.unparked += 1
+            self._insist(lambda: self.operator.post(f"/v1/environments/{name}/unpark", {}))
+        elif phases.get(name) is Phase.READY:
+            self.parked += 1
+            self._insist(lambda: self.operator.post(f"/v1/environments/{name}/park", {}))
+
+    def _insist(self, request: Callable[[], object]) -> None:
+        """Repeat a request until serve has answered, as a workflow does."""
+        for _ in range(4):
+            before = len(self.faults.struck)
+            try:
+                request()
+            except GromitError as error:
+                if len(self.faults.struck) == before:
+                    self.problem(f"serve refused a request: {error}")
+                    return
+            else:
+                return
 
     def _retire(self) -> None:
         for task in self.fargate.running():
@@ -253,17 +356,17 @@ class _Quarter(TimedInstallation):
                 self.retired += 1
                 self.fargate.retire(task)
 
-    def _renew(self) -> None:
-        """Renew what is due. Nothing may have expired meanwhile."""
-        for line, status in self._pki.list():
-            if status is CertificateStatus.EXPIRED and line in self._newest():
-                self._see(line.name, f"the certificate of {line.name} has expired")
-        if self._newest() and not self.plant.pki_renews:
-            return
-        self.renewed += sum(r.reason == "due" for r in self._pki.ensure(LEAVES))
-
-    def _newest(self) -> Collection[IssuedCertificate]:
-        return newest_by_name(line for line, _ in self._pki.list()).values()
+    def _look_after_certificates(self) -> None:
+        """Let pki renew what is due, and a person replace the CA. Nothing may have expired."""
+        for text in self.certificates.problems():
+            self._see(text, text)
+        day = (self.now_ms - START_MS) // DAY_MS
+        if self.plant.ca_is_replaced and day == self.pace.trust_day:
+            self.certificates.trust_next()
+        if self.plant.ca_is_replaced and day == self.pace.trust_day + 1:
+            self.certificates.use_next()
+        if self.plant.pki_renews and "certificate" not in " ".join(self._seen):
+            self.certificates.ensure()
 
     def _date(self) -> datetime:
         return datetime.fromtimestamp(self.now_ms / 1000, UTC)
@@ -277,10 +380,7 @@ class _Quarter(TimedInstallation):
             self.samples += 1
             url = str(component.url)
             if problem := self._problem_of(view, component):
-                silent_ms = self.now_ms - self._silent_ms.setdefault(url, self.now_ms)
-                self.longest_ms = max(self.longest_ms, silent_ms)
-                if silent_ms > LONGEST_MS:
-                    self._see(url, f"{url} for {silent_ms // 1000} s: {problem}")
+                self._on_silence(url, problem)
             else:
                 self._silent_ms.pop(url, None)
         for url in self._silent_ms.keys() - {component.url for _, component in published}:
@@ -288,6 +388,18 @@ class _Quarter(TimedInstallation):
         for text in self.fargate.refused:
             self._see(text, text)
         self.fargate.refused.clear()
+
+    def _on_silence(self, url: str, problem: str) -> None:
+        """Record for how long a URL does not answer. After a failed pass it waits for the next."""
+        silent_ms = self.now_ms - self._silent_ms.setdefault(url, self.now_ms)
+        allowed_ms = LONGEST_MS
+        if self._failed_ms is None:
+            self.longest_ms = max(self.longest_ms, silent_ms)
+        else:
+            self.longest_after_fault_ms = max(self.longest_after_fault_ms, silent_ms)
+            allowed_ms += self.intervals["publish"]
+        if silent_ms > allowed_ms:
+            self._see(url, f"{url} for {silent_ms // 1000} s: {problem}")
 
     def _published(self) -> Iterator[tuple[EnvironmentView, ComponentView]]:
         """Yield what serve shows of each component with a published name."""
@@ -303,8 +415,7 @@ class _Quarter(TimedInstallation):
                     yield view, component
 
     def _views(self) -> Iterator[EnvironmentView]:
-        environments = self._api.environments
-        for environment in environments.page(None, 1000).environments:
+        for environment in self._seen_by_serve.page(None, 1000).environments:
             view = _VIEWS.detail(environment, self.now_ms)
             if view.want == "up":
                 yield view
@@ -336,10 +447,20 @@ class _Quarter(TimedInstallation):
 
     def _unready(self) -> Iterator[str]:
         for view in self._views():
+            if view.phase is Phase.PARKED:
+                yield from (f"at the end: {text}" for text in self._left_of(view.name))
+                continue
             if view.phase is not Phase.READY:
                 yield f"at the end: {view.name} is {view.phase} ({view.error})"
             yield from (f"at the end: {text}" for text in self._unanswered(view.name))
         yield from self.cloud.violations
+
+    def _left_of(self, name: str) -> Iterator[str]:
+        """Yield what a parked environment must not have."""
+        if any(task.environment == name for task in self.fargate.running()):
+            yield f"{name} is parked, and a task runs"
+        if any(f".{name}." in record.name for record in self.zone.records() if record.type == "A"):
+            yield f"{name} is parked, and has a record"
 
     def _see(self, subject: str, text: str) -> None:
         """Record the first problem of a subject, with its time."""
@@ -366,6 +487,7 @@ PLANTS = {
     "sow that does not publish": _Plant(sow_publishes=False),
     "retirement without event": _Plant(events_start_passes=False),
     "pki that does not renew": _Plant(pki_renews=False),
+    "CA that is not replaced": _Plant(ca_is_replaced=False),
 }
 """Faults that the search has to find."""
 
@@ -378,11 +500,13 @@ def run(
     watch: Watch | None = None,
 ) -> _Quarter:
     """Return days that have passed."""
+    random = Random(seed)
     with (
         tempfile.TemporaryDirectory(prefix="quarter-") as folder,
         structlog.testing.capture_logs() as logs,
         _Quarter(
-            random=Random(seed),
+            faults=Faults(random_faults(Random(seed), FAULT_EVERY, OF_AWS)),
+            random=random,
             plant=plant or _Plant(),
             intervals=pace.intervals,
             pace=pace,
@@ -402,10 +526,14 @@ def _search(effort: Effort) -> Proof:
     violations = [Violation(f"--seed {effort.seed}, {days} days", p) for p in quarter.problems]
     note = (
         f"{days} days: {quarter.sown} runs of sow, {quarter.events} passes by events,"
-        f" {quarter.renewed} renewed certificates, {quarter.retired} retired tasks,"
-        f" {quarter.registry.expired} expired images,"
+        f" {quarter.certificates.renewed} renewed certificates"
+        f" of {len(quarter.certificates.issuers)} CAs, {quarter.retired} retired tasks,"
+        f" {quarter.registry.expired} expired images, {quarter.parked} times parked and"
+        f" {quarter.unparked} brought back, {len(quarter.faults.struck)} faults in"
+        f" {len(quarter.faults.calls)} calls, {quarter.failed_passes} failed passes,"
         f" {quarter.samples} URLs followed, of which none was silent for longer than"
-        f" {quarter.longest_ms / 1000:.0f} s"
+        f" {quarter.longest_ms / 1000:.0f} s, and after a failed pass"
+        f" {quarter.longest_after_fault_ms / 1000:.0f} s"
     )
     effort.say(note)
     plants = {} if effort.is_quick else PLANTS

@@ -232,13 +232,15 @@ class SimulatedCloud:
         if found := self.held(environment, key):
             self.discard(environment, found)
 
-    def run(self, environment: str, component: str, image: str, definition: str) -> None:
+    def run(
+        self, environment: str, component: str, image: str, definition: str, *, desired: int
+    ) -> None:
         """Let a service run a task definition. A changed one starts a task at a new address."""
         before = self.services.get((environment, component))
-        if before is not None and before.task_definition == definition:
-            self.services[environment, component] = replace(before, desired=1)
-            return
-        self.services[environment, component] = RunningService(image, definition, self._address())
+        is_same = before is not None and before.task_definition == definition
+        address = before.address if before and is_same else self._address()
+        service = RunningService(image, definition, address, desired)
+        self.services[environment, component] = service
 
     def _drop(self, environment: str, resource: Resource) -> None:
         if not self._is_ours(resource):

@@ -72,7 +72,7 @@ class SimulatedFargate(SimulatedCloud):
                 task_definition=service.task_definition,
                 rollout="COMPLETED" if self._is_settled(environment, component) else "IN_PROGRESS",
                 running=sum(t.is_running(now) for t in self._alive(environment, component)),
-                desired=1,
+                desired=service.desired,
             )
             for (env, component), service in sorted(self.services.items())
             if env == environment
@@ -115,10 +115,16 @@ class SimulatedFargate(SimulatedCloud):
 
     # ── what happens to tasks ────────────────────────────────────────────────────────────────────
 
-    def run(self, environment: str, component: str, image: str, definition: str) -> None:
+    def run(
+        self, environment: str, component: str, image: str, definition: str, *, desired: int
+    ) -> None:
         """Let a service run a task definition. A changed one replaces the task."""
         before = self.services.get((environment, component))
-        if before is None or before.task_definition != definition:
+        if desired == 0:
+            self.services[environment, component] = RunningService(image, definition, "", 0)
+            for task in self._alive(environment, component):
+                self._stop(task, self.now_ms())
+        elif before is None or not before.desired or before.task_definition != definition:
             self._launch(environment, component, image, definition)
 
     def retire(self, task: FargateTask) -> None:
@@ -178,7 +184,8 @@ class SimulatedFargate(SimulatedCloud):
 
     def _is_settled(self, environment: str, component: str) -> bool:
         alive = self._alive(environment, component)
-        return len(alive) == 1 and alive[0].is_running(self.now_ms())
+        desired = self.services[environment, component].desired
+        return len(alive) == desired and all(task.is_running(self.now_ms()) for task in alive)
 
     def _listing(self, tasks: Iterator[FargateTask]) -> TaskListing:
         found = tuple(PublicTask(t.environment, t.component, t.address) for t in tasks if t.address)

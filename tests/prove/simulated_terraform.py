@@ -91,7 +91,7 @@ class SimulatedTerraform:
         if kind is ResourceKind.SERVICE and component:
             definition = held[address.replace("aws_ecs_service", "aws_ecs_task_definition")][1]
             image = stack.components[component].image
-            self.cloud.run(name, component, image, definition)
+            self.cloud.run(name, component, image, definition, desired=0 if stack.parked else 1)
 
     def _is_new(self, stack: StackInput, component: str) -> bool:
         """Whether the definition in the state has another content than the stack."""

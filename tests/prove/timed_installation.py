@@ -6,7 +6,7 @@ chitragupta at the intervals of `terraform/infra`, and those that events start, 
 
 import heapq
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
 
@@ -72,6 +72,10 @@ class TimedInstallation(Installation):
     def after(self) -> None:
         """Look at what has happened. Called after all that was due."""
 
+    def wrong_names(self, environment: str) -> Iterable[str]:
+        """Return the names of an environment that do not answer when sow has reported it."""
+        return self._unanswered(environment)
+
     # ── the parts that differ ────────────────────────────────────────────────────────────────────
 
     def make_cloud(self, public: frozenset[str]) -> SimulatedCloud:
@@ -94,7 +98,7 @@ class TimedInstallation(Installation):
         super().record(result)
         if self._is_sowing and result.ending is RunEnding.DONE:
             self.sown += 1
-            self.problems += self._unanswered(result.name)
+            self.problems += self.wrong_names(result.name)
 
     def let_pass(self, duration_ms: int) -> None:
         """Do what is due while a worker waits. A second pass of sow or reap waits for its end."""
@@ -167,7 +171,7 @@ class TimedInstallation(Installation):
                 self._publish()
             case "sow" | "reap" | "doctor":
                 self._is_sowing = name == "sow"
-                getattr(self, name)()
+                self.attempted(name)
             case "event":
                 self.events += 1
                 self._publish()
@@ -176,9 +180,16 @@ class TimedInstallation(Installation):
 
     def _publish(self) -> None:
         self._is_passing = True
-        if error := self.attempt("publish"):
-            self.problem(f"a pass of chitragupta failed: {error}")
+        self.attempted("publish")
         self._is_passing = False
+
+    def attempted(self, name: str) -> bool:
+        """Do a pass; return whether it has ended well. Only a fault of AWS may end it early."""
+        before = len(self.faults.struck)
+        error = self.attempt(name)
+        if error and len(self.faults.struck) == before:
+            self.problem(f"a pass of {name} failed: {error}")
+        return error is None
 
     # ── public names ─────────────────────────────────────────────────────────────────────────────
 

@@ -547,6 +547,56 @@ def test_a_bare_key_needs_the_certificate_in_the_folder(office: Office, drawer: 
     assert Office(office.folder, bare).ensure() == {"serve": "valid", "alice": "valid"}
 
 
+def test_the_next_ca_is_trusted_everywhere_before_it_issues_anything(
+    office: Office, tmp_path: Path
+) -> None:
+    office.pki.ensure(LEAVES, {"serve": "front"})
+    before = (office.folder / "ca.pem").read_bytes()
+    following, workstation = Drawer(), Desk(tmp_path / "next")
+    workstation.pki.init("next", 365, following)
+    pem = (workstation.folder / "ca.pem").read_bytes()
+    with capture_logs() as lines:
+        serials = {office.pki.trust(pem) for _ in range(2)}
+    assert [line["event"] for line in lines] == ["pki.ca_trusted"]
+    assert serials == {lines[0]["serial"]}
+    for folder in (office.folder, office.folder / "front"):
+        assert (folder / "ca.pem").read_bytes() == before + pem
+    after = Office(office.folder, following.text)
+    after.now += timedelta(days=25)
+    assert after.ensure() == {"serve": "due", "alice": "due"}
+    (old, new) = x509.load_pem_x509_certificates((office.folder / "front/ca.pem").read_bytes())
+    leaf = x509.load_pem_x509_certificate((office.folder / "front" / "serve.pem").read_bytes())
+    leaf.verify_directly_issued_by(new)
+    assert office.ensure() == {"serve": "valid", "alice": "valid"}, "the old key can still be used"
+    assert old.subject != new.subject
+
+
+def test_only_a_ca_that_is_valid_is_trusted(office: Office, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="no CA in"):
+        office.pki.trust(_ca_of(Desk(tmp_path / "early")))
+    office.ensure()
+    before = (office.folder / "ca.pem").read_bytes()
+    other = Desk(tmp_path / "other")
+    pem = _ca_of(other)
+    other.pki.issue(ALICE)
+    for text, reason in (
+        (b"nonsense", "not the certificate of one CA"),
+        (pem + pem, "not the certificate of one CA"),
+        ((other.folder / "alice.pem").read_bytes(), "not that of a CA"),
+    ):
+        with pytest.raises(InvalidInput, match=reason):
+            office.pki.trust(text)
+    office.now += timedelta(days=365)
+    with pytest.raises(InvalidInput, match="has expired"):
+        office.pki.trust(pem)
+    assert (office.folder / "ca.pem").read_bytes() == before
+
+
+def _ca_of(desk: Desk) -> bytes:
+    desk.pki.init("other", 365)
+    return (desk.folder / "ca.pem").read_bytes()
+
+
 def test_a_spoilt_certificate_of_the_ca_is_named(office: Office) -> None:
     office.ensure()
     (office.folder / "ca.pem").write_text("spoilt")

@@ -206,6 +206,20 @@ def revoke(run: CliContext, which: str) -> None:
         )
 
 
+@pki.command()
+@click.argument(
+    "file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@pass_cli
+def trust(run: CliContext, file: Path) -> None:
+    """Let all parts accept also the certificates of another CA, whose ca.pem is FILE.
+
+    Do this before the next CA issues its first certificate.
+    """
+    serial = build_pki(run.settings).trust(file.read_bytes())
+    _show(run, [{"serial": serial}], ("serial",))
+
+
 @pki.command("list")
 @pass_cli
 def list_(run: CliContext) -> None:

@@ -57,6 +57,10 @@ class PkiFolder(Protocol):
         """Write the CA's certificate, readable for all, and a copy into the folder of each part."""
         ...
 
+    def trust_ca(self, certificate: Certificate) -> bool:
+        """Add the certificate of another CA, for each part too; False if it is there."""
+        ...
+
     def authority(self) -> CertificateAuthority:
         """Read the CA. Raises `NotFound`."""
         ...
@@ -211,6 +215,20 @@ class Pki:
         ends |= {name: latest[name].not_after for name in names}
         self._log_days_left(ends)
         return done
+
+    def trust(self, pem: bytes) -> str:
+        """Let all parts accept also the certificates of another CA: the next one. Idempotent.
+
+        Return its serial. Raises `InvalidInput` if `pem` is not a valid CA, `NotFound` without one
+        in the folder.
+        """
+        certificate = certificates.parse_ca(pem, self._sources.now())
+        serial = format(certificate.serial_number, "x")
+        with self._folder.changing():
+            is_new = self._folder.trust_ca(certificate)
+        if is_new:
+            log.info("pki.ca_trusted", serial=serial)
+        return serial
 
     def revoke(self, which: str) -> list[IssuedCertificate]:
         """Revoke the certificate with a serial, or all unexpired ones of a name.

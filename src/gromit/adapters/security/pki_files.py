@@ -1,6 +1,7 @@
 """Folder of the CA: its key, the certificates it issued, and the deny list.
 
-    ca.pem ca-key.pem           the CA; without its key if the setting `pki.ca_key` gives it
+    ca.pem ca-key.pem           the CA; without its key if the setting `pki.ca_key` gives it.
+                                ca.pem may also contain the next CA, or the one before
     NAME.pem NAME-key.pem       newest certificate of a name, and its key
     NAME.p12                    both and the CA's certificate, for browsers, with a password
     index.json                  all issued certificates, in order
@@ -135,14 +136,27 @@ class PkiFiles:
         self._begin_denylist()
         self._copy_to_parts()
 
+    def trust_ca(self, certificate: x509.Certificate) -> bool:
+        """Append the certificate of another CA, for each part too; False if it is there.
+
+        Raises `NotFound` without a CA.
+        """
+        if not self._cert(CA_NAME).exists():
+            raise self._no_ca("create one with `gromit pki init`")
+        known = self._ca_certificates()
+        is_new = certificate not in known
+        if is_new:
+            text = b"".join(each.public_bytes(Encoding.PEM) for each in (*known, certificate))
+            write_atomically(self._cert(CA_NAME), text, mode=PUBLIC)
+        self._copy_to_parts()
+        return is_new
+
     def authority(self) -> CertificateAuthority:
         """Read the CA. Raises `NotFound`, or `ConfigError` if its files are invalid."""
         if self._ca_key is not None:
             return self._authority_by(self._ca_key)
         if not self._cert(CA_NAME).exists():
-            raise NotFound(
-                f"there is no CA in {self._folder}", hint="create one with `gromit pki init`"
-            )
+            raise self._no_ca("create one with `gromit pki init`")
         with private_file_errors(f"read the CA in {self._folder}"):
             certificate, key = self._cert(CA_NAME).read_bytes(), self._key(CA_NAME).read_bytes()
         try:
@@ -218,30 +232,35 @@ class PkiFiles:
     def _authority_by(self, pem: str) -> CertificateAuthority:
         """Read the CA with a key from outside the folder.
 
-        If the folder has a certificate, the key must belong to it.
+        If the folder has certificates, the key must belong to one of them.
         """
         key, certificate = parse_ca_pem(pem)
+        known = self._ca_certificates() if self._cert(CA_NAME).exists() else [certificate]
+        if known == [None]:
+            raise self._no_ca("pki.ca_key contains only the key: put ca.pem into the folder")
+        for each in known:
+            if each is not None and key_matches_certificate(key, each):
+                return CertificateAuthority(each, key)
+        raise ConfigError(
+            f"the key of pki.ca_key does not belong to the CA in {self._folder}",
+            hint="set the key of that CA; before the key of the next CA,"
+            " run `gromit pki trust` with its certificate",
+        )
+
+    def _ca_certificates(self) -> list[x509.Certificate]:
+        """Read the certificates in `ca.pem`. Raises `ConfigError`."""
         path = self._cert(CA_NAME)
-        if path.exists():
-            with private_file_errors(f"read {path}"):
-                text = path.read_bytes()
-            try:
-                certificate = x509.load_pem_x509_certificate(text)
-            except ValueError:
-                raise ConfigError(
-                    f"{path} is not a certificate", hint="restore it, or move it away"
-                ) from None
-        if certificate is None:
-            raise NotFound(
-                f"there is no CA in {self._folder}",
-                hint="pki.ca_key contains only the key: put ca.pem into the folder",
-            )
-        if not key_matches_certificate(key, certificate):
+        with private_file_errors(f"read {path}"):
+            text = path.read_bytes()
+        try:
+            return x509.load_pem_x509_certificates(text)
+        except ValueError:
             raise ConfigError(
-                f"the key of pki.ca_key does not belong to the CA in {self._folder}",
-                hint="set the key of that CA; for a new CA use a new folder",
-            )
-        return CertificateAuthority(certificate, key)
+                f"{path} is not a certificate", hint="restore it, or move it away"
+            ) from None
+
+    def _no_ca(self, hint: str) -> NotFound:
+        return NotFound(f"there is no CA in {self._folder}", hint=hint)
 
     def _begin_denylist(self) -> None:
         if not self.denylist.exists():

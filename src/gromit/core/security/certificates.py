@@ -116,6 +116,21 @@ def make_ca(key: Key, *, name: str, serial: int, now: datetime, days: int) -> Ce
     return CertificateAuthority(certificate, key)
 
 
+def parse_ca(pem: bytes, now: datetime) -> x509.Certificate:
+    """Parse the one certificate of a CA. Raises `InvalidInput` if it is none, or has expired."""
+    hint = "give the ca.pem that `gromit pki init` wrote"
+    try:
+        (certificate,) = x509.load_pem_x509_certificates(pem)
+        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+    except (ValueError, x509.ExtensionNotFound):
+        raise InvalidInput("this is not the certificate of one CA", hint=hint) from None
+    if not constraints.ca:
+        raise InvalidInput("this certificate is not that of a CA", hint=hint)
+    if now >= certificate.not_valid_after_utc:
+        raise InvalidInput("this CA has expired", hint="create a new one with `gromit pki init`")
+    return certificate
+
+
 def issue(
     authority: CertificateAuthority,
     request: LeafRequest,
