@@ -1,8 +1,8 @@
 # The image of every part of gromit: the stage `server` (the last one) runs on AWS, the stage `local` is the local cloud.
 # All downloads happen at build time, and each is compared with a hash from this file or from requirements/.
 #
-# Only the base image is pinned by a tag, because its digest depends on the registry. Pass the digest if you build for
-# production: --build-arg PYTHON=3.13-slim@sha256:…
+# Only the base image is pinned by a tag, because its digest depends on the registry. The release workflow finds the digest and
+# passes it. Do the same if you build for production: --build-arg PYTHON=3.13-slim@sha256:…
 ARG PYTHON=3.13-slim
 
 FROM python:${PYTHON} AS wheel

@@ -93,6 +93,7 @@ pins: $(STAMP) ## upgrade requirements/*.txt from pyproject.toml
 	$(COMPILE) --constraint requirements/dev.txt --group build -o requirements/build.txt
 	$(COMPILE) --constraint requirements/dev.txt --group release -o requirements/release.txt
 	echo checkov | $(COMPILE) - -o requirements/checkov.txt
+	echo ministack | $(COMPILE) - -o requirements/ministack.txt
 	echo uv | $(COMPILE) - -o requirements/uv.txt
 
 clean: ## remove .venv and caches

@@ -3,6 +3,7 @@
 A rule is a function that yields the faults of a workflow, so tests can show that it finds some.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -172,7 +173,12 @@ def test_every_night_ci_runs_what_is_long_with_the_terraform_and_provider_of_the
     assert (
         job["if"] == "github.event_name == 'schedule' || github.event_name == 'workflow_dispatch'"
     )
-    take, programs, test = [step["run"] for step in job["steps"] if "run" in step]
+    take, programs, witnesses, test = [step["run"] for step in job["steps"] if "run" in step]
+    assert "npm ci --prefix requirements/dynalite --ignore-scripts" in witnesses
+    assert "install --quiet --require-hashes --only-binary=:all: -r requirements/ministack.txt" in (
+        witnesses
+    )
+    assert witnesses.count('>> "$GITHUB_PATH"') == 2
     assert test == "make test-all PYTHON=python"
     assert re.search(r"apt-get install .*redis-server.* nginx", programs)
     stage = read().stages["terraform"]
@@ -215,6 +221,37 @@ def test_a_release_is_published_only_after_all_tests_and_signed() -> None:
         assert jobs[name]["permissions"]["id-token"] == "write"
     assert jobs["build"]["permissions"] == {"contents": "read"}, (
         "what runs code of others may write nothing"
+    )
+
+
+def test_a_release_builds_on_the_digest_of_the_base_image_and_notes_it(tmp_path: Path) -> None:
+    steps_of = load(WORKFLOWS / "release.yml")["jobs"]["image"]["steps"]
+    (find,) = [step for step in steps_of if step.get("id") == "base"]
+    (build,) = [step for step in steps_of if step.get("id") == "build"]
+    assert build["with"]["build-args"] == "PYTHON=${{ steps.base.outputs.python }}"
+    assert build["with"]["labels"].endswith("python:${{ steps.base.outputs.python }}")
+    done = _find_base(find["run"], tmp_path, f"sha256:{'1f' * 32}")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "output").read_text() == f"python=3.13-slim@sha256:{'1f' * 32}\n"
+    assert (tmp_path / "words").read_text().split()[-1] == "python:3.13-slim"
+    assert "python:3.13-slim@sha256:1f1f" in (tmp_path / "summary").read_text()
+    assert _find_base(find["run"], tmp_path, "sha256:cut").returncode != 0
+
+
+def _find_base(script: str, folder: Path, digest: str) -> subprocess.CompletedProcess[str]:
+    """Run the script with a docker that knows one digest."""
+    docker = folder / "docker"
+    docker.write_text(f'#!/bin/sh\necho "$@" >"{folder}/words"\necho {digest}\n')
+    docker.chmod(0o755)
+    outputs = {"GITHUB_OUTPUT": f"{folder}/output", "GITHUB_STEP_SUMMARY": f"{folder}/summary"}
+    return subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", script],
+        cwd=ROOT,
+        env={"PATH": f"{folder}:{os.environ['PATH']}", **outputs},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
 
 
