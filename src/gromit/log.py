@@ -5,6 +5,7 @@ start, so it is imported with the first line that is written.
 """
 
 import logging
+import os
 import re
 import sys
 from collections.abc import Callable, MutableMapping
@@ -65,6 +66,12 @@ def get_logger(name: str) -> Logger:
     return Logger(name)
 
 
+def has_colors() -> bool:
+    """Whether standard error is a terminal that shows colours, to a user who wants them."""
+    refused = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return not refused and sys.stderr.isatty()
+
+
 def configure_logging(level: str, form: str) -> None:
     """Send all logs of this process, also those of libraries, to standard error."""
     is_text = form == "text" or (form == "auto" and sys.stderr.isatty())
@@ -111,7 +118,7 @@ class _Formatter(logging.Formatter):
         renderer: Processor = structlog.processors.JSONRenderer(default=str)
         if self._text:
             renderer = structlog.dev.ConsoleRenderer(
-                exception_formatter=structlog.dev.plain_traceback
+                colors=has_colors(), exception_formatter=structlog.dev.plain_traceback
             )
         finish: list[Processor] = [
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,

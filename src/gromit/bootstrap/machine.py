@@ -15,6 +15,8 @@ from gromit.errors import ConfigError
 
 T = TypeVar("T")
 
+_LOCAL_CLOUD = Path(".gromit/local")
+"""Default folder of a local cloud."""
 _RUN_MIB = 640
 """Memory of one terraform with the AWS provider; up to 610 MB were measured."""
 _OWN_MIB = 256
@@ -77,10 +79,16 @@ def require_setting(value: T | None, setting: str) -> T:
     """Return the value of a setting that has to be set. Raises `ConfigError` that names it."""
     if value is None:
         variable = "GROMIT_" + setting.replace(".", "_").upper()
-        raise ConfigError(
-            f"{setting} is not set", hint=f"set {variable}, or {setting} in config.yaml"
-        )
+        hint = f"set {variable}, or {setting} in config.yaml{_local_hint()}"
+        raise ConfigError(f"{setting} is not set", hint=hint)
     return value
+
+
+def _local_hint() -> str:
+    """Return how to use the local cloud of this folder; empty if there is none."""
+    if not (_LOCAL_CLOUD / "processes.json").exists():
+        return ""
+    return f'; for the local cloud in {_LOCAL_CLOUD}, run `eval "$(gromit local env)"`'
 
 
 def domain(settings: Settings) -> str:

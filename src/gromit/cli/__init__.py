@@ -18,8 +18,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gromit.core.text import visible
-from gromit.errors import ConfigError, ConfigRootUnusable, GromitError, InvalidInput, Suspended
+from gromit.cli.complaints import (
+    BUG,
+    EXIT_CODES,
+    FAILED,
+    INTERRUPTED,
+    PARTLY,
+    no_such_command,
+    report_error,
+    report_full_disk,
+    report_usage,
+    wants_json,
+)
+from gromit.errors import ConfigError, GromitError
+
+__all__ = ["BUG", "EXIT_CODES", "FAILED", "INTERRUPTED", "PARTLY"]
 
 if TYPE_CHECKING:
     from gromit.config.load import LoadedSettings
@@ -60,14 +73,8 @@ V1_COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 """Module and name of each command of gromit v1 that no help lists, by its word."""
 
-EXIT_CODES: Mapping[type[GromitError], int] = {
-    ConfigError: 2,
-    InvalidInput: 2,
-    Suspended: 5,
-    ConfigRootUnusable: 78,
-}
-FAILED, BUG, PARTLY, INTERRUPTED = 1, 3, 4, 130
-_NEWLINE = "\n"
+_GROUPS = ("env", "cluster", "pki", "token")
+"""Groups whose commands are suggested for a word that is no command."""
 _V1_LEVELS = {"fatal": "error", "panic": "error", "disabled": "error"}
 """Log levels that only gromit v1 has, each with the nearest one."""
 
@@ -265,6 +272,23 @@ class _Root(Group):
     def list_commands(self, _ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command of the first word.
+
+        Raises `NoSuchCommand` with similar words. click compares only commands that are imported.
+        """
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:
+            groups = {name: self._commands_of(ctx, name) for name in _GROUPS}
+            raise no_such_command(error.command_name, [*COMMANDS], groups, ctx) from None
+
+    def _commands_of(self, ctx: click.Context, name: str) -> list[str]:
+        group = self.get_command(ctx, name)
+        return group.list_commands(ctx) if isinstance(group, click.Group) else []
+
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in COMMANDS:
             module, name = COMMANDS[cmd_name][0], cmd_name.replace("-", "_")
@@ -297,48 +321,28 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for each way a command can end
     """Run one command and return its exit code. Only here do errors become messages."""
+    as_json = wants_json(arguments)
     try:
         result = root.main(args=arguments, prog_name="gromit", standalone_mode=False)
     except GromitError as error:
-        return _report(error)
+        return report_error(error, as_json=as_json)
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:
-        return _report_usage(error)
+        return report_usage(error, as_json=as_json)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
         return FAILED
-    except Exception:  # noqa: BLE001 - any other error is a bug and must say so
-        traceback.print_exc()
-        click.echo("this is a bug in gromit; please report it with the lines above", err=True)
-        return BUG
+    except Exception as error:  # noqa: BLE001 - any other error is a bug and must say so
+        full = report_full_disk(error, as_json=as_json) if isinstance(error, OSError) else None
+        return _report_bug() if full is None else full
     return result if isinstance(result, int) else 0
 
 
-def _report(error: GromitError) -> int:
-    _say(error.message, error.hint)
-    return next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), FAILED)
-
-
-def _report_usage(error: click.ClickException) -> int:
-    """Print an error of click like all others. A group without a command gets its help."""
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        error.show()
-        return error.exit_code
-    text = error.format_message()
-    path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else None
-    _say(
-        text[:1].lower() + text[1:].rstrip("."),
-        f"run `{path} --help` for usage" if path else None,
-    )
-    return error.exit_code
-
-
-def _say(message: str, hint: str | None) -> None:
-    # A message may consist of several lines, and may quote what others wrote.
-    click.echo(f"gromit: {visible(message, keep=_NEWLINE)}", err=True)
-    if hint:
-        click.echo(f"  hint: {visible(hint, keep=_NEWLINE)}", err=True)
+def _report_bug() -> int:
+    traceback.print_exc()
+    click.echo("this is a bug in gromit; please report it with the lines above", err=True)
+    return BUG

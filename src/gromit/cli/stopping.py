@@ -10,13 +10,19 @@ def on_stop_signal(stop: Callable[[], object]) -> Iterator[None]:
     """Call `stop` for SIGTERM and SIGINT while the block runs, then restore the old handlers.
 
     `stop` runs in the main thread between two of its steps, so it must return at once.
+    Raises `KeyboardInterrupt` after a clean end by SIGINT, as everything does that Ctrl-C ends.
     """
-    before = {
-        number: signal.signal(number, lambda *_: stop())
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
+    seen: set[int] = set()
+
+    def handle(number: int, _frame: object) -> None:
+        seen.add(number)
+        stop()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if signal.SIGINT in seen:
+        raise KeyboardInterrupt
