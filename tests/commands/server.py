@@ -1,5 +1,6 @@
 """The process that forks for each program: `python -m tests.commands.server SOCKET`."""
 
+import atexit
 import ctypes
 import gc
 import json
@@ -10,13 +11,24 @@ import select
 import signal
 import socket
 import sys
+import threading
 from contextlib import suppress
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 from tests.aws_models import read_models, share_models
+from tests.commands.catalogues import read_catalogues
 
 ORDER_BYTES = 1 << 20
+_LOADED = ("gromit.bootstrap", "gromit.cli", "gromit.config", "gromit.local.cloud", "gromit.web")
+_LOADED_LATE = (
+    "boto3.s3.inject",
+    "encodings.ascii",
+    "encodings.unicode_escape",
+    "gromit.local.demo.release",
+    "httpcore2",
+)
+"""Modules that commands import when they need them, and most commands do."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -30,6 +42,7 @@ def main() -> None:
         _load_modules()
         share_models()
         read_models()
+        read_catalogues()
         gc.collect()
         gc.freeze()  # forks share this memory as long as nothing writes to it
         order = _Forks(orders).run()
@@ -87,10 +100,11 @@ class _Forks:
 
 def _load_modules() -> None:
     """Import all modules of commands, but not the emulator."""
-    import_module("boto3")
-    for name in ("gromit.cli", "gromit.bootstrap"):
+    for name in _LOADED_LATE:
+        import_module(name)
+    for name in _LOADED:
         package = import_module(name)
-        for module in pkgutil.iter_modules(package.__path__, f"{name}."):
+        for module in pkgutil.walk_packages(package.__path__, f"{name}."):
             import_module(module.name)
 
 
@@ -117,10 +131,37 @@ def _become(order: dict[str, Any], streams: list[int]) -> None:
     os.environ.update(order["environ"])
     os.chdir(order["cwd"])
     sys.argv = [order["module"], *order["arguments"]]
-    if order["module"] == "gromit":
+    code: str | int | None = None
+    try:
+        _run(order["module"])
+    except SystemExit as end:
+        code = end.code
+    _end(code)
+
+
+def _run(module: str) -> None:
+    if module == "gromit":
         import_module("gromit.cli").main()
     else:
-        runpy.run_module(order["module"], run_name="__main__", alter_sys=True)
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def _end(code: str | int | None) -> NoReturn:
+    """End as Python ends, but leave all objects as they are.
+
+    Their deletion would write to the memory that forks share, which is then copied: that is most
+    of the CPU time of a short command.
+    """
+    if isinstance(code, str):
+        sys.exit(code)  # Python prints it
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        sys.exit(code)  # Python has a code of its own for this
+    os._exit(code or 0)
 
 
 if __name__ == "__main__":
