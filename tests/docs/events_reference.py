@@ -144,10 +144,25 @@ MEANINGS: Mapping[str, str] = {
         "the issuer's public keys are unavailable; the gateway uses the previous keys for up "
         "to a day"
     ),
+    "gateway.login": (
+        "a person logged in, in a browser or with the command line (`way`); part of the audit"
+    ),
+    "gateway.login_refused": "a login failed, with the reason; part of the audit",
+    "gateway.logout": "a person logged out in a browser; part of the audit",
+    "gateway.code_refused": "the login provider did not accept the code of a login",
+    "gateway.provider_found": "the gateway fetched the addresses of the login provider",
+    "gateway.provider_unavailable": (
+        "the login provider is unavailable, or describes itself wrongly; the gateway uses its "
+        "previous addresses for up to a day"
+    ),
     "gateway.request": (
         "one request at the gateway, refused ones included, except successful ones to "
-        "`/healthcheck`: the token (its id, or a job's run), the repository, the branch, the "
-        "version and the result (`status` null: the client had disconnected); part of the audit"
+        "`/healthcheck`: the token (its id, or a job's run) or the person, the repository, the "
+        "branch, the version and the result (`status` null: the client had disconnected); part "
+        "of the audit"
+    ),
+    "gateway.stream_broken": (
+        "the stream of changes from serve broke, and the gateway ended those of people"
     ),
     "gateway.tokens_unreadable": (
         "the token file is unreadable; the gateway answers every request with 503 until it "
@@ -342,9 +357,10 @@ The row of an environment also keeps [its events](table.md#events).
 `gromit env history` shows them.
 
 The audit says who changed what, and who was refused. No log level silences it.
-Its events are `environment.changed`, `gateway.request`, `lines.left_out`, `loglevel.changed` and
-`request.refused`. They name the serial of the certificate, the id of the token or the run of the
-job, and the address of the client.
+Its events are `environment.changed`, `gateway.login`, `gateway.login_refused`, `gateway.logout`,
+`gateway.request`, `lines.left_out`, `loglevel.changed` and `request.refused`. They name the serial
+of the certificate, the person, the id of the token or the run of the job, and the address of the
+client.
 If a client causes more than 10 lines about refusals in a second, the rest of that second and every
 further one is a single line with counts. So no client can fill the log.
 

@@ -2,7 +2,7 @@
 
 import json
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,10 +11,12 @@ from pathlib import Path
 import httpx2
 
 from gromit.bootstrap.gateway import gateway_server
+from gromit.bootstrap.machine import now_ms
 from gromit.bootstrap.tokens import build_tokens
 from gromit.config.load import load_settings
 from gromit.core.security.roles import Role
 from gromit.core.security.tokens import TokenPermission, make_grant
+from gromit.core.time import Millis
 from gromit.services.tokens import Tokens
 from tests.waiting import PATIENCE_S
 from tests.web.serving import Serve
@@ -58,6 +60,7 @@ def fronting(
     variables: Mapping[str, str] | None = None,
     *,
     role: Role = Role.GATEWAY,
+    clock: Callable[[], Millis] = now_ms,
 ) -> Iterator[Front]:
     """Run a gateway with a certificate of a role, and with settings from the variables.
 
@@ -79,7 +82,7 @@ def fronting(
     tokens = build_tokens(settings)
     if settings.gateway.oidc.audience is None:
         tokens.new(make_grant(["nothing"], list(TokenPermission)))  # creates the file
-    server = gateway_server(settings)
+    server = gateway_server(settings, clock)
     with server.running():
         scheme = "http" if settings.gateway.cert is None else "https"
         verify = ssl.create_default_context(cafile=serve.certificates.ca)

@@ -1,13 +1,17 @@
 """`gromit gateway`: its listener, and its client of serve."""
 
+from collections.abc import Callable
+
 from gromit.bootstrap.machine import now_ms, require_setting
 from gromit.bootstrap.tokens import build_tokens, token_file
 from gromit.config.schema import Settings
 from gromit.core.security.loopback import is_loopback
 from gromit.core.security.oidc import oidc_policy
+from gromit.core.time import Millis
 from gromit.errors import ConfigError
 from gromit.web.gateway import issuer
 from gromit.web.gateway.app import GatewayDeps, build_gateway, with_access_log
+from gromit.web.gateway.door import PeopleDoor
 from gromit.web.gateway.forwarded import ForwardedClient
 from gromit.web.gateway.job_tokens import JobTokenVerifier
 from gromit.web.gateway.upstream import Upstream, upstream_client
@@ -18,7 +22,7 @@ from gromit.web.server.tls import ServerTls
 from gromit.web.tls import CertificateFiles, ClientTls
 
 
-def gateway_server(settings: Settings) -> Server:
+def gateway_server(settings: Settings, now_ms: Callable[[], Millis] = now_ms) -> Server:
     """Server of `gromit gateway`. Raises `ConfigError` if a setting that it needs is missing."""
     front = settings.gateway
     token_file(settings).entries()  # a gateway without tokens fails at once, not at a request
@@ -34,7 +38,9 @@ def gateway_server(settings: Settings) -> Server:
         upstream_client(require_setting(settings.serve.url, "serve.url"), tls), front.timeout
     )
     rate, jobs = RateLimit(front.rate), _job_tokens(settings)
-    app = build_gateway(GatewayDeps(build_tokens(settings).recognise, upstream, rate, now_ms, jobs))
+    door = _door(settings, upstream, now_ms)
+    deps = GatewayDeps(build_tokens(settings).recognise, upstream, rate, now_ms, jobs, door)
+    app = build_gateway(deps)
     forwarders = Networks(front.forwarders)
     logged = with_access_log(now_ms)
     return Server(
@@ -45,8 +51,21 @@ def gateway_server(settings: Settings) -> Server:
             around=lambda inner: ForwardedClient(logged(inner), forwarders),
             proxies=Networks(front.proxies),
             shared=Networks((*front.proxies, *front.forwarders)),
-        )
+        ),
+        on_stop=door.stop if door is not None else lambda: None,
     )
+
+
+def _door(
+    settings: Settings, upstream: Upstream, now_ms: Callable[[], Millis]
+) -> PeopleDoor | None:
+    """Door for people; None if they cannot log in."""
+    if settings.gateway.login.issuer is None:
+        return None
+    # The library for logins is slow to import.
+    from gromit.bootstrap.people import people_door  # noqa: PLC0415
+
+    return people_door(settings, upstream, now_ms)
 
 
 def _job_tokens(settings: Settings) -> JobTokenVerifier | None:

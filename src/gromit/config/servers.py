@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from gromit.config.group import SettingsGroup, setting
+from gromit.config.login import LoginSettings, OriginUrl
 from gromit.config.values import (
     InvalidValue,
     ListenAddress,
@@ -121,4 +122,17 @@ class GatewaySettings(SettingsGroup):
         default=timedelta(seconds=30),
         description="longest time serve may take to answer the gateway",
     )
+    url: OriginUrl = setting(
+        default=None,
+        description="public URL of the gateway, for logins: the provider sends people back to it, "
+        "and without a client certificate the command line uses it instead of serve.url",
+    )
     oidc: OidcSettings = OidcSettings()
+    login: LoginSettings = LoginSettings()
+
+    def check(self) -> None:
+        """Raise `InvalidValue` if the provider could not send people back."""
+        if self.login.issuer is not None and self.url is None:
+            raise InvalidValue(
+                "login.issuer is set, but url is not: the provider could not send people back"
+            )

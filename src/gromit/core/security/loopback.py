@@ -1,6 +1,7 @@
 """Hosts to which plain text may be sent: what is sent to them never leaves the machine."""
 
 import ipaddress
+from urllib.parse import urlsplit
 
 
 def is_loopback(host: str) -> bool:
@@ -14,3 +15,14 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_safe_url(text: str) -> bool:
+    """Whether a URL is of HTTPS, or of HTTP on loopback, and has no query, fragment or user."""
+    try:
+        parts = urlsplit(text)
+        has_more = bool(parts.query or parts.fragment or parts.username or parts.port == 0)
+    except ValueError:
+        return False
+    is_local = parts.scheme == "http" and is_loopback(parts.hostname or "")
+    return bool(parts.hostname) and not has_more and (parts.scheme == "https" or is_local)

@@ -57,6 +57,8 @@ _ROUTES = (
     claims,
     observations,
 )
+ROUTERS = tuple(module.router for module in _ROUTES)
+"""All routes. The gateway forwards those that people may use."""
 
 
 def build_app(deps: ApiDeps) -> FastAPI:

@@ -29,6 +29,8 @@ class RequestInfo:
     verb: TokenPermission | None = None
     token: str | None = None
     """Name of the token; it is no secret."""
+    person: str | None = None
+    """Name of the person who is logged in."""
     repository: str | None = None
     environment: str | None = None
     """The branch or name in the request."""
@@ -70,12 +72,13 @@ class AccessLog:
         client = scope["client"][0] if scope["client"] else None
         is_accepted = status is not None and status < 400
         if (is_accepted and scope["path"] == "/healthcheck") or not (
-            is_accepted or self._budget.admits(client, str(status), info.token)
+            is_accepted or self._budget.admits(client, str(status), info.person or info.token)
         ):
             return
         audit.info(
             "gateway.request",
             token=info.token,
+            **({"person": info.person} if info.person else {}),
             repository=info.repository,
             environment=info.environment and info.environment[:_SHOWN],
             version=info.version,

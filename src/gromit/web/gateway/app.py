@@ -25,7 +25,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from gromit.core.names import parse_ref, parse_repository
 from gromit.core.security import oidc
@@ -39,6 +39,7 @@ from gromit.web.bodies import parse_object, validate_model
 from gromit.web.branch_list import BranchList
 from gromit.web.errors import http_error, unexpected_error
 from gromit.web.gateway.access_log import AccessLog, request_info
+from gromit.web.gateway.door import PeopleDoor
 from gromit.web.gateway.job_tokens import JobTokenVerifier
 from gromit.web.gateway.reading import READABLE, readable_path
 from gromit.web.gateway.upstream import Upstream, UpstreamResponse
@@ -62,6 +63,8 @@ class GatewayDeps:
     now_ms: Callable[[], Millis]
     jobs: JobTokenVerifier | None = None
     """Verifier of OIDC tokens; None: they are not accepted."""
+    door: PeopleDoor | None = None
+    """Logins of people; None: no one can log in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +89,21 @@ def build_gateway(deps: GatewayDeps) -> Starlette:
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
         await deps.upstream.close()
+        if deps.door is not None:
+            await deps.door.close()
         if deps.jobs is not None:
             await deps.jobs.close()
 
-    routes = [
+    routes: list[BaseRoute] = [
         Route("/healthcheck", _healthcheck, methods=["GET"]),
         Route("/gromit/newbuild", gateway.newbuild, methods=["POST"]),
         Route("/gromit/env/{name:path}", gateway.delete, methods=["DELETE"]),
         Route("/gromit/branches", gateway.sweep, methods=["POST"]),
-        *(Route(path, gateway.read, methods=["GET"]) for path in READABLE),
     ]
+    # People come first: their routes hand tokens of repositories and jobs on.
+    if deps.door is not None:
+        routes += deps.door.routes(dict.fromkeys(READABLE, gateway.read))
+    routes += [Route(path, gateway.read, methods=["GET"]) for path in READABLE]
     app = Starlette(
         routes=routes,
         lifespan=lifespan,

@@ -84,25 +84,30 @@ class IssuerKeyCache:
         self._tried_ms = self._now_ms()
         try:
             async with asyncio.timeout(FETCH_S):
-                self._keys = dict(_usable(await self._read()))
+                self._keys = dict(_usable(await fetch(self._http, self._url)))
         except (TimeoutError, httpx2.HTTPError, GromitError) as error:
             log.warning("gateway.keys_unavailable", url=self._url, error=repr(error))
             return
         self._fetched_ms = self._now_ms()
         log.info("gateway.keys_fetched", url=self._url, keys=len(self._keys))
 
-    async def _read(self) -> bytes:
-        body = bytearray()
-        async with self._http.stream(
-            "GET", self._url, headers={"accept-encoding": "identity"}
-        ) as answer:
-            if answer.status_code != 200:
-                raise Temporary(f"status {answer.status_code}")
-            async for piece in answer.aiter_raw():
-                body += piece
-                if len(body) > ANSWER_BYTES:
-                    raise Temporary(f"response of more than {ANSWER_BYTES} bytes")
-        return bytes(body)
+
+async def fetch(http: httpx2.AsyncClient, url: str) -> bytes:
+    """Return the body at an address of an issuer. Raises `Temporary` for any status but 200."""
+    async with http.stream("GET", url, headers={"accept-encoding": "identity"}) as answer:
+        if answer.status_code != 200:
+            raise Temporary(f"status {answer.status_code}")
+        return await read_bounded(answer)
+
+
+async def read_bounded(answer: httpx2.Response) -> bytes:
+    """Return the body of a response. Raises `Temporary` if it is too long."""
+    body = bytearray()
+    async for piece in answer.aiter_raw():
+        body += piece
+        if len(body) > ANSWER_BYTES:
+            raise Temporary(f"response of more than {ANSWER_BYTES} bytes")
+    return bytes(body)
 
 
 def issuer_client() -> httpx2.AsyncClient:

@@ -6,7 +6,7 @@ Times and sizes are bounded.
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -23,7 +23,9 @@ from gromit.web.tls import REFUSED, ClientTls
 log = structlog.get_logger(__name__)
 
 ANSWER_BYTES = 1024 * 1024
-"""Far more than any response of serve to a gateway."""
+"""Far more than any response of serve to a release workflow."""
+PEOPLE_BYTES = 16 * ANSWER_BYTES
+"""Far more than a page of environments."""
 CONNECT_S = 5.0
 _BROKEN = (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError, ssl.SSLError)
 """Errors of a broken connection; httpx does not wrap a TLS alert."""
@@ -63,6 +65,8 @@ class Upstream:
         path: str,
         own: Mapping[str, str],
         body: Mapping[str, Any] | None = None,
+        *,
+        longest: int = ANSWER_BYTES,
     ) -> UpstreamResponse:
         """Send a request once, with `own` headers; only connecting is retried.
 
@@ -77,7 +81,7 @@ class Upstream:
                 self._http.stream(method, path, content=content, headers=headers) as answer,
             ):
                 is_answered = True
-                return await _read(answer)
+                return await _read(answer, longest)
         except (TimeoutError, httpx2.TimeoutException):
             log.warning("gateway.upstream_slow", method=method, seconds=self._timeout_s)
             return _error(504, "serve did not answer in time")
@@ -86,7 +90,7 @@ class Upstream:
             log.warning("gateway.upstream_failed", method=method, error=repr(error), hint=hint)
             return _error(502, "serve cannot be reached")
 
-    async def lines(self, path: str, own: Mapping[str, str]) -> AsyncIterator[str]:
+    async def lines(self, path: str, own: Mapping[str, str]) -> AsyncGenerator[str]:
         """Yield the lines of a stream of serve, until it ends. Raises `Temporary`."""
         timeout = httpx2.Timeout(STREAM_QUIET_S, connect=CONNECT_S)
         try:
@@ -143,14 +147,12 @@ def _is_https_address(url: str) -> bool:
     return parts.scheme == "https" and is_host and not has_more
 
 
-async def _read(answer: httpx2.Response) -> UpstreamResponse:
+async def _read(answer: httpx2.Response, longest: int) -> UpstreamResponse:
     body = bytearray()
     async for piece in answer.aiter_raw():
         body += piece
-        if len(body) > ANSWER_BYTES:
-            log.warning(
-                "gateway.upstream_failed", error=f"response of more than {ANSWER_BYTES} bytes"
-            )
+        if len(body) > longest:
+            log.warning("gateway.upstream_failed", error=f"response of more than {longest} bytes")
             return _error(502, "the response of serve is too long")
     if not 200 <= answer.status_code < 300 and not 400 <= answer.status_code < 600:
         log.warning("gateway.upstream_failed", error=f"status {answer.status_code}")
