@@ -541,6 +541,19 @@ def test_wait_ends_when_a_worker_has_made_it_ready(shell: Shell) -> None:
         assert ["phase", "ready"] in shell.table("wait", "app-test", "--timeout", "120")
 
 
+def test_explain_says_why_what_next_and_what_would_change_it(shell: Shell) -> None:
+    shell.serve.build("tyk", "app-test", "sha")
+    lines = shell.run("explain", "app-test").splitlines()
+    assert lines[0].startswith("app-test is pending, at 20")
+    heads = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+    assert heads == ["why:", "next:", "what would change it:"]
+    assert any("place 1 of 1 in the queue" in line for line in lines)
+    assert shell.json("explain", "app-test")["phase"] == "pending"
+    assert "place 1 of 1 in the queue" in shell.run("get", "app-test")
+    assert "app-test: place 1 of 1 in the queue" in shell.fail("wait", "app-test", "--timeout", "0")
+    assert "no environment" in shell.fail("explain", "nowhere", code=4)
+
+
 STEPS = [f"aws_{letter}.this: created (1s)" for letter in "abc"]
 
 

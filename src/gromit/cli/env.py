@@ -7,6 +7,7 @@ from typing import IO, Any
 import click
 
 from gromit.cli import CliContext, pass_cli
+from gromit.cli.env_explain import explain
 from gromit.cli.env_unlock import unlock
 from gromit.cli.env_view import (
     actor,
@@ -220,7 +221,7 @@ def history(run: CliContext, name: str) -> None:
     print_rows(events, ("at", "kind", "actor", "text"), run.output, empty="no events yet")
 
 
-for command in (unlock, wait, watch):
+for command in (explain, unlock, wait, watch):
     env.add_command(command)
 
 

@@ -1,6 +1,7 @@
 """Print an environment, and read versions from a file."""
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import IO, Any
 
 import click
@@ -8,6 +9,7 @@ import click
 from gromit.cli import CliContext
 from gromit.cli.render import print_json, print_rows
 from gromit.core.text import visible
+from gromit.core.time import format_duration
 from gromit.errors import InvalidInput
 
 _DIGEST_SHOWN = 12
@@ -141,6 +143,8 @@ def _notes(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "outdated", f"the catalogue or the stack has changed since {since}: {remedy}"
     if found.get("suspended"):
         yield "suspended", _suspension(found)
+    if queue := queue_text(found):
+        yield "queue", queue
     if progress := progress_text(found):
         yield "progress", f"{progress}, at {found['progress']['at']}"
     if lease := found["lease"]:
@@ -154,6 +158,18 @@ def progress_text(found: Mapping[str, Any]) -> str:
         return ""
     count = _count(progress)
     return f"{progress['text']} [{count}]" if count else str(progress["text"])
+
+
+def queue_text(found: Mapping[str, Any]) -> str:
+    """Return the place in the queue, and the estimate; empty if it waits for no worker."""
+    queue = found.get("queue")  # a serve of an earlier release has none
+    if not queue:
+        return ""
+    place = f"place {queue['position']} of {queue['of']} in the queue"
+    if queue["estimate_s"] is None:
+        return place
+    length = format_duration(timedelta(seconds=queue["estimate_s"]))
+    return f"{place}, done in about {length} as runs went before"
 
 
 def _count(progress: Mapping[str, Any]) -> str:

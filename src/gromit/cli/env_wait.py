@@ -17,11 +17,12 @@ from gromit.cli.env_state import (
     report_failure,
     why_not_ready,
 )
-from gromit.cli.env_view import actor, progress_text, show_environment
+from gromit.cli.env_view import actor, progress_text, queue_text, show_environment
 from gromit.cli.live_lines import LiveLines
 from gromit.cli.render import print_line
 from gromit.cli.serve_requests import connected_serve, name_in_path
 from gromit.core.environments.readiness import unhealthy_components, unpublished_names
+from gromit.core.names import parse_ref
 from gromit.core.time import parse_duration
 from gromit.errors import InvalidInput, NotFound, Temporary
 
@@ -107,7 +108,7 @@ def wait(run: CliContext, /, name: str, goal: str, timeout: str, **flags: bool) 
         names = unpublished_names(found) if is_reachable else {}
         unhealthy = unhealthy_components(found) if is_reachable else {}
         state = describe_state(found, names, unhealthy)
-        progress = progress_text(found)
+        progress = progress_text(found) or queue_text(found)
         lines.state(f"{found['name']}: {state}")
         lines.progress(f"{found['name']}: {progress}" if progress else "")
         if found["phase"] == goal and (goal == "gone" or not (names or unhealthy)):
@@ -133,7 +134,7 @@ def _poll(
     from gromit.bootstrap.clients import change_feed  # noqa: PLC0415
 
     until = time.monotonic() + seconds if seconds is not None else None
-    with closing(change_feed(run.settings, name)) as feed:
+    with closing(change_feed(run.settings, parse_ref(name).leaf)) as feed:
         while True:
             try:
                 yield connected_serve(run).get(f"/v1/environments/{name_in_path(name)}")

@@ -72,6 +72,8 @@ def test_an_environment_is_shown_whole(serve: Serve) -> None:
         {"repo": "tyk", "ref": "refs/heads/f/whole-1", "sha": "sha-gw", "sequence": 7},
     )
     shown = serve.get("/v1/environments/whole-1")
+    # The estimate depends on the runs that this process of serve has seen.
+    assert shown.pop("queue")["position"] == 1
     assert shown == {
         "name": "whole-1",
         "phase": "pending",
@@ -93,6 +95,7 @@ def test_an_environment_is_shown_whole(serve: Serve) -> None:
         "degraded": None,
         "epoch": serve.rows["whole-1"]["epoch"],
         "protected": False,
+        "protected_by": None,
         "parked": False,
         "created": now,
         "changed": now,
@@ -101,6 +104,7 @@ def test_an_environment_is_shown_whole(serve: Serve) -> None:
         "error": None,
         "suspended": None,
         "lease": None,
+        "progress": None,
         "expires": iso(serve.clock.now + 14 * 86_400_000),
         "lifetime": f"14d (lifetime.idle) after the last activity, {now}",
     }
@@ -118,6 +122,7 @@ def test_the_phase_follows_an_environment_through_its_life(serve: Serve) -> None
         "holder": "sower-1",
         "until": iso(serve.clock.now + 90_000),
         "generation": 1,
+        "since": iso(serve.clock.now),
     }
     serve.outcome(claim, "fail", error_kind="rollout", message="tyk does not start")
     assert look()["phase"] == "failed"

@@ -8,6 +8,7 @@ from fastapi import Depends, Query, Request
 
 from gromit.core.environments.environment import Environment
 from gromit.core.environments.history import ChangeContext
+from gromit.core.environments.suspensions import ActiveSuspensions
 from gromit.core.security.people import Person
 from gromit.core.security.roles import Role, is_allowed
 from gromit.core.time import Millis
@@ -18,10 +19,12 @@ from gromit.services.leases import Leases
 from gromit.services.lifetimes import Lifetimes
 from gromit.services.observations import Observations
 from gromit.services.parking import ParkingLot
+from gromit.services.run_times import RunTimes
 from gromit.services.suspensions import SuspensionRegistry
 from gromit.services.sweeps import Sweeps
 from gromit.web.api.changes import ChangeHub
 from gromit.web.api.origin import RequestOrigin, request_origin, vouched_person
+from gromit.web.api.queues import Queues
 from gromit.web.api.sightings import Sightings
 from gromit.web.api.views import EnvironmentView, EnvironmentViews
 from gromit.web.server.gate import peer_certificate
@@ -85,6 +88,7 @@ class ApiDeps:
     outcome: Callable[[str, str], None]
     """Count (what, outcome) for the metrics."""
     sightings: Sightings = field(default_factory=Sightings)
+    run_times: RunTimes = field(default_factory=RunTimes)
 
     def stamp(self, caller: Caller) -> ChangeContext:
         """Return actor and time of a change that the caller makes now."""
@@ -96,7 +100,13 @@ class ApiDeps:
     def detail(self, environment: Environment) -> EnvironmentView:
         """Return an environment as clients see it now."""
         now_ms = self.now_ms()
-        return self.views.detail(environment, now_ms, self.suspensions.current(now_ms))
+        suspensions = self.suspensions.current(now_ms)
+        place = self.queues(now_ms, suspensions).place(environment)
+        return self.views.detail(environment, now_ms, suspensions, place)
+
+    def queues(self, now_ms: Millis, suspensions: ActiveSuspensions) -> Queues:
+        """Return the queues of due work as they are now."""
+        return Queues(self.environments.ledger.store, self.run_times, now_ms, suspensions)
 
 
 def get_caller(request: Request, highest: Role | None) -> Caller:

@@ -228,6 +228,7 @@ def claim(
             return Response(status_code=204, headers=_retry_after(next_ms, now_ms))
         case environment:
             deps.outcome("claim", body.kind)
+            deps.run_times.begin(body.kind, environment.name, now_ms)
             deps.sightings.worker(body.kind, body.holder, now_ms, environment.name)
             return JSONResponse(asdict(_claim(deps, environment)))
 
@@ -260,7 +261,9 @@ def release(
     body: Annotated[FenceBody, Depends(json_body(FenceBody))],
 ) -> ClaimView:
     """Give a claim back without a result. 409 if it is no longer valid."""
-    return _claim(deps, deps.leases.release(name, body.fence))
+    environment = deps.leases.release(name, body.fence)
+    deps.run_times.end(name, deps.now_ms(), is_done=False)
+    return _claim(deps, environment)
 
 
 @router.post("/{name}/done", openapi_extra=body_schema(DoneBody), responses=error_responses(409))
@@ -280,6 +283,7 @@ def done(
     else:
         environment = deps.leases.reaped(name, body.fence, body.nonce, stamp)
     deps.outcome(body.kind, "done")
+    deps.run_times.end(name, stamp.now_ms, is_done=True)
     return _claim(deps, environment)
 
 
@@ -294,6 +298,7 @@ def fail(
     failure = Failure(body.error_kind, body.message, deps.now_ms())
     environment = deps.leases.failed(name, body.fence, failure, body.mark)
     deps.outcome("run", body.error_kind)
+    deps.run_times.end(name, failure.at_ms, is_done=False)
     deps.outcome("failure", failure.failure_class)
     return _claim(deps, environment)
 

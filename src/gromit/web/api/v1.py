@@ -140,13 +140,14 @@ def list_environments(
 
     page = _page(deps, query, matches)
     suspensions = deps.suspensions.current(now_ms)
+    queues = deps.queues(now_ms, suspensions)
     set_aside = [
         fault_views.set_aside(e)
         for e in page.unreadable
         if e.name.startswith(query.prefix) and not (e.is_tombstone and Phase.GONE not in phases)
     ]
     return EnvironmentList(
-        [deps.views.detail(e, now_ms, suspensions) for e in page.environments],
+        [deps.views.detail(e, now_ms, suspensions, queues.place(e)) for e in page.environments],
         [e.name for e in set_aside],
         set_aside,
         [fault_views.suspension(s) for s in suspensions.found],

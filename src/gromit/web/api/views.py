@@ -17,6 +17,7 @@ from gromit.core.environments.environment import (
 from gromit.core.environments.lifetime import NO_EXPIRY, LifetimePolicy, lifetime_of
 from gromit.core.environments.observed_status import Degradation
 from gromit.core.environments.phases import Phase, Want
+from gromit.core.environments.queue_place import QueuePlace
 from gromit.core.environments.suspensions import (
     NOTHING_SUSPENDED,
     ActiveSuspensions,
@@ -151,6 +152,8 @@ class EnvironmentView:
     suspended: SuspensionView | None
     """Suspension that keeps workers from it, if there is one."""
     lease: LeaseView | None
+    queue: QueuePlace | None
+    """Place in the queue, if its work is due and no worker has it."""
     progress: ProgressView | None
     """Progress of the run, while a worker has a claim and has reported one."""
     expires: str | None
@@ -201,6 +204,7 @@ class EnvironmentViews:
         environment: Environment,
         now_ms: int,
         suspensions: ActiveSuspensions = NOTHING_SUSPENDED,
+        queue: QueuePlace | None = None,
     ) -> EnvironmentView:
         """Return all facts about an environment except its history."""
         phase, life = environment.phase(now_ms), lifetime_of(environment, self.lifetimes)
@@ -231,6 +235,7 @@ class EnvironmentViews:
             error=failure_view(environment.failure) or contradiction_view(environment),
             suspended=suspension(halt) if halt and phase is not Phase.GONE else None,
             lease=_lease(environment.lease),
+            queue=queue,
             progress=progress_view(environment) if environment.is_held(now_ms) else None,
             expires=iso(life.ends_ms) if life.ends_ms is not None else None,
             lifetime=life.why,

@@ -1,0 +1,38 @@
+"""Places in the queues of due work, for the environments of one response."""
+
+from dataclasses import dataclass, field
+
+from gromit.core.environments.environment import Environment
+from gromit.core.environments.phases import Work
+from gromit.core.environments.queue_place import QueuePlace, queue_place
+from gromit.core.environments.suspensions import ActiveSuspensions
+from gromit.ports import EnvironmentStore
+from gromit.services.run_times import RunTimes
+
+DUE_MAX = 1000
+"""Due work of a kind that is counted."""
+
+
+@dataclass(slots=True)
+class Queues:
+    """Reads a queue when the first environment of a response waits in it.
+
+    The index of work gives the order, as it does to a worker that asks for work.
+    """
+
+    store: EnvironmentStore
+    run_times: RunTimes
+    now_ms: int
+    suspensions: ActiveSuspensions
+    _due: dict[Work, tuple[str, ...]] = field(default_factory=dict)
+
+    def place(self, environment: Environment) -> QueuePlace | None:
+        """Return the place of an environment; None if it waits for something else than a worker."""
+        kind = environment.work
+        if kind is None or environment.due_ms > self.now_ms or environment.is_held(self.now_ms):
+            return None
+        if self.suspensions.shown_for(environment.name, environment.reported):
+            return None
+        if kind not in self._due:
+            self._due[kind] = self.store.due(kind, self.now_ms, DUE_MAX).names
+        return queue_place(environment.name, self._due[kind], self.run_times.sample(kind))
