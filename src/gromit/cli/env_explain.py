@@ -1,4 +1,4 @@
-"""`gromit env explain`: why an environment is in its state, what happens next, and what changes it."""
+"""`gromit env explain`: reasons of an environment's state, next steps, and possible changes."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -143,6 +143,11 @@ def _notes(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "outdated", f"the catalogue or the stack has changed since {since}: {remedy}"
     if found.get("suspended"):
         yield "suspended", _suspension(found)
+    yield from _work_notes(found)
+
+
+def _work_notes(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the place in the queue, or the progress and the worker of the run."""
     if queue := queue_text(found):
         yield "queue", queue
     if progress := progress_text(found):

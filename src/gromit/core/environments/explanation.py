@@ -25,7 +25,7 @@ _OF_WORKERS = frozenset({"sown", "failed", "reaped"})
 
 @dataclass(frozen=True, slots=True)
 class PossibleChange:
-    """What would change the state: a command, or an event elsewhere."""
+    """Command or event elsewhere that would change the state."""
 
     text: str
     command: str | None = None

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,5 +39,10 @@ def queue_place(name: str, due: Sequence[str], sample: RunSample) -> QueuePlace 
     estimate_s = None
     if sample.seconds:
         rounds = math.ceil(position / max(1, sample.parallel))
-        estimate_s = round(rounds * median(sample.seconds))
+        estimate_s = round(rounds * _median(sample.seconds))
     return QueuePlace(position, len(due), estimate_s)
+
+
+def _median(values: Sequence[float]) -> float:
+    ordered, middle = sorted(values), len(values) // 2
+    return (ordered[middle] + ordered[~middle]) / 2

@@ -1,5 +1,6 @@
 """Route that explains an environment: why it is in its state, and what happens next."""
 
+import math
 from dataclasses import dataclass
 
 from fastapi import APIRouter
@@ -49,10 +50,15 @@ def get_explanation(visible: Visible, deps: Deps, name: str) -> ExplanationView:
     outlook = Outlook(now_ms, deps.views.lifetimes, deps.environments.policy.grace_ms, suspensions)
     found = explain(environment, outlook)
     steps = [
-        ExpectedStepView(s.kind, None if s.at_ms is None else iso(s.at_ms), s.text)
+        ExpectedStepView(s.kind, None if s.at_ms is None else _time(s.at_ms, now_ms), s.text)
         for s in found.next
     ]
     place = deps.queues(now_ms, suspensions).place(environment)
     return ExplanationView(
         environment.name, found.phase, iso(now_ms), found.why, steps, place, found.changes
     )
+
+
+def _time(at_ms: int, now_ms: int) -> str:
+    """Return the first whole second at which the step is possible."""
+    return iso(now_ms if at_ms <= now_ms else math.ceil(at_ms / 1000) * 1000)
