@@ -1,7 +1,7 @@
 """The page before a real serve, and a reader of its HTML."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,9 +12,10 @@ import httpx2
 from starlette.requests import Request
 
 from gromit.core.security.roles import Role
+from gromit.core.time import Millis
 from gromit.web.gateway.upstream import Upstream, UpstreamResponse, upstream_client
 from gromit.web.page.app import build_page
-from gromit.web.page.backend import PageDeps, Visitor
+from gromit.web.page.backend import PageBackend, PageDeps, Visitor
 from gromit.web.page.own_certificate import OwnCertificate
 from gromit.web.server.server import Listener, Server
 from gromit.web.tls import ClientTls
@@ -133,9 +134,10 @@ def visitor(role: Role = Role.OPERATOR, *repositories: str, name: str = "ann") -
 
 
 @contextmanager
-def looking(backend: OwnCertificate, serve: Serve) -> Iterator[Look]:
+def looking(backend: PageBackend, now_ms: Callable[[], Millis]) -> Iterator[Look]:
     """Run the page with a backend."""
-    app = build_page(PageDeps(backend, serve.clock), on_stop=backend.close)
+    closed = [backend.close] if isinstance(backend, OwnCertificate) else []
+    app = build_page(PageDeps(backend, now_ms), *closed)
     server = Server(Listener(app, "127.0.0.1:0"), grace_s=1)
     with (
         server.running(),
@@ -209,7 +211,7 @@ def own_certificate(serve: Serve, person: Visitor) -> OwnCertificate:
 @contextmanager
 def look_as(serve: Serve, role: Role = Role.OPERATOR) -> Iterator[Look]:
     """Run the page as `gromit ui` does, for a person of a role."""
-    with looking(own_certificate(serve, visitor(role)), serve) as look:
+    with looking(own_certificate(serve, visitor(role)), serve.clock) as look:
         yield look
 
 

@@ -125,7 +125,7 @@ def test_the_platform_shows_queue_workers_limits_and_certificates(
 
 def test_serve_out_of_reach_is_a_page_too(serve: Serve) -> None:
     backend = own_certificate(serve, visitor())
-    with looking(backend, serve) as look:
+    with looking(backend, serve.clock) as look:
         backend._upstream._http.base_url = httpx2.URL("https://127.0.0.1:9")
         page = look.get("/environments/app-test", 503)
         assert "serve answered 502" in page.one("div", role="alert").text
@@ -224,7 +224,7 @@ def test_a_role_is_offered_what_it_may_do(
 def test_who_has_repositories_may_delete_their_environments_only(serve: Serve, ready: str) -> None:
     for repository, offered in (("tyk", True), ("tyk-pump", False)):
         person = visitor(Role.OPERATOR, repository)
-        with looking(own_certificate(serve, person), serve) as look:
+        with looking(own_certificate(serve, person), serve.clock) as look:
             assert ("delete" in _offered(_page(look))) is offered
 
 

@@ -32,6 +32,7 @@ class PageBackend(Protocol):
         method: str,
         path: str,
         body: Mapping[str, Any] | None = None,
+        /,
     ) -> UpstreamResponse:
         """Send a request to serve on behalf of a person's request.
 
@@ -43,7 +44,7 @@ class PageBackend(Protocol):
         """Yield the lines of serve's stream of changes, until it ends."""
         ...
 
-    async def visitor(self, request: Request) -> Visitor | None:
+    async def visitor(self, request: Request, /) -> Visitor | None:
         """Return the person of a request; None if no one is logged in."""
         ...
 
