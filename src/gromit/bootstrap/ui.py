@@ -1,6 +1,7 @@
 """`gromit ui`: the page on a loopback address, with the certificate of the caller."""
 
 import secrets
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -60,6 +61,16 @@ def _caller(settings: Settings, csrf: str) -> Visitor:
     with closing(serve_client(settings)) as client:
         found = client.get("/v1/whoami")
     try:
-        return Visitor(name=str(found["name"]), role=Role(found["role"]), csrf=csrf)
+        return Visitor(
+            name=str(found["name"]),
+            role=Role(found["role"]),
+            csrf=csrf,
+            repositories=_repositories(found.get("repositories")),
+        )
     except (KeyError, TypeError, ValueError):
         raise TrustError("serve named no role of this certificate") from None
+
+
+def _repositories(names: Sequence[str] | None) -> frozenset[str] | None:
+    """Return the repositories whose environments the person may delete; None: all."""
+    return None if names is None else frozenset(names)

@@ -10,6 +10,7 @@ from gromit.web.page.actions import ACTIONS
 from tests.web.page.looking import (
     Element,
     Look,
+    counted_requests,
     look_as,
     looking,
     own_certificate,
@@ -282,6 +283,25 @@ def test_a_change_sends_the_parts_that_changed_and_no_form_that_is_being_filled_
     assert parts == {"summary", "components", "history"}
     assert event.one("section", id="summary").one("span", class_="badge").text == "pending"
     assert "next: sha-2" in event.text
+
+
+def test_progress_of_a_run_goes_to_its_page_and_costs_the_list_nothing(serve: Serve) -> None:
+    serve.build("tyk", "app-test", "sha-1")
+    claim = serve.claim("sow")
+    backend = counted_requests(serve, visitor())
+    with looking(backend, serve.clock) as look:
+        address = _page(look).one("div", hx_ext="sse").attributes["sse-connect"]
+        with look.http.stream("GET", address) as live:
+            lines = live.iter_lines()
+            assert next(lines) == ": connected"
+            backend.since()
+            progress = {"text": "module.tyk created", "done": 3, "total": 12}
+            assert serve.outcome(claim, "renew", progress=progress).status_code == 200
+            event = parse_html(read_event(lines))
+        assert event.one("progress").attributes["value"] == "3"
+        assert "module.tyk created 3 of 12" in event.one("section", id="summary").text
+        assert event.all("section") == [event.one("section", id="summary")]
+        assert "/v1/overview" not in backend.since()[0]
 
 
 def test_a_list_counts_the_rows_that_it_does_not_have_instead_of_moving_its_own(

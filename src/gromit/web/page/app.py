@@ -116,8 +116,8 @@ class PageApp:
     async def _list_live(self, request: Request, visitor: Visitor) -> Response:
         shown = ShownList(self._index, ListQuery.parse(request.query_params))
 
-        async def pieces(changed: set[str]) -> str:
-            return shown.pieces(changed, self._deps.now_ms())
+        async def pieces(since: int) -> str:
+            return shown.pieces(since, self._deps.now_ms())
 
         since = self._since(request.query_params.get("life"), request)
         return await self._stream(request, visitor, since, pieces)
@@ -134,8 +134,8 @@ class PageApp:
         name = request.path_params["name"]
         known = {"all": request.query_params.get("parts", "")}
 
-        async def pieces(changed: set[str]) -> str:
-            if name not in changed:
+        async def pieces(since: int) -> str:
+            if name not in self._index.moved_since(since):
                 return ""
             try:
                 values = await self._environment.values(request, visitor, name)
@@ -143,7 +143,8 @@ class PageApp:
                 return ""
             return self._environment.pieces(values, known, self._deps.now_ms())
 
-        return await self._stream(request, visitor, -1, pieces)
+        since = self._since(request.query_params.get("life"), request)
+        return await self._stream(request, visitor, since, pieces)
 
     async def _act(self, request: Request, visitor: Visitor) -> Response:
         name, word = request.path_params["name"], request.path_params["action"]

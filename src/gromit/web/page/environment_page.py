@@ -37,6 +37,7 @@ class EnvironmentPageBuilder:
 
     async def values(self, request: Request, visitor: Visitor, name: str) -> dict[str, Any]:
         """Return the values of the template. Raises `ServeRefusal`."""
+        since = self._index.version  # before the environment is read
         routes = await self._data.routes(request, self._now_ms())
         shown = await self._data.environment(request, name, routes)
         row = self._index.rows.get(shown.view["name"])
@@ -51,6 +52,8 @@ class EnvironmentPageBuilder:
             "csrf": visitor.csrf,
             "mark": secrets.token_hex(8),
             "parts": _parts(shown, [a.word for a in actions]),
+            "life": self._index.life,
+            "since": since,
         }
 
     def pieces(self, values: Mapping[str, Any], known: dict[str, str], now_ms: Millis) -> str:

@@ -33,6 +33,8 @@ PAUSE_S, PAUSE_MAX_S = 1.0, 30.0
 NAMES = 50
 """Environments that one request names; serve allows as many."""
 DATA = "data:"
+PROGRESS = "progress"
+"""Kind of an announcement that changes no row."""
 
 
 class EnvironmentIndex:
@@ -48,6 +50,8 @@ class EnvironmentIndex:
         self.version = 0
         """Grows with each change."""
         self._changed_at: dict[str, int] = {}
+        self._progress_at: dict[str, int] = {}
+        """Versions of the last progress of runs, which no row shows."""
         self._dirty: set[str] = set()
         self._read_ms: Millis | None = None
         self._lock = asyncio.Lock()
@@ -77,8 +81,13 @@ class EnvironmentIndex:
         return self.heard != heard
 
     def changed_since(self, version: int) -> set[str]:
-        """Return the environments that changed since a version."""
+        """Return the environments whose rows changed since a version."""
         return {name for name, at in self._changed_at.items() if at > version}
+
+    def moved_since(self, version: int) -> set[str]:
+        """Return the environments that changed since a version, or whose runs made progress."""
+        moved = {name for name, at in self._progress_at.items() if at > version}
+        return moved | self.changed_since(version)
 
     async def close(self) -> None:
         """Stop following."""
@@ -143,6 +152,7 @@ class EnvironmentIndex:
         if self.rows.pop(name, None) is not None:
             self.version += 1
             self._changed_at[name] = self.version
+            self._progress_at.pop(name, None)
 
     def _take_suspensions(self, page: Mapping[str, Any]) -> bool:
         is_changed: bool = self.suspensions != page["suspensions"]
@@ -171,8 +181,17 @@ class EnvironmentIndex:
             self._announce()
         if line.startswith(DATA):
             with suppress(ValueError, KeyError, TypeError):
-                self._dirty.add(str(json.loads(line.removeprefix(DATA))["name"]))
+                self._take(json.loads(line.removeprefix(DATA)))
             self._announce()
+
+    def _take(self, change: Mapping[str, Any]) -> None:
+        """Note a change that serve announced."""
+        name = str(change["name"])
+        if change["kind"] != PROGRESS:
+            self._dirty.add(name)
+            return
+        self.version += 1
+        self._progress_at[name] = self.version
 
     def _announce(self) -> None:
         self.heard += 1

@@ -41,11 +41,16 @@ class ShownList:
     def __init__(self, index: EnvironmentIndex, query: ListQuery) -> None:
         self._index = index
         self._query = query
+        self._suspensions = index.suspensions
         self._names = {row.name for row in select_rows(index.rows.values(), query).rows}
 
-    def pieces(self, changed: set[str], now_ms: Millis) -> str:
+    def pieces(self, since: int, now_ms: Millis) -> str:
         """Return the rows that changed, the numbers, and how many rows the page lacks."""
         index, query = self._index, self._query
+        changed = index.changed_since(since)
+        if not changed and self._suspensions == index.suspensions:
+            return ""
+        self._suspensions = index.suspensions
         selection = select_rows(index.rows.values(), query)
         concerned = sorted(changed & self._names)
         return render(

@@ -25,8 +25,8 @@ _COMMENT = ": alive\n\n"
 
 SessionCheck = Callable[[], Awaitable[bool]]
 """Whether the person is still logged in."""
-Pieces = Callable[[set[str]], Awaitable[str]]
-"""HTML for some changed environments; empty if the page does not change."""
+Pieces = Callable[[int], Awaitable[str]]
+"""HTML of what changed since a version of the index; empty if the page does not change."""
 
 
 @dataclass(slots=True)
@@ -69,9 +69,9 @@ async def live_pieces(
         except Temporary:
             yield _COMMENT
             continue
-        changed, since_now = index.changed_since(since), index.version
-        html = await pieces(changed) if since_now > since else ""
-        since = since_now
+        now = index.version
+        html = await pieces(since) if now > since else ""
+        since = now
         yield as_event(html, since) if html else _COMMENT
 
 

@@ -29,7 +29,7 @@ class OwnCertificate:
 
     def changes(self) -> AsyncIterator[str]:
         """Yield the lines of serve's stream of changes, until it ends."""
-        return self._upstream.lines("/v1/changes", {})
+        return self._upstream.lines("/v1/changes?progress=*", {})
 
     async def visitor(self, request: Request) -> Visitor | None:
         """Return the person; the guard around the page lets no one else in."""
