@@ -59,6 +59,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "doctor": ("doctor", "check an installation and suggest fixes"),
     "migrate": ("migrate", "migrate from gromit v1"),
     "local": ("local", "run gromit and an emulated AWS on this machine"),
+    "completion": ("completion", "completion of commands and names for bash, zsh and fish"),
 }
 """Module in this package and one line of help, by command.
 

@@ -7,6 +7,7 @@ import click
 
 from gromit.bootstrap.cluster import clusters
 from gromit.cli import CliContext, Group, LongRunningCommand, pass_cli
+from gromit.cli.completion import environment_argument
 from gromit.cli.dns_pass import dns_pass_options
 from gromit.cli.dns_pass import expose as expose_records
 from gromit.cli.render import print_json, print_rows
@@ -80,7 +81,7 @@ def list_(run: CliContext) -> None:
 
 
 @cluster.command("show")
-@click.argument("name")
+@environment_argument
 @pass_cli
 def show_(run: CliContext, name: str) -> None:
     """Show the services of one cluster, their addresses and their recent events."""

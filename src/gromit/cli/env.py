@@ -7,6 +7,7 @@ from typing import IO, Any
 import click
 
 from gromit.cli import CliContext, pass_cli
+from gromit.cli.completion import complete_components, complete_phases, environment_argument
 from gromit.cli.env_explain import explain
 from gromit.cli.env_unlock import unlock
 from gromit.cli.env_view import (
@@ -40,7 +41,11 @@ def env() -> None:
 
 
 @env.command("list")
-@click.option("--phase", help="Phases, separated by commas, or all. Default: all but gone.")
+@click.option(
+    "--phase",
+    shell_complete=complete_phases,
+    help="Phases, separated by commas, or all. Default: all but gone.",
+)
 @click.option(
     "--repo", "repository", help="Only environments with a reported version of this repository."
 )
@@ -61,7 +66,7 @@ def list_(run: CliContext, phase: str | None, repository: str | None, prefix: st
 
 
 @env.command()
-@click.argument("name")
+@environment_argument
 @pass_cli
 def get(run: CliContext, name: str) -> None:
     """Show one environment: phase, URLs, and why each version."""
@@ -69,7 +74,7 @@ def get(run: CliContext, name: str) -> None:
 
 
 @env.command()
-@click.argument("name")
+@environment_argument
 @_versions_file
 @pass_cli
 def create(run: CliContext, name: str, source: IO[bytes]) -> None:
@@ -89,7 +94,7 @@ def create(run: CliContext, name: str, source: IO[bytes]) -> None:
 
 
 @env.command()
-@click.argument("name")
+@environment_argument
 @_versions_file
 @pass_cli
 def replace(run: CliContext, name: str, source: IO[bytes]) -> None:
@@ -98,7 +103,7 @@ def replace(run: CliContext, name: str, source: IO[bytes]) -> None:
 
 
 @env.command("set")
-@click.argument("name")
+@environment_argument
 @click.argument("versions", nargs=-1, required=True, metavar="REPO=VERSION…")
 @pass_cli
 def set_(run: CliContext, name: str, versions: tuple[str, ...]) -> None:
@@ -118,7 +123,7 @@ def set_(run: CliContext, name: str, versions: tuple[str, ...]) -> None:
 
 
 @env.command()
-@click.argument("name")
+@environment_argument
 @pass_cli
 def delete(run: CliContext, name: str) -> None:
     """Delete an environment. A new build, or `env set`, revives it during the grace period."""
@@ -138,7 +143,7 @@ def delete(run: CliContext, name: str) -> None:
 
 
 @env.command()
-@click.argument("name")
+@environment_argument
 @pass_cli
 def retry(run: CliContext, name: str) -> None:
     """Retry failed work at once, also a failed deletion."""
@@ -146,7 +151,7 @@ def retry(run: CliContext, name: str) -> None:
 
 
 @env.command()
-@click.argument("name")
+@environment_argument
 @click.argument("duration")
 @pass_cli
 def extend(run: CliContext, name: str, duration: str) -> None:
@@ -158,7 +163,7 @@ def extend(run: CliContext, name: str, duration: str) -> None:
 
 
 @env.command()
-@click.argument("name")
+@environment_argument
 @pass_cli
 def protect(run: CliContext, name: str) -> None:
     """Protect an environment from deletion."""
@@ -166,7 +171,7 @@ def protect(run: CliContext, name: str) -> None:
 
 
 @env.command()
-@click.argument("name")
+@environment_argument
 @pass_cli
 def unprotect(run: CliContext, name: str) -> None:
     """Allow the deletion of an environment again."""
@@ -174,7 +179,7 @@ def unprotect(run: CliContext, name: str) -> None:
 
 
 @env.command()
-@click.argument("name")
+@environment_argument
 @pass_cli
 def park(run: CliContext, name: str) -> None:
     """Stop all tasks of an environment, and keep its row, config and data.
@@ -185,7 +190,7 @@ def park(run: CliContext, name: str) -> None:
 
 
 @env.command()
-@click.argument("name")
+@environment_argument
 @pass_cli
 def unpark(run: CliContext, name: str) -> None:
     """Start the newest versions of a parked environment."""
@@ -193,8 +198,8 @@ def unpark(run: CliContext, name: str) -> None:
 
 
 @env.command()
-@click.argument("name")
-@click.argument("component", required=False)
+@environment_argument
+@click.argument("component", required=False, shell_complete=complete_components)
 @pass_cli
 def redeploy(run: CliContext, name: str, component: str | None) -> None:
     """Redeploy one or all components.
@@ -211,7 +216,7 @@ def redeploy(run: CliContext, name: str, component: str | None) -> None:
 
 
 @env.command()
-@click.argument("name")
+@environment_argument
 @pass_cli
 def history(run: CliContext, name: str) -> None:
     """Show the history of an environment, oldest event first."""

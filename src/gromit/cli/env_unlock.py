@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from gromit.cli import CliContext, Command, pass_cli
+from gromit.cli.completion import environment_argument
 from gromit.cli.render import print_rows
 from gromit.core.environments.terraform_locks import FoundLock, Verdict
 from gromit.core.names import is_environment_name, parse_ref
@@ -18,7 +19,7 @@ _log = get_logger(__name__)
 
 
 @click.command(cls=Command)
-@click.argument("name")
+@environment_argument
 @click.option(
     "--yes", is_flag=True, help="Skip the prompt. Locks with a live owner are still refused."
 )

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from gromit.cli import FAILED, CliContext, Command, pass_cli
+from gromit.cli.completion import environment_argument
 from gromit.cli.env_state import (
     action_of_person,
     describe_state,
@@ -31,7 +32,7 @@ POLL_S = 5.0
 
 
 @click.command(cls=Command)
-@click.argument("name")
+@environment_argument
 @pass_cli
 def watch(run: CliContext, name: str) -> None:
     """Print each event of an environment, and the progress of its runs, until it is gone."""
@@ -66,7 +67,7 @@ def _progress_events(found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 @click.command(cls=Command)
-@click.argument("name")
+@environment_argument
 @click.option(
     "--for",
     "goal",

@@ -14,6 +14,7 @@ from gromit.bootstrap.clients import serve_client
 from gromit.bootstrap.config_root import config_root
 from gromit.bootstrap.terraform import build_inspector, terraform_runner
 from gromit.cli import CliContext, Command, pass_cli
+from gromit.cli.completion import environment_argument
 from gromit.core.environments.phases import Phase
 from gromit.core.names import parse_ref
 from gromit.core.stack.made import MadeComponent
@@ -21,7 +22,7 @@ from gromit.errors import NotFound
 
 
 @click.command(cls=Command, context_settings={"ignore_unknown_options": True})
-@click.argument("name")
+@environment_argument
 @click.option(
     "--root",
     type=click.Path(path_type=Path),
