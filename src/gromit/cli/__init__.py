@@ -30,6 +30,7 @@ from gromit.cli.complaints import (
     report_usage,
     wants_json,
 )
+from gromit.cli.help_pages import GROUPS, first_sentence, write_commands, write_examples
 from gromit.errors import ConfigError, GromitError
 
 __all__ = ["BUG", "EXIT_CODES", "FAILED", "INTERRUPTED", "PARTLY"]
@@ -242,6 +243,11 @@ class Command(click.Command):
         super().__init__(*args, **kwargs)
         self.params.extend([*_shared_options(), *v1_log_options()])
 
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Add examples."""
+        write_examples(ctx, formatter)
+        super().format_epilog(ctx, formatter)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         ctx.ensure_object(CliContext).level = self.level
@@ -259,10 +265,23 @@ class Group(click.Group):
 
     command_class = Command
     group_class = type
+    sections: Mapping[str, tuple[str, ...]] = {}
+    """Commands by section of the help; without any, all are in one."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params.extend(v1_log_options())
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Add all commands that are not hidden."""
+        found = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        shown = {n: first_sentence(c) for n, c in found.items() if c and not c.hidden}
+        write_commands(formatter, shown, self.sections)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Add examples."""
+        write_examples(ctx, formatter)
+        super().format_epilog(ctx, formatter)
 
 
 class _Root(Group):
@@ -303,10 +322,7 @@ class _Root(Group):
         return command
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(
-                [(name, text) for name, (_, text) in COMMANDS.items()] or [("(none)", "")]
-            )
+        write_commands(formatter, {n: text for n, (_, text) in COMMANDS.items()}, GROUPS)
 
 
 @click.command(cls=_Root, context_settings={"help_option_names": ["-h", "--help"]})

@@ -16,6 +16,7 @@ import click
 
 from gromit.cli import CliContext, Command, Group, pass_cli
 from gromit.cli.env_view import read_versions
+from gromit.cli.help_pages import ENV_GROUPS
 from gromit.cli.serve_requests import connected_serve, name_in_path
 from gromit.errors import GromitError
 
@@ -30,6 +31,8 @@ _NAME_OPTION = re.compile(r"-[mt]*e.*|--envname(=.*)?")
 
 class EnvGroup(Group):
     """The group `env`, which also takes the words and the options of gromit v1."""
+
+    sections = ENV_GROUPS
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Give a command line with `-e` to the hidden command."""
