@@ -6,13 +6,14 @@ from typing import Any
 import click
 
 from gromit.cli import CliContext, Command, pass_cli
+from gromit.cli.completion import environment_argument
 from gromit.cli.env_view import queue_text
 from gromit.cli.render import print_json, print_line
 from gromit.cli.serve_requests import connected_serve, name_in_path
 
 
 @click.command(cls=Command)
-@click.argument("name")
+@environment_argument
 @pass_cli
 def explain(run: CliContext, name: str) -> None:
     """Explain why an environment is in its state, what happens next, and what would change it."""

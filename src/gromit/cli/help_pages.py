@@ -23,7 +23,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 """Commands by group, in the order of `gromit --help`."""
 OTHERS = "Other commands"
 ENV_GROUPS: Mapping[str, tuple[str, ...]] = {
-    "Show": ("list", "get", "history", "watch", "wait"),
+    "Show": ("list", "get", "explain", "history", "watch", "wait"),
     "Change": ("set", "create", "replace", "redeploy", "retry", "park", "unpark"),
     "Keep and remove": ("protect", "unprotect", "extend", "delete", "unlock"),
 }
