@@ -2,18 +2,21 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gromit.cli import CliContext, Command, pass_cli
 from gromit.cli.completion import environment_argument
 from gromit.cli.render import print_rows
-from gromit.core.environments.terraform_locks import FoundLock, Verdict
 from gromit.core.names import is_environment_name, parse_ref
 from gromit.core.time import parse_iso
 from gromit.errors import BackendError, ConfigError, Conflict, NotFound, TrustError
 from gromit.log import get_logger
+
+# The other commands of the group need no locks.
+if TYPE_CHECKING:
+    from gromit.core.environments.terraform_locks import FoundLock, Verdict
 
 _log = get_logger(__name__)
 
@@ -70,7 +73,7 @@ def unlock(run: CliContext, name: str, *, yes: bool, force: bool) -> None:
 
 
 def _at_work(
-    run: CliContext, found: FoundLock, check_owner: Callable[[FoundLock], Verdict]
+    run: CliContext, found: "FoundLock", check_owner: "Callable[[FoundLock], Verdict]"
 ) -> Iterator[str]:
     """Report the lock, its owner and serve's view. Yield each proof that the lock is in use."""
     owner = f"{found.owner.host}, process {found.owner.pid}" if found.owner else found.who
@@ -112,7 +115,7 @@ def _lease(run: CliContext, name: str) -> tuple[str | None, str]:
     return live, f"{name} is {view['phase']}; {lease['holder']} has it until {lease['until']}"
 
 
-def _work(found: FoundLock) -> str:
+def _work(found: "FoundLock") -> str:
     return found.operation or "unknown work"
 
 

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from gromit.core.stack.catalogue import Catalogue
+# Clients read names in serve's views, and need no catalogue.
+if TYPE_CHECKING:
+    from gromit.core.stack.catalogue import Catalogue
 
 NAMESPACE = "internal"
 """Private namespace that all environments share."""
@@ -49,7 +52,7 @@ def url(component: str, environment: str, domain: str | None, port: int | None) 
     return f"http://{public_name(component, environment, domain)}:{port}"
 
 
-def urls(catalogue: Catalogue, environment: str, domain: str | None) -> Mapping[str, str]:
+def urls(catalogue: "Catalogue", environment: str, domain: str | None) -> Mapping[str, str]:
     """URL of each public component of the catalogue; empty if no domain is set."""
     found = {
         c.name: url(c.name, environment, domain, c.port)
