@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gromit.bootstrap.backends import session, state_bucket
+from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.cluster import clusters
 from gromit.bootstrap.config_root import config_root
 from gromit.bootstrap.machine import domain_if_set
@@ -53,7 +54,9 @@ def test_sow_clusters_and_the_migration_work_in_it(tmp_path: Path) -> None:
     states = state_bucket(SETTINGS)
     with terraform_runner(SETTINGS, states) as terraform:
         tree, stop = config_root(tmp_path), threading.Event()
-        parts = WorkerParts(tree, terraform, states, FakeQueue(), stop)
+        parts = WorkerParts(
+            configured_catalogue(SETTINGS), tree, terraform, states, FakeQueue(), stop
+        )
         assert sower(SETTINGS, parts).domain == MEANT
         assert sower(WITHOUT, parts).domain is None
     assert clusters(SETTINGS).domain == MEANT

@@ -5,8 +5,10 @@ import random
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import TYPE_CHECKING, TypeVar
 
 import boto3
 
@@ -20,6 +22,7 @@ from gromit.adapters.aws.ecs_services import EcsServices
 from gromit.adapters.aws.ecs_tasks import EcsTasks
 from gromit.adapters.aws.environment_resources import ResourceClients
 from gromit.adapters.aws.image_marks import EcrImageMarks
+from gromit.adapters.aws.lazy_client import lazy_client
 from gromit.adapters.aws.platform_parameter import PlatformParameter
 from gromit.adapters.aws.resource_removal import AwsEnvironmentResources
 from gromit.adapters.aws.secrets import ManagedSecrets
@@ -31,6 +34,13 @@ from gromit.core.stack.catalogue import Catalogue
 from gromit.errors import ConfigError
 from gromit.services.clearing import Clearer, ClearPolicy
 from gromit.services.image_keeping import ImageKeeper
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.client import EC2Client
+    from mypy_boto3_ecr.client import ECRClient
+    from mypy_boto3_ecs.client import ECSClient
+
+T = TypeVar("T")
 
 _CLEAR = timedelta(minutes=5)
 """Time for resources to go. Fargate releases network interfaces minutes after their task."""
@@ -50,42 +60,62 @@ def session() -> boto3.Session:
     return made
 
 
+def aws_client(make: Callable[[boto3.Session], T]) -> T:
+    """Client that `make` makes of the session when it is first used.
+
+    Raises `ConfigError` at once if no region is set.
+    """
+    made = session()
+    return lazy_client(lambda: make(made))
+
+
+def ecs_client() -> "ECSClient":
+    """Client of ECS."""
+    return aws_client(lambda made: made.client("ecs", config=aws.CLIENT))
+
+
 def image_registry(settings: Settings) -> EcrImages:
     """Container registries of the account `registryid`."""
-    return EcrImages(session().client("ecr", config=aws.CLIENT), settings.registryid)
+    return EcrImages(_ecr_client(), settings.registryid)
+
+
+def _ecr_client() -> "ECRClient":
+    return aws_client(lambda made: made.client("ecr", config=aws.CLIENT))
 
 
 def image_keeper(settings: Settings) -> ImageKeeper:
     """Marks on images in the registries of the account `registryid`."""
-    client = session().client("ecr", config=aws.CLIENT)
-    return ImageKeeper(EcrImageMarks(client, settings.registryid), settings.installation)
+    return ImageKeeper(EcrImageMarks(_ecr_client(), settings.registryid), settings.installation)
 
 
 def managed_secrets() -> ManagedSecrets:
     """Secrets of environments in Secrets Manager."""
-    return ManagedSecrets(session().client("secretsmanager", config=aws.CLIENT))
+    return ManagedSecrets(aws_client(lambda made: made.client("secretsmanager", config=aws.CLIENT)))
 
 
 def service_states() -> EcsServices:
     """ECS services of environments."""
-    return EcsServices(session().client("ecs", config=aws.CLIENT))
+    return EcsServices(ecs_client())
 
 
 def resource_clients() -> ResourceClients:
     """Clients for everything that environments are made of."""
-    made = session()
     return ResourceClients(
-        ecs=made.client("ecs", config=aws.CLIENT),
-        ec2=made.client("ec2", config=aws.CLIENT),
-        efs=made.client("efs", config=aws.CLIENT),
-        logs=made.client("logs", config=aws.CLIENT),
-        discovery=made.client("servicediscovery", config=aws.CLIENT),
+        ecs=ecs_client(),
+        ec2=_ec2_client(),
+        efs=aws_client(lambda made: made.client("efs", config=aws.CLIENT)),
+        logs=aws_client(lambda made: made.client("logs", config=aws.CLIENT)),
+        discovery=aws_client(lambda made: made.client("servicediscovery", config=aws.CLIENT)),
     )
+
+
+def _ec2_client() -> "EC2Client":
+    return aws_client(lambda made: made.client("ec2", config=aws.CLIENT))
 
 
 def cluster_source(settings: Settings) -> EcsClusters:
     """Clusters of environments."""
-    return EcsClusters(session().client("ecs", config=aws.CLIENT), settings.installation)
+    return EcsClusters(ecs_client(), settings.installation)
 
 
 def environment_resources(settings: Settings) -> AwsEnvironmentResources:
@@ -103,7 +133,7 @@ def resource_clearer(settings: Settings, stop: threading.Event) -> Clearer:
 
 def platform_source(settings: Settings) -> PlatformParameter:
     """Reader of the platform's ids in the SSM parameter `cluster.platform`."""
-    client = session().client("ssm", config=aws.CLIENT)
+    client = aws_client(lambda made: made.client("ssm", config=aws.CLIENT))
     return PlatformParameter(client, settings.cluster.platform, settings.installation)
 
 
@@ -130,9 +160,7 @@ def state_bucket(settings: Settings) -> S3StateBucket:
 
 def owner_watch() -> ProcessOwnerWatch:
     """Identity of this process, and proof of death of lock owners."""
-    return ProcessOwnerWatch(
-        ecs=session().client("ecs", config=aws.CLIENT), task=own_task_arn(os.environ)
-    )
+    return ProcessOwnerWatch(ecs=ecs_client(), task=own_task_arn(os.environ))
 
 
 def record_store(settings: Settings) -> route53.Route53Zone:
@@ -142,7 +170,7 @@ def record_store(settings: Settings) -> route53.Route53Zone:
         time.sleep(seconds * random.uniform(0.8, 1.2))  # noqa: S311 - spreads retries, protects nothing
 
     return route53.Route53Zone(
-        session().client("route53", config=route53.CLIENT),
+        aws_client(lambda made: made.client("route53", config=route53.CLIENT)),
         require_setting(settings.cluster.zoneid, "cluster.zoneid"),
         domain(settings),
         route53.Timing(time.monotonic, sleep),
@@ -152,8 +180,8 @@ def record_store(settings: Settings) -> route53.Route53Zone:
 def task_source(settings: Settings, known: Catalogue) -> EcsTasks:
     """Running tasks of the public components of a catalogue."""
     return EcsTasks(
-        session().client("ec2", config=aws.CLIENT),
-        session().client("ecs", config=aws.CLIENT),
+        _ec2_client(),
+        ecs_client(),
         known,
         settings.installation,
     )

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from gromit.bootstrap.backends import cluster_source, record_store, service_states, task_source
-from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.clients import serve_client
 from gromit.bootstrap.machine import domain, now_ms
 from gromit.config.schema import Settings
+from gromit.core.stack.catalogue import Catalogue
 from gromit.services.chitragupta import Chitragupta, DnsPolicy
 from gromit.services.health import HealthLook, HealthObserver, HealthRound, HealthWatch
 from gromit.services.observing import Observer
@@ -19,12 +19,13 @@ from gromit.web.clients.component_health import HttpPrograms
 from gromit.web.clients.environments import ServeEnvironments, ServeObservations
 
 
-def build_chitragupta(settings: Settings, health: HealthLook | None = None) -> Chitragupta:
-    """Build chitragupta on the public zone of the settings.
+def build_chitragupta(
+    settings: Settings, known: Catalogue, health: HealthLook | None = None
+) -> Chitragupta:
+    """Build chitragupta on the public zone of the settings, for the components of a catalogue.
 
     `health` asks the programs of components; without it, each pass asks them all.
     """
-    known = configured_catalogue(settings)
     policy = DnsPolicy(
         domain=domain(settings),
         ttl=settings.dns.ttl,

@@ -9,6 +9,7 @@ from gromit.adapters.aws import client as aws
 from gromit.adapters.aws.image_expiries import EcrExpiries
 from gromit.adapters.aws.resource_listing import AwsResourceListing
 from gromit.bootstrap.backends import (
+    aws_client,
     cluster_source,
     image_keeper,
     owner_watch,
@@ -16,7 +17,6 @@ from gromit.bootstrap.backends import (
     record_store,
     resource_clearer,
     resource_clients,
-    session,
     state_bucket,
 )
 from gromit.bootstrap.catalogue import configured_catalogue
@@ -76,7 +76,9 @@ def build_environment_doctor(settings: Settings, root: Path | None) -> DoctorPar
         platform=platform,
         zone=record_store(settings) if has_zone else None,
         folders=tree,
-        images=EcrExpiries(session().client("ecr", config=aws.CLIENT), settings.registryid),
+        images=EcrExpiries(
+            aws_client(lambda made: made.client("ecr", config=aws.CLIENT)), settings.registryid
+        ),
         catalogue=configured_catalogue(settings),
         owner=_name_owner(settings),
         now_ms=now_ms,
@@ -89,7 +91,9 @@ def build_environment_doctor(settings: Settings, root: Path | None) -> DoctorPar
         clear=resource_clearer(settings, threading.Event()),
         platform=platform,
         folders=tree,
-        retire_records=build_chitragupta(settings).retire if has_zone else None,
+        retire_records=build_chitragupta(settings, configured_catalogue(settings)).retire
+        if has_zone
+        else None,
         guard=_guard(settings, root),
         marks=image_keeper(settings).marks,
         installation=settings.installation,

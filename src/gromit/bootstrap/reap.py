@@ -1,7 +1,6 @@
 """`gromit reap`: what destroys one environment."""
 
 from gromit.bootstrap.backends import image_keeper, platform_source, resource_clearer, session
-from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.chitragupta import build_chitragupta
 from gromit.bootstrap.worker_parts import WorkerParts, hook_runner
 from gromit.config.schema import Settings
@@ -13,7 +12,7 @@ from gromit.services.runs import WorkFunction
 def reaper(settings: Settings, parts: WorkerParts) -> WorkFunction:
     """Worker function that destroys one environment."""
     return Reaper(
-        retire_records=build_chitragupta(settings).retire,
+        retire_records=build_chitragupta(settings, parts.catalogue).retire,
         platform=platform_source(settings),
         placeholder=placeholder_platform(session().region_name),
         root=parts.tree,
@@ -22,5 +21,5 @@ def reaper(settings: Settings, parts: WorkerParts) -> WorkFunction:
         hooks=hook_runner(settings, parts),
         states=parts.states,
         keeper=image_keeper(settings),
-        repositories=configured_catalogue(settings).repositories,
+        repositories=parts.catalogue.repositories,
     )

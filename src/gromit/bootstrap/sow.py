@@ -11,11 +11,11 @@ from gromit.bootstrap.backends import (
     resource_clearer,
     service_states,
 )
-from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.chitragupta import build_chitragupta
 from gromit.bootstrap.machine import domain_if_set
 from gromit.bootstrap.worker_parts import WorkerParts, hook_runner
 from gromit.config.schema import Settings
+from gromit.core.stack.catalogue import Catalogue
 from gromit.services.adopting import Adopter
 from gromit.services.public_records import PublicRecords
 from gromit.services.sowing import SettlePolicy, Sower
@@ -30,7 +30,7 @@ def sower(settings: Settings, parts: WorkerParts) -> Sower:
         parts.stop.wait,
     )
     return Sower(
-        catalogue=configured_catalogue(settings),
+        catalogue=parts.catalogue,
         domain=domain_if_set(settings),
         fingerprint=stack_hash(),
         platform=platform_source(settings),
@@ -42,12 +42,12 @@ def sower(settings: Settings, parts: WorkerParts) -> Sower:
         services=service_states(),
         adopt=Adopter(parts.states, resource_clearer(settings, parts.stop)),
         hooks=hook_runner(settings, parts),
-        records=public_records(settings),
+        records=public_records(settings, parts.catalogue),
         policy=policy,
     )
 
 
-def public_records(settings: Settings) -> PublicRecords:
+def public_records(settings: Settings, known: Catalogue) -> PublicRecords:
     """Public records of single environments; none are kept if no zone or no domain is set."""
     has_zone = settings.cluster.zoneid and settings.cluster.domain
-    return PublicRecords(build_chitragupta(settings) if has_zone else None)
+    return PublicRecords(build_chitragupta(settings, known) if has_zone else None)

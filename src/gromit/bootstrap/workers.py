@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from gromit.bootstrap.backends import owner_watch, state_bucket
+from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.clients import serve_client
 from gromit.bootstrap.config_root import config_root
 from gromit.bootstrap.machine import parallel_runs
@@ -54,7 +55,9 @@ def workers(settings: Settings, kind: Work, root: Path, reporting: WorkerCallbac
     terraform = terraform_runner(settings, states)
     serve = serve_client(settings)
     queue = ServeQueue(serve, new_worker_id(), owners.identify().ecs_task)
-    parts = WorkerParts(tree, terraform, states, queue, reporting.stop)
+    parts = WorkerParts(
+        configured_catalogue(settings), tree, terraform, states, queue, reporting.stop
+    )
     do = sower(settings, parts) if kind is Work.SOW else reaper(settings, parts)
     runner = Runner(
         queue=queue,

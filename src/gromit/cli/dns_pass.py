@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.chitragupta import build_chitragupta, health_watch, watch_intervals
 from gromit.bootstrap.clients import change_feed, suspension_check
 from gromit.bootstrap.config_root import config_root
@@ -56,14 +57,14 @@ def expose(run: CliContext, root: Path | None, *, watch: bool, dry_run: bool, fo
     if watch:
         stop = threading.Event()
         with health_watch() as health, on_stop_signal(stop.set):
-            build_chitragupta(settings, health).watch(
+            build_chitragupta(settings, configured_catalogue(settings), health).watch(
                 HealthFeed(change_feed(settings), health),
                 check,
                 stop,
                 watch_intervals(settings, stop),
             )
         return 0
-    keeper = build_chitragupta(settings)
+    keeper = build_chitragupta(settings, configured_catalogue(settings))
     if dry_run:
         found = keeper.preview()
         _show(run, found)
