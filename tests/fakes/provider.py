@@ -76,6 +76,7 @@ class Provider:
             Route("/authorize", self._authorize),
             Route("/token", self._token, methods=["POST"]),
             Route("/device", self._device, methods=["POST"]),
+            Route("/revoke", self._revoke, methods=["POST"]),
         ]
         server = Server(Listener(Starlette(routes=routes), "127.0.0.1:0"), grace_s=1)
         with server.running():
@@ -116,6 +117,7 @@ class Provider:
             "jwks_uri": f"{self.url}/jwks",
             "device_authorization_endpoint": f"{self.url}/device",
             "end_session_endpoint": f"{self.url}/end",
+            "revocation_endpoint": f"{self.url}/revoke",
             "authorization_response_iss_parameter_supported": True,
             **self.document,
         }
@@ -186,6 +188,12 @@ class Provider:
             "refresh_token": refresh,
             "id_token": self.id_token(grant.client, grant.nonce, **grant.claims),
         }
+
+    async def _revoke(self, request: Request) -> Response:
+        form = {k: v[0] for k, v in parse_qs((await request.body()).decode()).items()}
+        self.asked.append(("revoke", form))
+        self.refreshes.pop(form["token"], None)
+        return Response("")
 
     async def _device(self, request: Request) -> Response:
         form = {k: v[0] for k, v in parse_qs((await request.body()).decode()).items()}

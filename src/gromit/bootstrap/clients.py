@@ -4,13 +4,29 @@ from collections.abc import Callable
 
 from gromit.bootstrap.machine import require_setting
 from gromit.config.schema import Settings
+from gromit.errors import ConfigError
 from gromit.web.clients.connections import HttpConnections
 from gromit.web.clients.serve import ServeChanges, ServeClient
 from gromit.web.tls import CertificateFiles, ClientTls
 
 
 def serve_client(settings: Settings) -> ServeClient:
-    """Client of serve that presents the client certificate of the settings."""
+    """Client of serve with the certificate of the settings, or else with the kept login.
+
+    Raises `ConfigError` without either.
+    """
+    if settings.client.cert is None and settings.client.key is None:
+        # Certificates are quicker, and their commands import nothing of logins.
+        from gromit.bootstrap.login import gateway_client, kept_login  # noqa: PLC0415
+
+        kept = kept_login(settings)
+        if kept is not None:
+            return gateway_client(settings, kept)
+        if settings.gateway.url is not None:
+            raise ConfigError(
+                f"you are not logged in at {settings.gateway.url}, and have no certificate",
+                hint=f"run `gromit login {settings.gateway.url}`",
+            )
     url = require_setting(settings.serve.url, "serve.url")
     key = require_setting(settings.client.key, "client.key").get_secret_value()
     tls = ClientTls(
@@ -39,8 +55,12 @@ def worker_settings(settings: Settings) -> Settings:
 
 
 def has_serve(settings: Settings) -> bool:
-    """Whether serve's address and a client certificate are set."""
+    """Whether there is a way to serve: its address and a certificate, or a login."""
     client = settings.client
+    if client.cert is None and client.key is None:
+        from gromit.bootstrap.login import kept_login  # noqa: PLC0415 - as in `serve_client`
+
+        return kept_login(settings) is not None
     return None not in {settings.serve.url, settings.ca, client.cert, client.key}
 
 

@@ -79,9 +79,16 @@ def require_setting(value: T | None, setting: str) -> T:
     """Return the value of a setting that has to be set. Raises `ConfigError` that names it."""
     if value is None:
         variable = "GROMIT_" + setting.replace(".", "_").upper()
-        hint = f"set {variable}, or {setting} in config.yaml{_local_hint()}"
+        hint = f"set {variable}, or {setting} in config.yaml{_login_hint(setting)}{_local_hint()}"
         raise ConfigError(f"{setting} is not set", hint=hint)
     return value
+
+
+def _login_hint(setting: str) -> str:
+    """Return how to do without a setting of the way to serve; empty for other settings."""
+    if setting not in {"serve.url", "client.key", "client.cert"}:
+        return ""
+    return "; or log in with `gromit login https://gateway.example.com`"
 
 
 def _local_hint() -> str:

@@ -111,7 +111,7 @@ class LoginSettings(SettingsGroup):
     )
     command_client_id: Word | None = setting(
         default=None,
-        description="id of the public client for the login of the command line, "
+        description="id of the public client for `gromit login`, "
         "whose redirect URI is http://127.0.0.1/callback with any port; "
         "unset: gateway.login.client_id, if that client has no secret",
     )
@@ -122,7 +122,7 @@ class LoginSettings(SettingsGroup):
     )
     command_scopes: NameList = setting(
         default=("openid", "profile", "email", "offline_access"),
-        description="scopes that the login of the command line asks for; "
+        description="scopes that `gromit login` asks for; "
         "with offline_access most providers give a refresh token",
     )
     viewers: PatternList = setting(
@@ -164,7 +164,7 @@ class LoginSettings(SettingsGroup):
     )
     token: SessionLength = setting(
         default=_HOUR,
-        description="lifetime of the token that the login of the command line keeps; "
+        description="lifetime of the token that `gromit login` keeps; "
         "with a refresh token of the provider it is renewed by itself",
     )
     rate: int = setting(

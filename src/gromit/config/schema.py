@@ -48,6 +48,11 @@ class ClientSettings(SettingsGroup):
     key: SecretText | None = setting(
         default=None, description="private key of the certificate: PEM text or path of a PEM file"
     )
+    login: Path | None = setting(
+        default=None,
+        description="file in which `gromit login` keeps a login, for commands without a "
+        "certificate; unset: gromit/login.json in $XDG_STATE_HOME or ~/.local/state",
+    )
 
 
 class WorkerSettings(SettingsGroup):

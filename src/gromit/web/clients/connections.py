@@ -6,9 +6,10 @@ than the command takes to run.
 
 import json
 import select
+import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import (
@@ -23,7 +24,7 @@ from typing import Any, Protocol
 from urllib.parse import SplitResult, quote, urlsplit
 
 from gromit.errors import ConfigError, Temporary
-from gromit.web.tls import REFUSED, ClientTls
+from gromit.web.tls import REFUSED
 
 CONNECT_S = 5.0
 """Longest time until a connection is open."""
@@ -31,6 +32,10 @@ READ_S = 15.0
 """Longest pause of serve within a response."""
 IDLE_S = 5.0
 """Time after which an unused connection is closed: long before serve closes it."""
+CERTIFICATE_HINT = (
+    "check GROMIT_SERVE_URL, GROMIT_CA and the client certificate "
+    "(GROMIT_CLIENT_CERT, GROMIT_CLIENT_KEY)"
+)
 _UNCHANGED = "/:@!$&'()*+,;=~%?"
 """Characters of a path that are sent as they are."""
 _HEADERS = {"Accept": "*/*", "User-Agent": "gromit"}
@@ -108,11 +113,36 @@ class ClientTransport(Protocol):
         """Close all connections."""
 
 
+class ConnectionTls(Protocol):
+    """TLS of connections, which may follow files that change."""
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        """The present context."""
+
+    def refresh(self) -> bool:
+        """Read the files again if they have changed; return whether it did."""
+
+
 class HttpConnections:
     """Connections to serve. Several threads may use them; each connection has one at a time."""
 
-    def __init__(self, url: str, tls: ClientTls | None = None, *, read_s: float = READ_S) -> None:
-        """Prepare connections; none is opened. Raises `ConfigError` for a URL without a host."""
+    def __init__(
+        self,
+        url: str,
+        tls: ConnectionTls | None = None,
+        *,
+        read_s: float = READ_S,
+        token: Callable[[], str] | None = None,
+        hint: str = CERTIFICATE_HINT,
+    ) -> None:
+        """Prepare connections; none is opened. Raises `ConfigError` for a URL without a host.
+
+        `token` returns what each request carries as its bearer token. `hint` is the remedy for a
+        server that cannot be reached.
+        """
+        self._token = token
+        self._hint = hint
         self._server = _parse_url(url)
         self.url = url.rstrip("/")
         self._tls = tls
@@ -171,12 +201,8 @@ class HttpConnections:
         except TimeoutError as error:
             raise self._late() from error
         except (OSError, UnicodeError) as error:
-            hint = (
-                "check GROMIT_SERVE_URL, GROMIT_CA and the client certificate "
-                "(GROMIT_CLIENT_CERT, GROMIT_CLIENT_KEY)"
-            )
             message = f"could not connect to serve at {self.url}: {error}"
-            raise Temporary(message, hint=hint) from error
+            raise Temporary(message, hint=self._hint) from error
         return connection
 
     def _new_connection(self) -> HTTPConnection:
@@ -191,6 +217,8 @@ class HttpConnections:
     ) -> HTTPResponse:
         connection.sock.settimeout(request.read_s or self.read_s)
         headers = _HEADERS | ({"Content-Type": "application/json"} if request.body else {})
+        if self._token is not None:
+            headers |= {"Authorization": f"Bearer {self._token()}"}
         try:
             connection.request(request.method, path, request.body, headers)
         except TimeoutError:

@@ -35,6 +35,8 @@ class ProviderEndpoints:
     """Address that ends the session at the provider; None if it has none."""
     device: str | None = None
     """Address that starts a login on another device; None if it has none."""
+    revocation: str | None = None
+    """Address that ends a refresh token; None if it has none."""
     takes_basic: bool = True
     """Whether a client may show its secret in an Authorization header."""
     names_itself: bool = False
@@ -104,6 +106,7 @@ def parse_endpoints(raw: bytes, issuer: str) -> ProviderEndpoints:
         keys=_required(document, "jwks_uri"),
         end_session=_endpoint(document, "end_session_endpoint"),
         device=_endpoint(document, "device_authorization_endpoint"),
+        revocation=_endpoint(document, "revocation_endpoint"),
         takes_basic=isinstance(methods, list) and "client_secret_basic" in methods,
         names_itself=document.get("authorization_response_iss_parameter_supported") is True,
     )

@@ -143,6 +143,7 @@ class _Logins:
             "authorization_endpoint": endpoints.authorization,
             "token_endpoint": endpoints.token,
             "device_authorization_endpoint": endpoints.device,
+            "revocation_endpoint": endpoints.revocation,
         }
         return _private(JSONResponse(found))
 
