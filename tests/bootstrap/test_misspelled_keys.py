@@ -14,7 +14,7 @@ from gromit.core.stack.checks.documents import main_file
 from gromit.core.stack.checks.faults import CatalogueFault
 from gromit.core.stack.checks.key_check import check_document
 from gromit.core.stack.checks.keys import ValueKind, walk_config
-from gromit.core.stack.config_files import render_files, sample_variables
+from gromit.core.stack.config_templates import render_files, sample_variables
 
 Path = tuple[str, ...]
 

@@ -58,7 +58,7 @@ class _Listing(BaseHTTPRequestHandler):
     """Answers each request with a page of one environment."""
 
     def do_GET(self) -> None:
-        page = {"environments": [ENVIRONMENT], "next": None, "unreadable": []}
+        page = {"environments": [ENVIRONMENT], "next": None, "unreadable": [], "suspensions": []}
         body = json.dumps(page).encode()
         self.send_response(200)
         self.send_header("content-length", str(len(body)))
@@ -136,6 +136,16 @@ def test_env_list_imports_a_client_and_no_server(
     )
     assert "2026-11-24T18:33:43Z" in text
     assert _found(modules, NEVER) == []
+
+
+def test_suspend_imports_the_config_tree_without_templates_and_services(
+    url: str, credentials: Mapping[str, str], tmp_path: Path
+) -> None:
+    _, modules = _run("suspend", "list", home=tmp_path, GROMIT_SERVE_URL=url, **credentials)
+    found = [m for m in _found(modules, NEVER) if not m.startswith("gromit.adapters")]
+    assert found == []
+    assert _found(modules, ("gromit.adapters",)) != []
+    assert "gromit.adapters.aws" not in modules
 
 
 def test_a_command_on_aws_shows_that_these_modules_would_be_found(tmp_path: Path) -> None:

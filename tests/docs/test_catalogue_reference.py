@@ -17,7 +17,8 @@ from gromit.adapters.catalogue.entry import (
 from gromit.adapters.catalogue.file import FILE_KEYS
 from gromit.adapters.catalogue.programs import load_program, program_names
 from gromit.core.stack.checks.faults import FaultKind
-from gromit.core.stack.config_files import TemplateVariables, folder_hash
+from gromit.core.stack.config_files import folder_hash
+from gromit.core.stack.config_templates import TemplateVariables
 from gromit.services.hooks import TRIES
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"

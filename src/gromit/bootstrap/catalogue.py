@@ -15,12 +15,8 @@ from gromit.core.stack.checks.check import (
     WrittenFiles,
     check_catalogue,
 )
-from gromit.core.stack.config_files import (
-    BOOKKEEPING,
-    TemplateVariables,
-    internal_names,
-    sample_variables,
-)
+from gromit.core.stack.config_files import BOOKKEEPING
+from gromit.core.stack.config_templates import TemplateVariables, internal_names, sample_variables
 from gromit.errors import NotFound
 
 

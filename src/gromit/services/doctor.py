@@ -46,7 +46,7 @@ from gromit.core.doctor.rights import (
 from gromit.core.doctor.secrets import judge_secrets
 from gromit.core.doctor.workspaces import judge_workspace
 from gromit.core.stack.catalogue import Catalogue
-from gromit.core.stack.config_files import mongo_users
+from gromit.core.stack.config_templates import mongo_users
 from gromit.core.stack.contract import Platform
 from gromit.core.stack.secret_sources import secret_ids
 from gromit.core.stack.secrets import MISSING_SECRET

@@ -17,7 +17,7 @@ from gromit.core.stack.component_inputs import (
     required_images,
     spec_hash,
 )
-from gromit.core.stack.config_files import TemplateVariables, internal_names, render_files
+from gromit.core.stack.config_templates import TemplateVariables, internal_names, render_files
 from gromit.core.stack.contract import Platform, ServiceState, StackInput
 from gromit.core.stack.made import MadeStack
 from gromit.core.stack.secrets import SecretState

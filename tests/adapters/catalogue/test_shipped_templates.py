@@ -15,7 +15,7 @@ import pytest
 from gromit.adapters.catalogue.file import load_catalogue
 from gromit.adapters.config_tree.root import ConfigTree, init_root
 from gromit.core.stack.catalogue import Catalogue
-from gromit.core.stack.config_files import internal_names, render_files, sample_variables
+from gromit.core.stack.config_templates import internal_names, render_files, sample_variables
 from gromit.core.stack.hooks import HookKind
 
 ENV, DOMAIN = "app-test", "dev.example.test"

@@ -10,16 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gromit.adapters.catalogue import file as catalogue_file
-from gromit.core.stack import config_files
+from gromit.core.stack import config_templates
 from gromit.core.stack.catalogue import Catalogue, Component
-from gromit.core.stack.config_files import (
-    NO_FILE,
-    FileAction,
-    TemplateVariables,
-    decide_file_action,
-    folder_hash,
-    render_files,
-)
+from gromit.core.stack.config_files import NO_FILE, FileAction, decide_file_action, folder_hash
+from gromit.core.stack.config_templates import TemplateVariables, render_files
 from gromit.errors import ConfigError
 
 
@@ -31,12 +25,12 @@ def _catalogue(text: str, *more: Component) -> Catalogue:
 
 
 def _variables(catalogue: Catalogue, domain: str | None = "dev.example.test") -> TemplateVariables:
-    sample = config_files.sample_variables(catalogue)
+    sample = config_templates.sample_variables(catalogue)
     return replace(
         sample,
         env="app-test",
         domain=domain,
-        peers=config_files.internal_names(catalogue, "app-test"),
+        peers=config_templates.internal_names(catalogue, "app-test"),
     )
 
 
@@ -109,10 +103,10 @@ def test_a_template_that_needs_mongo_fails_with_the_remedy_where_the_platform_ha
 
 
 def test_components_whose_templates_name_mongo_are_known() -> None:
-    assert config_files.mongo_users(_catalogue("{{ platform.mongo }}")) == {"tyk"}
-    assert config_files.mongo_users(_catalogue("{{ platform.region }}")) == frozenset()
+    assert config_templates.mongo_users(_catalogue("{{ platform.mongo }}")) == {"tyk"}
+    assert config_templates.mongo_users(_catalogue("{{ platform.region }}")) == frozenset()
     users = {"tyk-analytics", "tyk-pump", "tyk-sink"}
-    assert config_files.mongo_users(catalogue_file.load_catalogue()) == users
+    assert config_templates.mongo_users(catalogue_file.load_catalogue()) == users
 
 
 def test_shipped_configs_are_json_for_every_selection_of_repositories_and_without_domain() -> None:

@@ -13,7 +13,8 @@ from gromit.adapters.catalogue.entry import (
 )
 from gromit.adapters.catalogue.programs import load_program
 from gromit.core.stack.catalogue import Catalogue, Component
-from gromit.core.stack.config_files import FILE_NAME, check_syntax
+from gromit.core.stack.config_files import FILE_NAME
+from gromit.core.stack.config_templates import check_syntax
 from gromit.core.stack.secrets import NamedSecret, check_secret_names
 from gromit.documents import InvalidYaml, parse_yaml
 from gromit.errors import ConfigError

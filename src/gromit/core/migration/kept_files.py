@@ -16,7 +16,7 @@ from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.checks.documents import parse_file
 from gromit.core.stack.checks.hosts import find_hosts
 from gromit.core.stack.checks.reachable import KnownHosts, judge_host, known_hosts
-from gromit.core.stack.config_files import internal_names, sample_variables
+from gromit.core.stack.config_templates import internal_names, sample_variables
 
 
 @dataclass(frozen=True, slots=True, order=True)

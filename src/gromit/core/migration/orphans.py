@@ -14,12 +14,8 @@ from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.phases import Want
 from gromit.core.migration.rows import RowMigration
 from gromit.core.stack.catalogue import Catalogue, Component
-from gromit.core.stack.config_files import (
-    BOOKKEEPING,
-    internal_names,
-    render_files,
-    sample_variables,
-)
+from gromit.core.stack.config_files import BOOKKEEPING
+from gromit.core.stack.config_templates import internal_names, render_files, sample_variables
 from gromit.core.text import shell_word
 
 V1_DATABASE = "tyk_analytics-"

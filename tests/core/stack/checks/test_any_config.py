@@ -11,7 +11,7 @@ from gromit.adapters.catalogue.program_keys import load_program_keys
 from gromit.adapters.catalogue.programs import load_program, program_names
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.checks.check import ProgramFacts, check_catalogue
-from gromit.core.stack.config_files import sample_variables
+from gromit.core.stack.config_templates import sample_variables
 
 FACTS = ProgramFacts(
     programs={name: load_program(name) for name in program_names()}, keys=load_program_keys()

@@ -9,7 +9,7 @@ from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.checks.check import CatalogueReport, ProgramFacts, check_catalogue
 from gromit.core.stack.checks.faults import CatalogueFault, FaultKind
 from gromit.core.stack.checks.keys import parse_keys
-from gromit.core.stack.config_files import sample_variables
+from gromit.core.stack.config_templates import sample_variables
 from gromit.core.stack.health import HealthCheck
 from gromit.core.stack.hooks import Hook, HookKind
 from gromit.core.stack.programs import KeyNeed, PeerNeed, Program, ProgramSecret

@@ -6,7 +6,7 @@ from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.checks.faults import CatalogueFault, FaultKind
 from gromit.core.stack.checks.hosts import HostUse
 from gromit.core.stack.checks.reachable import judge_host, known_hosts
-from gromit.core.stack.config_files import sample_variables
+from gromit.core.stack.config_templates import sample_variables
 
 TYK = Component(name="tyk", repository="tyk", port=8181, public=True)
 CATALOGUE = Catalogue(

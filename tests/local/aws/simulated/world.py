@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 
 from gromit.adapters.catalogue.file import load_catalogue
-from gromit.core.stack.config_files import TemplateVariables, render_files, sample_variables
+from gromit.core.stack.config_templates import TemplateVariables, render_files, sample_variables
 from gromit.local.aws.dns_server import DnsServer, EmulatedRecords, ZoneRecord
 from gromit.local.aws.emulator import ACCOUNT, Emulator
 from gromit.local.aws.fargate import Fargate

@@ -24,7 +24,7 @@ from gromit.core.stack.checks.peers import check_peers
 from gromit.core.stack.checks.reachable import judge_host, known_hosts
 from gromit.core.stack.checks.required import check_health, check_port, check_required
 from gromit.core.stack.checks.secrets import check_passwords, check_plain_secrets, check_sources
-from gromit.core.stack.config_files import TemplateVariables, render_files
+from gromit.core.stack.config_templates import TemplateVariables, render_files
 from gromit.core.stack.programs import Program, ProgramUse
 from gromit.errors import ConfigError
 

@@ -9,7 +9,7 @@ from gromit.core.stack.addresses import NAMESPACE, internal_name, public_name
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.checks.faults import CatalogueFault, FaultKind
 from gromit.core.stack.checks.hosts import HostUse
-from gromit.core.stack.config_files import TemplateVariables
+from gromit.core.stack.config_templates import TemplateVariables
 
 _LIKENESS = 0.7
 _USE_A_NAME = "use the name of a peer, {{ peers.NAME }}, or of the platform, {{ platform.mongo }}"
