@@ -20,6 +20,7 @@ from gromit.core.environments import (
     observation,
     parking,
     protection,
+    rollback,
     sweep,
     upserts,
     work,
@@ -27,6 +28,8 @@ from gromit.core.environments import (
 from gromit.core.environments.attributes import (
     FALLBACK,
     MISSING,
+    PIN,
+    PIN_NOTE,
     REDEPLOY,
     REF,
     SEQUENCE,
@@ -109,6 +112,7 @@ WRITES: Mapping[Callable[..., object], Callable[[], list[RowWrite]]] = {
     protection.only_with_version_of: lambda: [
         protection.only_with_version_of(desired_state.delete(STAMP, 1, "text"), ["repo"])
     ],
+    rollback.roll_back: lambda: [rollback.roll_back(_held(), {"repo": "v0"}, "mark", STAMP)],
     desired_state.redeploy: lambda: [desired_state.redeploy(["part"], "1", STAMP)],
     expiry.scheduled: lambda: [
         expiry.scheduled(_read(), step, 1)
@@ -196,13 +200,16 @@ def _read(reported: Mapping[str, Any] | None = None) -> Environment:
     return parse_environment(outcome.row)
 
 
+_PREFIXES = {VERSION, SEQUENCE, REF, FALLBACK, REDEPLOY, MISSING, PIN, PIN_NOTE}
+
+
 def _samples() -> list[RowWrite]:
     return [write for make in WRITES.values() for write in make()]
 
 
 def _named(attribute: str) -> str:
     """An attribute as the reference calls it."""
-    for prefix in (VERSION, SEQUENCE, REF, FALLBACK, MISSING):
+    for prefix in _PREFIXES - {REDEPLOY}:
         if attribute.startswith(prefix):
             return f"{prefix}REPO"
     return f"{REDEPLOY}COMPONENT" if attribute.startswith(REDEPLOY) else attribute
@@ -234,7 +241,18 @@ def _written() -> Iterator[tuple[str, str]]:
         yield from ((a, "N") for a in write.copies)
 
 
-MODULES = (history, desired_state, expiry, observation, parking, protection, sweep, upserts, work)
+MODULES = (
+    history,
+    desired_state,
+    expiry,
+    observation,
+    parking,
+    protection,
+    rollback,
+    sweep,
+    upserts,
+    work,
+)
 
 
 def test_every_function_that_makes_a_write_is_sampled() -> None:
@@ -249,7 +267,7 @@ def test_every_function_that_makes_a_write_is_sampled() -> None:
         for f in functions
         if inspect.signature(f).return_annotation is RowWrite and not f.__name__.startswith("_")
     }
-    assert makers == set(WRITES) - {rows.plan_row}
+    assert makers - {desired_state.desired_up} == set(WRITES) - {rows.plan_row}
 
 
 def test_every_attribute_is_there_with_its_type() -> None:
@@ -291,7 +309,7 @@ def _read_from_rows() -> Iterator[str]:
 
 
 def test_every_attribute_of_the_vocabulary_is_there() -> None:
-    prefixed = {_named(p) for p in (VERSION, SEQUENCE, REF, FALLBACK, REDEPLOY, MISSING)}
+    prefixed = {_named(p) for p in _PREFIXES}
     assert set(table(TEXT, "## Attributes")) == {*Attribute, *prefixed}
 
 

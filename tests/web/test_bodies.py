@@ -25,6 +25,7 @@ ROUTES: tuple[tuple[str, str, Role], ...] = (
     ("POST", "/v1/builds", Role.OPERATOR),
     ("POST", "/v1/branches", Role.OPERATOR),
     ("POST", "/v1/environments/app-test/redeploy", Role.OPERATOR),
+    ("POST", "/v1/environments/app-test/rollback", Role.OPERATOR),
     ("POST", "/v1/environments/app-test/extend", Role.OPERATOR),
     ("POST", "/v1/suspensions", Role.OPERATOR),
     ("POST", "/v1/suspensions/resume", Role.OPERATOR),

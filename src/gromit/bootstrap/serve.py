@@ -27,6 +27,7 @@ from gromit.services.ledger import Ledger
 from gromit.services.lifetimes import Lifetimes
 from gromit.services.observations import Observations
 from gromit.services.parking import ParkingLot
+from gromit.services.rollbacks import Rollbacks
 from gromit.services.suspensions import SuspensionRegistry
 from gromit.services.sweeps import Sweeps
 from gromit.web.api.admission import ApiDeps, LogLevel, get_caller
@@ -116,6 +117,7 @@ def api_deps(settings: Settings, parts: ServeParts) -> ApiDeps:
             recipe_hash(known, stack_hash()),
         ),
         parking=ParkingLot(ledger),
+        rollbacks=Rollbacks(ledger, parts.images, known),
         developers=Developers(ledger, policy.grace_ms, rules.protected_per_developer),
         suspensions=SuspensionRegistry(ledger, known),
         changes=parts.changes,

@@ -217,6 +217,25 @@ def redeploy(run: CliContext, name: str, component: str | None) -> None:
 
 @env.command()
 @environment_argument
+@click.argument("to", required=False)
+@click.option(
+    "--component",
+    shell_complete=complete_components,
+    help="Only the version of this component.",
+)
+@pass_cli
+def rollback(run: CliContext, name: str, to: str | None, component: str | None) -> None:
+    """Bring back versions that ran before, until newer builds arrive.
+
+    TO is a version that ran, or a moment: 2h (ago) or a time such as 2026-01-31T08:15:00Z. Without
+    it, the versions before the last change come back. `gromit env history` shows what ran.
+    """
+    given = {"to": to, "component": component, "mark": secrets.token_hex(8)}
+    _change(run, name, "rollback", {k: v for k, v in given.items() if v is not None})
+
+
+@env.command()
+@environment_argument
 @pass_cli
 def history(run: CliContext, name: str) -> None:
     """Show the history of an environment, oldest event first."""

@@ -184,6 +184,8 @@ def _count(progress: Mapping[str, Any]) -> str:
 def _reason(name: str, repository: str, version: Mapping[str, Any]) -> str:
     if reason := version.get("reason"):  # a serve of an earlier release has none
         return str(reason)
+    if pinned := version.get("pinned"):
+        return str(pinned)
     match version["source"]:
         case "reported":
             return (

@@ -24,7 +24,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 OTHERS = "Other commands"
 ENV_GROUPS: Mapping[str, tuple[str, ...]] = {
     "Show": ("list", "get", "explain", "history", "watch", "wait"),
-    "Change": ("set", "create", "replace", "redeploy", "retry", "park", "unpark"),
+    "Change": ("set", "create", "replace", "redeploy", "rollback", "retry", "park", "unpark"),
     "Keep and remove": ("protect", "unprotect", "extend", "delete", "unlock"),
 }
 """Commands of `gromit env` by group."""
@@ -47,6 +47,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "gromit env list -o json | jq -r '.[] | [.name, .phase] | @tsv'",
     ),
     "env redeploy": ("gromit env redeploy app-test tyk",),
+    "env rollback": ("gromit env rollback app-test", "gromit env rollback app-test 2h"),
     "env set": ("gromit env set app-test tyk=2b3c4d tyk-pump=master",),
     "env wait": (
         "gromit env wait app-test --timeout 10m",

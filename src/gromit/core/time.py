@@ -41,6 +41,22 @@ def parse_duration(value: object) -> object:
     return value
 
 
+def parse_moment(text: str, now_ms: int) -> Millis | None:
+    """Return the instant in a text: `2h` is two hours before now. None if it has none.
+
+    A time needs a time zone, and a duration a unit.
+    """
+    if not re.fullmatch(r"[\d.]+", text):
+        length = parse_duration(text)
+        if isinstance(length, timedelta):
+            return Millis(now_ms - int(length.total_seconds() * 1000))
+    try:
+        at = datetime.fromisoformat(text)
+        return Millis(int(at.timestamp() * 1000)) if at.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
+
+
 def format_duration(value: timedelta) -> str:
     """Return a duration in the form that `parse_duration` accepts, such as `1h30m`."""
     seconds = value.total_seconds()

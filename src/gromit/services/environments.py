@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from gromit.core.environments import desired_state, parking, precedence, protection, refusals
+from gromit.core.environments import desired_state, parking, pins, precedence, protection, refusals
 from gromit.core.environments.attributes import VERSION, Attribute
 from gromit.core.environments.desired_state import Build, NewIncarnation
 from gromit.core.environments.environment import Environment, parse_environment
@@ -33,6 +33,8 @@ class BuildResult(StrEnum):
     RETRIED = "retried"
     PARKED = "parked"
     """It is recorded; the environment is parked, so nothing starts."""
+    PINNED = "pinned"
+    """It was rolled back from, so nothing starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,6 @@ class Environments:
     new_id: Callable[[], str]
     limits: CreationLimits = field(default_factory=CreationLimits)
 
-    # ── builds ────────────────────────────────────────────────────────────────────────────────────
-
     def report(self, build: Build, stamp: ChangeContext) -> tuple[BuildResult, Environment]:
         """Record a build. A new version of an existing environment costs one read and one write.
 
@@ -89,6 +89,8 @@ class Environments:
         name = build.ref.environment
         for _ in range(ATTEMPTS):
             before = self.ledger.find(name)
+            if before and pins.is_left(before.row, build.repository, build.version, build.ref.full):
+                return self._stay_back(before, build)
             update = self._fallbacks.update(before, build.ref.leaf, build) if before else None
             is_parked = before is not None and before.parked
             write = desired_state.report(build, stamp, update)
@@ -96,13 +98,18 @@ class Environments:
             outcome = self.ledger.write(name, write, "build")
             if isinstance(outcome, WriteAccepted):
                 return _recorded(outcome.row)
-            result = self._after_refusal(outcome.row, build, stamp)
-            if result:
+            if result := self._after_refusal(outcome.row, build, stamp):
                 receipt, environment = result
                 if receipt in {BuildResult.DUPLICATE, BuildResult.STALE}:
                     environment = self.ledger.touch(environment, stamp)
                 return receipt, environment
         raise contention_error(name)
+
+    def _stay_back(self, environment: Environment, build: Build) -> tuple[BuildResult, Environment]:
+        """Record only the place in the order of a build that was rolled back from."""
+        if build.sequence is not None:
+            self.ledger.write(environment.name, desired_state.record_sequence(build), "sequence")
+        return BuildResult.PINNED, environment
 
     def _after_refusal(
         self, row: Row | None, build: Build, stamp: ChangeContext
@@ -197,18 +204,12 @@ class Environments:
         new = NewIncarnation(self.new_id(), self._starts_protected(name), fallbacks)
         text = f"{build.repository} reported {build.version} of {build.ref.full}"
         write = desired_state.create_incarnation(
-            before,
-            new,
-            desired_state.build_attributes(build),
-            stamp,
-            text,
+            before, new, desired_state.build_attributes(build), stamp, text
         )
         outcome = self.ledger.write(name, write, "created")
         if isinstance(outcome, WriteRefused):
             return None
         return BuildResult.ACCEPTED, parse_environment(outcome.row)
-
-    # ── flat interface of gromit v1 ───────────────────────────────────────────────────────────────
 
     def put(
         self, name_or_ref: str, versions: Mapping[str, str], stamp: ChangeContext
@@ -280,8 +281,6 @@ class Environments:
     def get(self, name_or_ref: str) -> Environment:
         """Return an environment that is not gone. Raises `NotFound`."""
         return self._require(name_or_ref, self.ledger.find(self.ledger.resolve(name_or_ref)))
-
-    # ── /v1 ───────────────────────────────────────────────────────────────────────────────────────
 
     def inspect(self, name_or_ref: str, repository: str | None = None) -> Environment:
         """Return an environment, or the tombstone of one. Raises `NotFound`.
@@ -355,8 +354,6 @@ class Environments:
             if isinstance(outcome, WriteAccepted):
                 return parse_environment(outcome.row)
         raise contention_error(name)
-
-    # ── helpers ───────────────────────────────────────────────────────────────────────────────────
 
     @property
     def _fallbacks(self) -> FallbackLookup:

@@ -208,9 +208,10 @@ class Leases:
         self, name: str, fence: Fence, claim_id: str, made: MadeStack, stamp: ChangeContext
     ) -> Environment:
         """Record what the claimed generation made."""
+        took_s = self._seconds_since_claim(name, fence, stamp.now_ms)
         writes = (
-            work.sown(fence, claim_id, made, stamp),
-            work.sown_superseded(fence, claim_id, made, stamp),
+            work.sown(fence, claim_id, made, stamp, took_s),
+            work.sown_superseded(fence, claim_id, made, stamp, took_s),
         )
         return self._record(name, writes, "sown", Equals(Attribute.LAST_DONE, claim_id))
 
@@ -273,6 +274,14 @@ class Leases:
         if outcome.row is not None and evaluate(recorded, outcome.row):
             return parse_environment(outcome.row)
         raise _claim_lost(name, outcome.row)
+
+    def _seconds_since_claim(self, name: str, fence: Fence, now_ms: int) -> int | None:
+        row = self.ledger.read(name) or {}
+        since_ms: int | None = row.get(Attribute.CLAIMED_AT)
+        # A claim that an older serve gave out has no time.
+        if since_ms is None or row.get(Attribute.EPOCH) != fence.epoch:
+            return None
+        return max(0, round((now_ms - since_ms) / 1000))
 
     def _require_held(self, name: str, outcome: WriteResult) -> Environment:
         if isinstance(outcome, WriteAccepted):

@@ -91,6 +91,8 @@ def test_a_first_build_makes_this_environment() -> None:
         },
         sequences={"tyk": 7},
         redeploys={},
+        pins={},
+        rollback=None,
         protected=True,
         protected_by=None,
         parked=False,
@@ -126,7 +128,8 @@ def test_a_first_build_makes_this_environment() -> None:
 
 def test_a_claim_and_a_failure_are_parsed_completely() -> None:
     row = after(born(), work.claim(Work.SOW, Claimant("w1", "n1", "arn:task"), BORN, TTL))
-    assert parse_environment(row).lease == Lease("w1", BORN + 1, BORN + TTL, 1, "n1", "arn:task")
+    lease = Lease("w1", BORN + 1, BORN + TTL, 1, "n1", "arn:task", BORN)
+    assert parse_environment(row).lease == lease
     environment = parse_environment(failed(row, now_ms=BORN + 5))
     assert (environment.lease, environment.failure) == (None, Failure("terraform", "no", BORN + 5))
     assert (environment.attempts, environment.due_ms) == (1, BORN + 5 + 30_000)

@@ -46,7 +46,16 @@ CHANGES: dict[str, dict[str, frozenset[Role]]] = {
             "POST": frozenset({OP, D}),
             **{m: frozenset({OP}) for m in ("PUT", "PATCH", "DELETE")},
         }
-        for act in ("redeploy", "retry", "extend", "park", "unpark", "protect", "unprotect")
+        for act in (
+            "redeploy",
+            "retry",
+            "rollback",
+            "extend",
+            "park",
+            "unpark",
+            "protect",
+            "unprotect",
+        )
     },
     "/v1/environments/{name}": {
         "DELETE": frozenset({OP, D}),

@@ -43,6 +43,7 @@ EXPECTED: Mapping[tuple[str, str], frozenset[Role]] = {
     ("POST", "/v1/environments/{name}/unprotect"): DEVELOPERS,
     ("POST", "/v1/environments/{name}/redeploy"): DEVELOPERS,
     ("POST", "/v1/environments/{name}/retry"): DEVELOPERS,
+    ("POST", "/v1/environments/{name}/rollback"): DEVELOPERS,
     ("POST", "/v1/environments/{name}/park"): DEVELOPERS,
     ("POST", "/v1/environments/{name}/unpark"): DEVELOPERS,
     ("POST", "/v1/environments/{name}/extend"): DEVELOPERS,

@@ -60,7 +60,7 @@ def _wanted(
 ) -> dict[str, Any]:
     """Return a version that is not made yet."""
     wanted = {"version": version, "source": source, "ref": ref, "sequence": sequence}
-    return {**wanted, **dict.fromkeys(("made", "digest", "revision", "reason"))}
+    return {**wanted, **dict.fromkeys(("made", "digest", "revision", "reason", "pinned"))}
 
 
 def test_an_environment_is_shown_whole(serve: Serve) -> None:
@@ -644,3 +644,34 @@ def test_the_interface_describes_itself_without_help_from_outside(serve: Serve) 
             assert operation.get("description") or operation.get("summary"), (method, path)
             assert {"400", "403", "4XX", "5XX"} <= operation["responses"].keys(), (method, path)
             assert "422" not in operation["responses"], (method, path)
+
+
+def test_a_rollback_brings_back_what_ran_and_says_until_when(serve: Serve) -> None:
+    serve.push("tyk", "sha-old", "sha-new")
+    for sha in ("sha-old", "sha-new"):
+        serve.build("tyk", "app-test", sha)
+        claim = serve.claim("sow")
+        made = {"name": "tyk", "version": sha, "repository": "tyk"}
+        assert serve.outcome(claim, "done", made=[made]).status_code == 200
+    body = {"mark": "m1"}
+    for _ in range(2):
+        answer = serve.send("POST", "/v1/environments/app-test/rollback", body, Role.DEVELOPER)
+        assert answer.status_code == 200, answer.text
+        found = answer.json()["versions"]["tyk"]
+        assert (found["version"], found["made"]) == ("sha-old", "sha-new")
+        assert found["pinned"].startswith("rolled back from sha-new by developer:")
+        assert found["pinned"].endswith("; until a newer build of tyk")
+    events = serve.get("/v1/environments/app-test/events")["events"]
+    assert [e["kind"] for e in events[-2:]] == ["sown", "rollback"]
+    assert events[-2]["versions"] == {"tyk": "sha-new"}
+    assert events[-2]["took_s"] == 0
+    report = {"repo": "tyk", "ref": "app-test", "sha": "sha-new"}
+    again = serve.send("POST", "/v1/builds", report, Role.GATEWAY).json()
+    assert (again["outcome"], again["environment"]["versions"]["tyk"]["version"]) == (
+        "pinned",
+        "sha-old",
+    )
+    further = serve.send("POST", "/v1/environments/app-test/rollback", {}, Role.OPERATOR)
+    assert (further.status_code, further.json()["code"]) == (409, "conflict")
+    wrong = serve.send("POST", "/v1/environments/app-test/rollback", {"to": "zzz"}, Role.OPERATOR)
+    assert (wrong.status_code, "no version that ran" in wrong.json()["error"]) == (400, True)

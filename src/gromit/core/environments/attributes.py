@@ -9,11 +9,12 @@ from enum import StrEnum
 
 VERSION, SEQUENCE, REF, FALLBACK, REDEPLOY = "v#", "s#", "r#", "d#", "n#"
 MISSING = "g#"
+PIN, PIN_NOTE = "p#", "b#"
 """Prefixes of attributes for one repository or component.
 
 Four precede a repository: its version, sequence, ref and fallback. `n#` precedes a component: the
-mark of its last redeployment. `g#` precedes a repository: since when lists of its branches lack
-its branch.
+mark of its last redeployment. Three precede a repository again: since when lists of its branches
+lack its branch, the version that was rolled back from, and who did that.
 """
 
 RESERVED = "#"
@@ -59,6 +60,7 @@ class Attribute(StrEnum):
     IMAGES_SINCE = "images_since"
     MADE = "made"
     REQUESTER = "requester"
+    ROLLBACK = "rollback"
     PROBLEMS = "problems"
     REPAIRS = "repairs"
     DNS = "dns"
@@ -112,7 +114,7 @@ DELETED_ATTRIBUTES = (
 )
 """Attributes that a deletion removes. The names go as well, so a revival must not claim them."""
 
-_INCARNATION_PREFIXES = (VERSION, REF, FALLBACK, REDEPLOY, MISSING)
+_INCARNATION_PREFIXES = (VERSION, REF, FALLBACK, REDEPLOY, MISSING, PIN, PIN_NOTE)
 _INCARNATION_ATTRIBUTES = (
     LEASE_ATTRIBUTES
     | STATE_ATTRIBUTES
@@ -120,6 +122,7 @@ _INCARNATION_ATTRIBUTES = (
     | LIFE_ATTRIBUTES
     | {
         Attribute.REQUESTER,
+        Attribute.ROLLBACK,
         Attribute.PROTECTED_BY,
         Attribute.PARKED,
         Attribute.TOUCHED,

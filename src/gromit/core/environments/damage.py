@@ -11,6 +11,8 @@ from typing import Any
 from gromit.core.environments.attributes import (
     FALLBACK,
     MISSING,
+    PIN,
+    PIN_NOTE,
     REDEPLOY,
     REF,
     SEQUENCE,
@@ -48,6 +50,8 @@ def _attribute_checks(row: Row, choices: Mapping[str, Collection[str]]) -> dict[
         REDEPLOY: _text,
         SEQUENCE: _number,
         MISSING: _number,
+        PIN: _text,
+        PIN_NOTE: _map({"to": _text, "by": _text, "at": _number}),
         FALLBACK: fallback,
     }
     checks: dict[str, ValueCheck] = {
@@ -197,6 +201,7 @@ _CHECKS: Mapping[str, ValueCheck] = MappingProxyType(
             }
         ),
         Attribute.REQUESTER: _text,
+        Attribute.ROLLBACK: _text,
         Attribute.PROBLEMS: _map({"at": _number, "components": _map_of(_text)}),
         Attribute.REPAIRS: _map({"times": _number, "at": _number}),
         Attribute.DNS: _map_of(_map({"state": _text, "reason": _text})),
@@ -210,7 +215,15 @@ _CHECKS: Mapping[str, ValueCheck] = MappingProxyType(
         Attribute.LOOK_AT: _number,
         Attribute.EVENTS: _list(
             _map(
-                {"at": _number, "actor": _text, "kind": _text, "text": _text, "origin": _text},
+                {
+                    "at": _number,
+                    "actor": _text,
+                    "kind": _text,
+                    "text": _text,
+                    "origin": _text,
+                    "versions": _map_of(_text),
+                    "took": _number,
+                },
                 required={"at", "actor", "kind", "text"},
             )
         ),

@@ -12,6 +12,8 @@ from gromit.core.environments.attributes import (
     DELETED_ATTRIBUTES,
     FAILURE_ATTRIBUTES,
     MISSING,
+    PIN,
+    PIN_NOTE,
     REDEPLOY,
     REF,
     SEQUENCE,
@@ -30,6 +32,7 @@ from gromit.core.environments.fallbacks import (
 from gromit.core.environments.history import ROOM, ChangeContext
 from gromit.core.environments.lifetime import activity, scheduled_look
 from gromit.core.environments.phases import Want, Work
+from gromit.core.environments.pins import not_left, pin_attributes, unpinned
 from gromit.core.environments.row_writes import (
     AnyOf,
     Condition,
@@ -81,16 +84,17 @@ def report(build: Build, stamp: ChangeContext, update: FallbackUpdate | None = N
     not_older: tuple[Condition, ...] = ()
     if build.sequence is not None:
         not_older = (AnyOf((NotExists(sequence), LessThan(sequence, build.sequence))),)
+    is_newer = not_left(repository, build.version)
     same_ref = AnyOf(
         (Equals(Attribute.WANT, Want.GONE), NotExists(ref), Equals(ref, build.ref.full))
     )
-    write = _desired_up(
+    write = desired_up(
         stamp,
-        conditions=(*LIVE, is_new, same_ref, *not_older, *update.conditions),
+        conditions=(*LIVE, is_new, same_ref, is_newer, *not_older, *update.conditions),
         sets={**build_attributes(build), **update.attributes},
         event=stamp.event("build", f"{repository} reported {build.version} of {build.ref.full}"),
     )
-    return _also_removing(write, {MISSING + repository})
+    return _also_removing(write, {MISSING + repository, *pin_attributes(repository)})
 
 
 def take_over(
@@ -103,7 +107,7 @@ def take_over(
     update = update or NO_FALLBACK_UPDATE
     repository, sets = build.repository, {**build_attributes(build), **update.attributes}
     text = f"{repository} reported {build.version} of {build.ref.full}, in place of {held}"
-    write = _desired_up(
+    write = desired_up(
         stamp,
         conditions=(
             *LIVE,
@@ -114,7 +118,8 @@ def take_over(
         sets=sets,
         event=stamp.event("build", text),
     )
-    return _also_removing(write, {SEQUENCE + repository, MISSING + repository} - set(sets))
+    left = {SEQUENCE + repository, MISSING + repository, *pin_attributes(repository)}
+    return _also_removing(write, left - set(sets))
 
 
 def record_sequence(build: Build) -> RowWrite:
@@ -144,7 +149,7 @@ def record_ref(build: Build) -> RowWrite:
 def renew_fallbacks(update: FallbackUpdate, stamp: ChangeContext) -> RowWrite:
     """Set fallbacks to the versions that the registry has now."""
     listed = ", ".join(f"{r}={v.version}" for r, v in sorted(update.fallbacks.items()))
-    return _desired_up(
+    return desired_up(
         stamp,
         conditions=(*LIVE, Equals(Attribute.WANT, Want.UP), *update.conditions),
         sets=update.attributes,
@@ -209,13 +214,13 @@ def create_incarnation(
         sets[Attribute.REQUESTER] = stamp.requester
     if before is None:
         # Epochs start at the current time, so that none repeats after a tombstone has expired.
-        return _desired_up(
+        return desired_up(
             stamp,
             conditions=(NotExists(Attribute.NAME),),
             sets={**sets, Attribute.EPOCH: stamp.now_ms},
             event=stamp.event("created", text),
         )
-    write = _desired_up(
+    write = desired_up(
         stamp,
         conditions=(
             Exists(Attribute.GONE_AT),
@@ -239,20 +244,22 @@ def replace_versions(
 ) -> RowWrite:
     """Replace all reported versions of an existing environment (PUT)."""
     sets = {**fallback_attributes(fallbacks), **reported}
-    write = _desired_up(
+    write = desired_up(
         stamp,
         conditions=(*LIVE, Equals(Attribute.REVISION, before[Attribute.REVISION])),
         sets=sets,
         event=stamp.event("replaced", "versions replaced: " + _listed(reported)),
     )
-    return _also_removing(write, {a for a in before if a.startswith((VERSION, REF))} - set(sets))
+    replaced = {a for a in before if a.startswith((VERSION, REF, PIN, PIN_NOTE))}
+    return _also_removing(write, replaced - set(sets))
 
 
 def merge_versions(reported: Mapping[str, Any], stamp: ChangeContext) -> RowWrite:
     """Add reported versions, which have no ref (PATCH)."""
     event = stamp.event("changed", "versions set: " + _listed(reported))
-    write = _desired_up(stamp, conditions=LIVE, sets=reported, event=event)
-    return _also_removing(write, {REF + a.removeprefix(VERSION) for a in reported})
+    write = desired_up(stamp, conditions=LIVE, sets=reported, event=event)
+    repositories = [a.removeprefix(VERSION) for a in reported]
+    return unpinned(_also_removing(write, {REF + r for r in repositories}), *repositories)
 
 
 def delete(stamp: ChangeContext, grace_ms: int, text: str) -> RowWrite:
@@ -278,7 +285,7 @@ def delete(stamp: ChangeContext, grace_ms: int, text: str) -> RowWrite:
 
 def retire(before: Row, repository: str, default_tag: str, stamp: ChangeContext) -> RowWrite:
     """Retire a repository whose branch was deleted: it falls back to the default branch."""
-    write = _desired_up(
+    write = desired_up(
         replace(stamp, is_activity=False),
         conditions=(
             *LIVE,
@@ -290,7 +297,7 @@ def retire(before: Row, repository: str, default_tag: str, stamp: ChangeContext)
             "retired", f"the branch of {repository} is gone; {default_tag} takes its place"
         ),
     )
-    return _also_removing(write, {VERSION + repository, REF + repository})
+    return unpinned(_also_removing(write, {VERSION + repository, REF + repository}), repository)
 
 
 def retire_last_repository(
@@ -304,7 +311,9 @@ def retire_last_repository(
         write,
         conditions=(*write.conditions, Equals(Attribute.REVISION, before[Attribute.REVISION])),
         sets={**write.sets, **retired_fallback(repository, default_tag)},
-        removes=write.removes | {VERSION + repository, REF + repository},
+        removes=write.removes
+        | {VERSION + repository, REF + repository}
+        | pin_attributes(repository),
     )
 
 
@@ -319,7 +328,7 @@ def redeploy(
     unmarked: list[Condition] = []
     for name in names:
         unmarked += [NotExists(REDEPLOY + name), NotEquals(REDEPLOY + name, mark)]
-    return _desired_up(
+    return desired_up(
         stamp,
         conditions=(
             *LIVE,
@@ -348,12 +357,13 @@ def build_attributes(build: Build) -> dict[str, Any]:
     return sets
 
 
-def _desired_up(
+def desired_up(
     stamp: ChangeContext,
     *,
     conditions: tuple[Condition, ...],
     sets: Mapping[str, Any],
     event: dict[str, Any] | None,
+    removes: Iterable[str] = (),
 ) -> RowWrite:
     """Return a write that leaves the environment up, with new work and a new generation."""
     # What is reported decides which rule of the lifetimes counts, so they are looked at again.
@@ -371,7 +381,7 @@ def _desired_up(
         },
         increments={Attribute.GENERATION: 1, Attribute.REVISION: 1},
         appends={Attribute.EVENTS: (event,)} if event else {},
-        removes=FAILURE_ATTRIBUTES | warned,
+        removes=FAILURE_ATTRIBUTES | warned | frozenset(removes),
     )
 
 

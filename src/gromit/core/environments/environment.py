@@ -29,6 +29,7 @@ from gromit.core.environments.observed_status import (
     names_from_row,
 )
 from gromit.core.environments.phases import Phase, Want, Work
+from gromit.core.environments.pins import Pin, pins_from_row
 from gromit.core.environments.row_writes import Row
 from gromit.core.environments.run_progress import ProgressStatus
 from gromit.core.environments.v1_rows import is_v1_row, v1_refusal
@@ -112,11 +113,21 @@ class HistoryEvent:
     text: str
     origin: str | None = None
     """Certificate, token or job of the actor; None for a worker, and in events of older rows."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """By component: the versions of repositories that a run has made; empty for other events."""
+    took_s: int | None = None
+    """Seconds from the claim to the outcome of a run; None for other events, and if not known."""
 
     def to_row(self) -> dict[str, Any]:
         """Return the event as the row stores it."""
-        event = {"at": self.at_ms, "actor": self.actor, "kind": self.kind, "text": self.text}
-        return event if self.origin is None else {**event, "origin": self.origin}
+        more = {"origin": self.origin, "versions": dict(self.versions) or None, "took": self.took_s}
+        return {
+            "at": self.at_ms,
+            "actor": self.actor,
+            "kind": self.kind,
+            "text": self.text,
+            **{key: value for key, value in more.items() if value is not None},
+        }
 
     def is_kind(self, kind: str) -> bool:
         """Whether this is an event of that kind."""
@@ -125,7 +136,15 @@ class HistoryEvent:
     @classmethod
     def from_row(cls, event: Mapping[str, Any]) -> "HistoryEvent":
         """Return the event that a row stores."""
-        return cls(event["at"], event["actor"], event["kind"], event["text"], event.get("origin"))
+        return cls(
+            event["at"],
+            event["actor"],
+            event["kind"],
+            event["text"],
+            event.get("origin"),
+            event.get("versions", {}),
+            event.get("took"),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +162,10 @@ class Environment:
     """By repository: the greatest reported build sequence."""
     redeploys: Mapping[str, str]
     """By component: the mark of its last redeployment."""
+    pins: Mapping[str, Pin]
+    """By repository: versions that a rollback has brought back."""
+    rollback: str | None
+    """Mark of the last rollback; None without one."""
     protected: bool
     protected_by: str | None
     """Actor who has protected it; None if none has, as at its creation."""
@@ -282,6 +305,8 @@ def parse_environment(row: Row) -> Environment:
         versions=_versions(row),
         sequences=_prefixed(row, SEQUENCE),
         redeploys=_prefixed(row, REDEPLOY),
+        pins=pins_from_row(row),
+        rollback=row.get(Attribute.ROLLBACK),
         protected=row.get(Attribute.PROTECTED, False),
         protected_by=row.get(Attribute.PROTECTED_BY),
         parked=row.get(Attribute.PARKED, False),

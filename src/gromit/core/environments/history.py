@@ -23,6 +23,8 @@ Most have some 200 bytes, so that they take less than 40 KB of an item's 400.
 """
 HISTORY_KEPT = 30
 """Newest events that truncation keeps."""
+RAN_KEPT = 5
+"""Older events that truncation keeps because they say what ran."""
 EVENT_TEXT_MAX = 400
 """Characters of an event's text. The row keeps the last failure in full besides."""
 TOMBSTONE_MS = 30 * 86_400_000
@@ -47,10 +49,10 @@ class ChangeContext:
     is_activity: bool = True
     """Whether someone uses the environment, so that its idle time starts again."""
 
-    def event(self, kind: str, text: str) -> dict[str, Any]:
-        """Return an event of this change as the row stores it."""
+    def event(self, kind: str, text: str, **more: Any) -> dict[str, Any]:
+        """Return an event of this change as the row stores it; `more` has facts about a run."""
         text = text[:EVENT_TEXT_MAX]
-        return HistoryEvent(self.now_ms, self.actor, kind, text, self.origin).to_row()
+        return HistoryEvent(self.now_ms, self.actor, kind, text, self.origin, **more).to_row()
 
     def state_attributes(self) -> dict[str, Any]:
         """Return the attributes of the state that a run left; none keeps what is recorded."""
@@ -75,6 +77,16 @@ def truncate_history(before: Row) -> RowWrite:
     """Keep only the newest events. As a write of its own it lets every other write just append."""
     return RowWrite(
         conditions=(Equals(Attribute.REVISION, before[Attribute.REVISION]),),
-        sets={Attribute.EVENTS: list(before[Attribute.EVENTS])[-HISTORY_KEPT:]},
+        sets={Attribute.EVENTS: _kept(list(before[Attribute.EVENTS]))},
         increments={Attribute.REVISION: 1},
     )
+
+
+def _kept(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the newest events, and before them the last ones that say what ran.
+
+    Many failures in a row must not forget what a rollback brings back.
+    """
+    older, newest = events[:-HISTORY_KEPT], events[-HISTORY_KEPT:]
+    ran = [event for event in older if event.get("versions")]
+    return [*ran[-RAN_KEPT:], *newest]

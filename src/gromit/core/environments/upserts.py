@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from gromit.core.environments import desired_state
-from gromit.core.environments.attributes import REF, VERSION, Attribute
+from gromit.core.environments.attributes import PIN, PIN_NOTE, REF, VERSION, Attribute
 from gromit.core.environments.desired_state import NewIncarnation
 from gromit.core.environments.history import ROOM, ChangeContext
 from gromit.core.environments.row_writes import (
@@ -47,7 +47,11 @@ def upsert_versions(
     """Replace the versions of `repositories`, in a row that may not exist."""
     any_row: Row = {Attribute.REVISION: 0}
     write = desired_state.replace_versions(any_row, reported, new.fallbacks, stamp)
-    known = {prefix + repository for repository in repositories for prefix in (VERSION, REF)}
+    known = {
+        prefix + repository
+        for repository in repositories
+        for prefix in (VERSION, REF, PIN, PIN_NOTE)
+    }
     return replace(
         write,
         conditions=(

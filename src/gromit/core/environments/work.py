@@ -15,6 +15,7 @@ Nothing here reads a clock: instants and durations are arguments, in millisecond
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from gromit.core.environments.attributes import (
@@ -46,6 +47,7 @@ from gromit.core.environments.row_writes import (
 )
 from gromit.core.environments.run_progress import RunProgress
 from gromit.core.stack.made import MadeStack, gone_text
+from gromit.core.time import format_duration
 
 _OF_RESOURCES = (
     STATE_ATTRIBUTES | OBSERVED_ATTRIBUTES | {Attribute.SPEC_HASH, Attribute.MADE, Attribute.HOOKS}
@@ -211,8 +213,17 @@ def release(fence: Fence) -> RowWrite:
     )
 
 
-def sown(fence: Fence, claim_id: str, made: MadeStack, stamp: ChangeContext) -> RowWrite:
-    """Record that the claimed generation runs, and that it is the newest."""
+def sown(
+    fence: Fence,
+    claim_id: str,
+    made: MadeStack,
+    stamp: ChangeContext,
+    took_s: int | None = None,
+) -> RowWrite:
+    """Record that the claimed generation runs, and that it is the newest.
+
+    `took_s` are the seconds since the claim; None if they are not known.
+    """
     return RowWrite(
         conditions=(
             *fence.conditions,
@@ -228,7 +239,7 @@ def sown(fence: Fence, claim_id: str, made: MadeStack, stamp: ChangeContext) -> 
         },
         copies={Attribute.OBSERVED: Attribute.CLAIMED, Attribute.HASH_EPOCH: Attribute.EPOCH},
         increments={Attribute.REVISION: 1},
-        appends={Attribute.EVENTS: (stamp.event("sown", _sown_text(made)),)},
+        appends={Attribute.EVENTS: (_sown_event(made, stamp, took_s),)},
         removes=LEASE_ATTRIBUTES
         | FAILURE_ATTRIBUTES
         | WORK_ATTRIBUTES
@@ -237,7 +248,13 @@ def sown(fence: Fence, claim_id: str, made: MadeStack, stamp: ChangeContext) -> 
     )
 
 
-def sown_superseded(fence: Fence, claim_id: str, made: MadeStack, stamp: ChangeContext) -> RowWrite:
+def sown_superseded(
+    fence: Fence,
+    claim_id: str,
+    made: MadeStack,
+    stamp: ChangeContext,
+    took_s: int | None = None,
+) -> RowWrite:
     """Record that the claimed generation runs, but is no longer the newest: the work stays due."""
     return RowWrite(
         conditions=(
@@ -253,7 +270,11 @@ def sown_superseded(fence: Fence, claim_id: str, made: MadeStack, stamp: ChangeC
         },
         copies={Attribute.OBSERVED: Attribute.CLAIMED, Attribute.HASH_EPOCH: Attribute.EPOCH},
         increments={Attribute.REVISION: 1},
-        appends={Attribute.EVENTS: (stamp.event("sown", "a newer generation is desired already"),)},
+        appends={
+            Attribute.EVENTS: (
+                _sown_event(made, stamp, took_s, "a newer generation is desired already"),
+            )
+        },
         removes=LEASE_ATTRIBUTES
         | FAILURE_ATTRIBUTES
         | {Attribute.PROBLEMS, Attribute.HEALTH}
@@ -268,9 +289,16 @@ def _made_attributes(made: MadeStack, stamp: ChangeContext) -> dict[str, Any]:
     return attributes
 
 
-def _sown_text(made: MadeStack) -> str:
-    """Return the text of the event: images that are gone, and the program that applied."""
-    return "; ".join(filter(None, (gone_text(made.components), made.program)))
+def _sown_event(
+    made: MadeStack, stamp: ChangeContext, took_s: int | None, note: str = ""
+) -> dict[str, Any]:
+    """Return the event: what runs, how long it took, what is gone, and who applied it."""
+    versions = {c.name: c.version for c in made.components if c.repository is not None}
+    listed = ", ".join(f"{name}={version}" for name, version in sorted(versions.items()))
+    length = "" if took_s is None else f" in {format_duration(timedelta(seconds=took_s))}"
+    done = f"{listed}{length}" if listed else ""
+    text = "; ".join(filter(None, (done, note, gone_text(made.components), made.program)))
+    return stamp.event("sown", text, versions=versions, took_s=took_s)
 
 
 def _not_made(made: MadeStack) -> frozenset[str]:

@@ -12,7 +12,7 @@ the table are refused.
     POST   /v1/claims and all below; /v1/lifetimes             x
     POST   /v1/observations                                    x        x
     POST   /v1/environments/{name}/
-             redeploy, retry, extend, park, unpark,
+             redeploy, retry, rollback, extend, park, unpark,
              protect, unprotect                                         x         x
     DELETE /v1/environments/{name}                                      x         x
     any other change under /v1                                          x
@@ -56,6 +56,7 @@ def _rule(methods: str, route: str, *roles: Role) -> Rule:
 _ACTS_OF_DEVELOPERS = (
     "redeploy",
     "retry",
+    "rollback",
     "extend",
     "park",
     "unpark",

@@ -36,6 +36,28 @@ class RedeployRequest(BaseModel):
     ] = None
 
 
+class RollbackRequest(BaseModel):
+    """Versions to go back to."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    to: Annotated[
+        StrictStr | None,
+        Field(
+            min_length=1,
+            max_length=128,
+            description="version that ran before, or a moment: 2h (ago) or an ISO 8601 time; "
+            "without one, the versions before the last change",
+        ),
+    ] = None
+    component: Annotated[
+        StrictStr | None, Field(description="only the version of this component")
+    ] = None
+    mark: Annotated[
+        StrictStr | None, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$", description=_MARK)
+    ] = None
+
+
 class ExtendRequest(BaseModel):
     """Extension of a lifetime."""
 
@@ -97,6 +119,22 @@ def redeploy(
 ) -> EnvironmentView:
     """Redeploy one or all components although no version changed, with edited config files."""
     return deps.detail(deps.environments.redeploy(name, body.component, stamp, body.mark))
+
+
+@router.post(
+    "/{name}/rollback",
+    openapi_extra=body_schema(RollbackRequest),
+    responses=error_responses(404, 409),
+)
+def rollback(
+    caller: CurrentCaller,
+    deps: Deps,
+    name: str,
+    body: Annotated[RollbackRequest, Depends(json_body(RollbackRequest))],
+) -> EnvironmentView:
+    """Bring back versions that ran before, until newer builds arrive."""
+    stamp = deps.stamp(caller)
+    return deps.detail(deps.rollbacks.roll_back(name, body.to, body.component, stamp, body.mark))
 
 
 @router.post(

@@ -19,6 +19,7 @@ from gromit.services.leases import Leases
 from gromit.services.lifetimes import Lifetimes
 from gromit.services.observations import Observations
 from gromit.services.parking import ParkingLot
+from gromit.services.rollbacks import Rollbacks
 from gromit.services.run_times import RunTimes
 from gromit.services.suspensions import SuspensionRegistry
 from gromit.services.sweeps import Sweeps
@@ -77,6 +78,7 @@ class ApiDeps:
     lifetimes: Lifetimes
     parking: ParkingLot
     developers: Developers
+    rollbacks: Rollbacks
     suspensions: SuspensionRegistry
     sweeps: Sweeps
     views: EnvironmentViews

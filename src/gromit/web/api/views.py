@@ -54,6 +54,8 @@ class VersionView:
     """Commit that this image was built from, if its manifest says so."""
     reason: str | None
     """Why another version runs although this one is desired and was applied; None otherwise."""
+    pinned: str | None
+    """Why an earlier version than the newest build is desired; None unless it was rolled back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,10 @@ class EventView:
     kind: str
     text: str
     origin: str | None
+    versions: Mapping[str, str]
+    """By component: the versions that a run has made; empty for other events."""
+    took_s: int | None
+    """Seconds from the claim to the outcome of a run; null if they are not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +250,8 @@ class EnvironmentViews:
     def _versions(self, environment: Environment) -> Mapping[str, VersionView]:
         made = {c.repository: c for c in _made(environment)}
         versions = self.versions(environment)
-        return {r: _version_view(version, made.get(r)) for r, version in versions.items()}
+        pins = {r: pin.text(r) for r, pin in environment.pins.items()}
+        return {r: _version_view(v, made.get(r), pins.get(r)) for r, v in versions.items()}
 
     def _urls(self, environment: Environment) -> Mapping[str, str]:
         if environment.made is not None:
@@ -290,7 +297,9 @@ def _made(environment: Environment) -> tuple[MadeComponent, ...]:
     return environment.made.components if environment.made else ()
 
 
-def _version_view(desired: RepositoryVersion, made: MadeComponent | None) -> VersionView:
+def _version_view(
+    desired: RepositoryVersion, made: MadeComponent | None, pinned: str | None
+) -> VersionView:
     is_gone = made is not None and made.gone == desired.version
     return VersionView(
         version=desired.version,
@@ -301,6 +310,7 @@ def _version_view(desired: RepositoryVersion, made: MadeComponent | None) -> Ver
         digest=made.digest if made else None,
         revision=made.revision if made else None,
         reason=gone_text([made]) if made and is_gone else None,
+        pinned=pinned,
     )
 
 
@@ -319,4 +329,12 @@ def _lease(lease: Lease | None) -> LeaseView | None:
 
 def event(event: HistoryEvent) -> EventView:
     """Return one event of a history."""
-    return EventView(iso(event.at_ms), event.actor, event.kind, event.text, event.origin)
+    return EventView(
+        iso(event.at_ms),
+        event.actor,
+        event.kind,
+        event.text,
+        event.origin,
+        dict(event.versions),
+        event.took_s,
+    )
