@@ -31,6 +31,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from fastapi import FastAPI
 
 from gromit.adapters.security.pki_files import PkiFiles
+from gromit.bootstrap import backends
 from gromit.bootstrap.backends import session
 from gromit.bootstrap.pki import build_pki
 from gromit.bootstrap.serve import build_serve
@@ -394,6 +395,8 @@ def serving(
     with pytest.MonkeyPatch.context() as patched:
         for name, value in emulator.environ.items():
             patched.setenv(name, value)
+        # The variables are there only while serve is built, so its clients are made then.
+        patched.setattr(backends, "lazy_client", lambda make: make())
         session.cache_clear()
         try:
             running = build_serve(settings, ticking)

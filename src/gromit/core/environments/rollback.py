@@ -24,7 +24,7 @@ class RanVersions:
 def ran_versions(
     environment: Environment, repositories: Mapping[str, str]
 ) -> tuple[RanVersions, ...]:
-    """Return what the environment has run, the oldest first, as far as its history goes back.
+    """Return what the environment has run and its history knows, the oldest first.
 
     `repositories` has the repository of each component. Only repositories with a reported version
     count: the others follow their branches.

@@ -173,7 +173,7 @@ def reap(caller: CurrentCaller, deps: Deps, name: str) -> EnvironmentView:
 
 
 def delete_environment(caller: Caller, deps: ApiDeps, name_or_ref: str) -> None:
-    """Delete an environment for a caller, who may be limited to some repositories."""
+    """Delete an environment for a caller. A developer is limited to their repositories."""
     if caller.repositories is None:
         deps.environments.delete(name_or_ref, deps.stamp(caller))
     else:
