@@ -13,11 +13,14 @@ from gromit.web.gateway.change_relay import ChangeRelay
 from gromit.web.gateway.door import AsyncHandler, PeopleDoor
 from gromit.web.gateway.issuer import issuer_client
 from gromit.web.gateway.login import CommandClient, LoginDeps, login_routes
+from gromit.web.gateway.page_backend import LoginBackend
 from gromit.web.gateway.people import LoginTerms, People
 from gromit.web.gateway.people_api import PeopleApi
 from gromit.web.gateway.provider import LoginProvider, ProviderClient
 from gromit.web.gateway.sessions import SessionBook, SessionSigner, rules_scope
 from gromit.web.gateway.upstream import Upstream
+from gromit.web.page.app import PageApp
+from gromit.web.page.backend import PageDeps
 from gromit.web.server.limits import RateLimit
 
 ATTEMPTS_PER_MINUTE = 60
@@ -45,10 +48,16 @@ def people_door(settings: Settings, upstream: Upstream, now_ms: Callable[[], Mil
     )
     api = PeopleApi(people, upstream, relay)
 
-    def routes(others: Mapping[str, AsyncHandler]) -> list[BaseRoute]:
-        return [*login_routes(deps), *api.routes(others)]
+    page = PageApp(PageDeps(LoginBackend(people, upstream), now_ms, "/login", "/logout"))
 
-    return PeopleDoor(routes, relay.stop, provider.close)
+    def routes(others: Mapping[str, AsyncHandler]) -> list[BaseRoute]:
+        return [*login_routes(deps), *api.routes(others), *page.routes()]
+
+    async def close() -> None:
+        await page.close()
+        await provider.close()
+
+    return PeopleDoor(routes, relay.stop, close)
 
 
 def _provider(login: LoginSettings, now_ms: Callable[[], Millis]) -> LoginProvider:

@@ -66,7 +66,7 @@ class TestLoggingIn:
         for path in ("/login", "/login/callback", "/logout", "/login/command"):
             answer = browser.get(path, follow=False)
             assert answer.headers["cache-control"] == "no-store"
-            assert answer.headers["referrer-policy"] == "no-referrer"
+            assert answer.headers["referrer-policy"] == "same-origin"
 
     def test_cookies_are_signed_and_contain_no_secret_of_the_provider(
         self, door: Door, browser: Browser

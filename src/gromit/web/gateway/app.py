@@ -88,9 +88,9 @@ def build_gateway(deps: GatewayDeps) -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
-        await deps.upstream.close()
         if deps.door is not None:
             await deps.door.close()
+        await deps.upstream.close()
         if deps.jobs is not None:
             await deps.jobs.close()
 

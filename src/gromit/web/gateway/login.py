@@ -44,8 +44,11 @@ audit = structlog.get_logger(AUDIT)
 ATTEMPT = timedelta(minutes=10)
 """Time that a person has to log in at the provider."""
 CODE_MAX = 4096
-PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-"""Headers of every answer: addresses of a login contain codes."""
+PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
+"""Headers of every answer: addresses of a login contain codes, which no other host may see.
+
+With `no-referrer` browsers would send `Origin: null` with the form of the logout.
+"""
 CALLBACK = "/login/callback"
 
 

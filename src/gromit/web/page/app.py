@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from gromit.errors import GromitError, InvalidInput, Temporary, TooMany
+from gromit.errors import GromitError, InvalidInput, Temporary, TooMany, TrustError
 from gromit.web.page.actions import ACTIONS, action_request
 from gromit.web.page.backend import PageDeps, Visitor
 from gromit.web.page.environment_page import EnvironmentPageBuilder
@@ -252,6 +252,8 @@ def _status(error: GromitError) -> int:
     match error:
         case InvalidInput():
             return 400
+        case TrustError():
+            return 403
         case TooMany():
             return 429
         case Temporary():
