@@ -29,12 +29,17 @@ class Browser:
     visited: list[str] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
     """Headers that the browser sends with each request to the gateway."""
+    elsewhere: httpx2.Cookies = field(default_factory=httpx2.Cookies)
+    """Cookies of the provider."""
 
     def get(self, url: str, *, follow: bool = True) -> httpx2.Response:
         """Open an address, and go on to where the answer sends the browser."""
         answer = self._send("GET", url)
         while follow and answer.is_redirect:
-            answer = self._send("GET", answer.headers["location"])
+            location = answer.headers["location"]
+            if location.startswith("/") and not self.visited[-1].startswith(("/", URL)):
+                location = str(answer.url.join(location))
+            answer = self._send("GET", location)
         return answer
 
     def send(
@@ -71,9 +76,12 @@ class Browser:
             url = self.front.url + url.removeprefix(URL)
             if self.cookies:
                 sent["cookie"] = "; ".join(f"{m.key}={m.value}" for m in self.cookies.values())
-        with httpx2.Client(trust_env=False, timeout=PATIENCE_S) as http:
+        jar = None if is_ours else self.elsewhere
+        with httpx2.Client(trust_env=False, timeout=PATIENCE_S, cookies=jar) as http:
             more = {"content": body} if isinstance(body, bytes) else {"json": body}
             answer = http.request(method, url, headers=sent, **(more if body is not None else {}))
+            if not is_ours:
+                self.elsewhere.update(http.cookies)
         if is_ours:
             self._keep(answer)
         return answer
