@@ -14,7 +14,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote_plus, urlencode, urlsplit
@@ -312,14 +312,14 @@ class TestCommandLine:
         assert kept.name == "alice@example.com"
         assert kept.refresh_token
         file = logins.login_file(settings)
-        file.write(logins.replace(kept, expires_ms=1))
+        file.write(replace(kept, expires_ms=1))
         tokens = logins.LoginTokens(file, LoginWeb(), door.clock)
         token = tokens.current()
         assert door.call(token, "GET", "/v1/whoami").json()["role"] == "developer"
         renewed = file.read()
         assert renewed is not None
         assert logins.log_out(settings) == renewed
-        file.write(logins.replace(renewed, expires_ms=1))
+        file.write(replace(renewed, expires_ms=1))
         with pytest.raises(TrustError, match="has ended"):
             logins.LoginTokens(file, LoginWeb(), door.clock).current()
 
