@@ -60,6 +60,7 @@ def test_the_round_trip_of_a_certificate(shell: Shell) -> None:
     shell.run("init")
     issued = shell.json("issue", "--role", "worker", "--name", "sow", "--days", "7")
     assert set(issued) == {"name", "role", "serial", "not_after", "certificate", "key"}
+    assert issued["not_after"].endswith("Z")
     assert Path(issued["certificate"]).read_text().startswith("-----BEGIN CERTIFICATE")
     assert [row["result"] for row in shell.json("renew", "--all")] == ["not due"]
     (renewed,) = shell.json("renew", "sow", "--force")

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import click
 import pytest
 
 from gromit.cli import render, terminal
+from gromit.core.environments.phases import UNREADABLE, Phase
 from gromit.core.text import is_plain
 
 COMMIT = "1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d"
@@ -84,13 +86,31 @@ def test_names_and_times_stay_whole_on_a_terminal_and_nothing_is_lost(width: int
     text = "\n".join(lines)
     for whole in (
         *(str(row["name"]) for row in ROWS),
-        "2026-11-24T18:33:43Z",
         "tyk=1a2b3c4d",
         "failed",
     ):
         assert whole in text
+    # A table shows times relative to now; rows with lines of their own keep them for copying.
+    assert "2026-11-24T18:33:43Z" in text or re.search(r"\b\d+d ago\b", text)
     words = text.split()
     assert all(word in words for word in ERROR.split())
+
+
+def test_times_are_relative_and_phases_coloured_on_a_terminal_alone() -> None:
+    rows = [{"name": "a", "phase": "failed (suspended)", "changed": "2026-11-24T18:33:43Z"}]
+    columns = ("name", "phase", "changed")
+    assert re.search(r"a +failed \(suspended\) +\d+d ago", shown(rows, columns, width=80)[1])
+    assert shown(rows, columns, width=None)[1].split()[-1] == "2026-11-24T18:33:43Z"
+    assert [terminal.phase_style(phase) for phase in ("ready", "failed (suspended)", "odd")] == [
+        "green",
+        "red",
+        "",
+    ]
+    assert terminal.relative_time("soon") == "soon"
+
+
+def test_each_phase_has_a_colour() -> None:
+    assert all(terminal.phase_style(phase) for phase in (*Phase, UNREADABLE))
 
 
 @pytest.mark.parametrize(("width", "table"), [(80, False), (140, True)])

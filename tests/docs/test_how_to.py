@@ -54,6 +54,7 @@ _TREE = f'cd "{ROOT}"'
 
 BEFORE: Mapping[str, str] = {
     "build-the-image.md": _TREE,
+    "first-ten-minutes.md": _APP_TEST,
     "limit-lifetimes.md": _APP_TEST,
     "migrate-from-gromit-v1.md": _FLAT_ROW,
     "protect-and-redeploy.md": _APP_TEST,

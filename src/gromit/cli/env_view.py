@@ -58,7 +58,7 @@ def show_environment(run: CliContext, found: Mapping[str, Any]) -> None:
         click.echo(f"{found['name']} is gone")
         return
     # rich is slow to import, and JSON needs none of it.
-    from gromit.cli.terminal import console  # noqa: PLC0415
+    from gromit.cli.terminal import TIMES, console, phase_style, relative_time  # noqa: PLC0415
 
     out = console()
     for key in (
@@ -71,7 +71,11 @@ def show_environment(run: CliContext, found: Mapping[str, Any]) -> None:
         "changed",
         "due",
     ):
-        out.print(visible(f"{key:<11}{_word(found[key])}"))
+        word = _word(found[key])
+        if out.is_terminal and key in TIMES and word != "-":
+            word = f"{word} ({relative_time(word)})"
+        style = phase_style(word) if key == "phase" else None
+        out.print(visible(f"{key:<11}{word}"), style=style)
     for name, text in _notes(found):
         out.print(visible(f"{name:<11}{text}"), markup=False)
     out.print()

@@ -1,6 +1,7 @@
 """`gromit pki`: gromit's own CA, and the certificates of servers, workers and people."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from gromit.bootstrap.pki import build_pki, key_store
 from gromit.cli import CliContext, Group, LongRunningCommand, pass_cli, render
 from gromit.core.security.certificates import LeafRequest
 from gromit.core.security.roles import Role
+from gromit.core.time import iso
 from gromit.errors import ConfigError, InvalidInput
 from gromit.services.pki import RenewalResult
 
@@ -106,7 +108,7 @@ def issue(
         "name": name,
         "role": role,
         "serial": issued.serial,
-        "not_after": issued.not_after.isoformat(),
+        "not_after": _instant(issued.not_after),
         "certificate": str(authority.folder_of(name) / f"{name}.pem"),
         "key": str(authority.folder_of(name) / f"{name}-key.pem"),
     }
@@ -136,12 +138,17 @@ def renew(
     _show_renewals(run, build_pki(run.settings).renew(names, force=force, p12_password=password))
 
 
+def _instant(moment: datetime) -> str:
+    """Return an instant in the form of all commands."""
+    return iso(int(moment.timestamp() * 1000))
+
+
 def _show_renewals(run: CliContext, done: Sequence[RenewalResult]) -> None:
     rows = [
         {
             "name": each.name,
             "serial": each.renewed.serial if each.renewed else None,
-            "not_after": each.renewed.not_after.isoformat() if each.renewed else None,
+            "not_after": _instant(each.renewed.not_after) if each.renewed else None,
             "result": each.reason,
         }
         for each in done
@@ -229,7 +236,7 @@ def list_(run: CliContext) -> None:
             "name": line.name,
             "role": str(line.kind),
             "serial": line.serial,
-            "not_after": line.not_after.isoformat(),
+            "not_after": _instant(line.not_after),
             "state": str(status),
             "sans": list(line.sans),
         }

@@ -1,6 +1,7 @@
 """Tables and lines for terminals, made with rich."""
 
 import re
+import time
 from collections.abc import Sequence
 
 import click
@@ -9,8 +10,25 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gromit.core.time import parse_iso, relative
+
 UNBROKEN = frozenset({"name", "environment", "url", "urls", "address", "addresses", "at"})
 """Columns whose words are copied into other commands: they are never broken."""
+
+TIMES = frozenset({"at", "changed", "created", "due", "expires", "not_after", "since", "until"})
+"""Columns of instants, which a terminal shows relative to now."""
+_PHASE_STYLES = {
+    "ready": "green",
+    "pending": "yellow",
+    "sowing": "yellow",
+    "failed": "red",
+    "degraded": "red",
+    "unreadable": "red",
+    "deleting": "magenta",
+    "reaping": "magenta",
+    "parked": "dim",
+    "gone": "dim",
+}
 
 _FOLDED = 24
 """A longer word of another column may be broken.
@@ -35,6 +53,19 @@ def console() -> Console:
     return probe if probe.is_terminal else Console(highlight=False, width=1000, no_color=True)
 
 
+def phase_style(phase: str) -> str:
+    """Return the style of a phase, which may have words after it."""
+    return _PHASE_STYLES.get(phase.partition(" ")[0], "")
+
+
+def relative_time(text: str) -> str:
+    """Return an instant relative to now, and any other text as it is."""
+    try:
+        return relative(parse_iso(text), time.time_ns() // 1_000_000)
+    except ValueError:
+        return text
+
+
 def print_table(cells: list[list[str]], columns: Sequence[str], heads: Sequence[str]) -> None:
     """Print cells as a table that fits the terminal.
 
@@ -45,6 +76,8 @@ def print_table(cells: list[list[str]], columns: Sequence[str], heads: Sequence[
     if not out.is_terminal:
         out.width = sum(_widths(cells, heads)) + gaps
     room, whole = out.width - gaps, cells
+    if out.is_terminal:
+        cells = [_with_relative_times(row, columns) for row in cells]
     if sum(_widths(cells, heads)) > room:
         cells = [[_with_short_commits(cell) for cell in row] for row in cells]
     least = [_least(*each) for each in zip(columns, heads, *cells, strict=True)]
@@ -56,10 +89,21 @@ def print_table(cells: list[list[str]], columns: Sequence[str], heads: Sequence[
     for head, width in zip(heads, widths, strict=True):
         table.add_column(head, width=width, overflow="fold")
     for row in cells:
-        table.add_row(*map(Text, row))
+        table.add_row(*(_styled(*cell) for cell in zip(columns, row, strict=True)))
     with out.capture() as captured:
         out.print(table)
     click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def _with_relative_times(row: list[str], columns: Sequence[str]) -> list[str]:
+    return [
+        relative_time(cell) if column in TIMES else cell
+        for column, cell in zip(columns, row, strict=True)
+    ]
+
+
+def _styled(column: str, cell: str) -> Text:
+    return Text(cell, style=phase_style(cell) if column == "phase" else "")
 
 
 def _with_short_commits(cell: str) -> str:

@@ -14,10 +14,20 @@ _DURATION = re.compile(
     r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?"
 )
 
+_UNITS = ((86_400, "d"), (3600, "h"), (60, "m"))
+
 
 def iso(at_ms: int) -> str:
     """Return an instant in ISO 8601, such as `2026-01-31T08:15:00Z`."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def relative(at_ms: int, now_ms: int) -> str:
+    """Return an instant relative to now, in its greatest unit: `5m ago`, `in 3d`."""
+    seconds = abs(at_ms - now_ms) // 1000
+    size, unit = next(((s, u) for s, u in _UNITS if seconds >= s), (1, "s"))
+    text = f"{seconds // size}{unit}"
+    return f"in {text}" if at_ms > now_ms else f"{text} ago"
 
 
 def parse_iso(text: str) -> Millis:
