@@ -12,9 +12,11 @@ from zipfile import ZipFile
 
 import pytest
 
+from gromit.core.security.roles import Role
 from tests.image.builder import Builder
 from tests.image.dockerfile import ROOT, read
 from tests.image.workflows import WORKFLOWS, load
+from tests.web.serving import Certificates, emulated, serving
 
 pytestmark = pytest.mark.xdist_group("wheel")
 
@@ -92,10 +94,10 @@ def _files(folder: Path) -> set[str]:
     }
 
 
-def _run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+def _run(*command: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command,
-        env={"PATH": "/usr/bin:/bin"},
+        env={"PATH": "/usr/bin:/bin", **variables},
         capture_output=True,
         text=True,
         check=False,
@@ -160,6 +162,29 @@ def test_a_server_has_its_commands(server: Path, command: str) -> None:
     done = _run(server / "gromit", command, "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert f"Usage: gromit {command}" in done.stdout
+
+
+def test_a_developer_has_the_commands_for_environments_without_anything_else(
+    server: Path, tmp_path: Path
+) -> None:
+    with emulated() as emulator, serving(emulator, Certificates(tmp_path)) as serve:
+        serve.build("tyk", "app-test", "sha-1")
+        own = serve.certificates.of(Role.VIEWER)
+        variables = {
+            "HOME": str(tmp_path),
+            "GROMIT_SERVE_URL": serve.url,
+            "GROMIT_CA": serve.certificates.ca,
+            "GROMIT_CLIENT_CERT": own.cert,
+            "GROMIT_CLIENT_KEY": own.key,
+        }
+        done = _run(server / "gromit", "env", "list", "-o", "json", **variables)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [found["name"] for found in json.loads(done.stdout)] == ["app-test"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_developer_has_completion(server: Path, shell: str) -> None:
+    assert "_GROMIT_COMPLETE" in _run(server / "gromit", "completion", shell).stdout
 
 
 def test_a_server_has_the_catalogue_and_its_templates(server: Path) -> None:
