@@ -38,7 +38,7 @@ def _clean(home: Path) -> dict[str, str]:
         ("serv", "did you mean `gromit serve`?"),
         ("tokn", "did you mean `gromit token`?"),
         ("envs", "did you mean `gromit env`?"),
-        ("wait", "did you mean `gromit env wait`?"),
+        ("wait", "did you mean `gromit env wait`"),
         ("list", "did you mean `gromit env list` or `gromit cluster list`"),
         ("env lst", "Did you mean"),
         ("local ups", "Did you mean"),
