@@ -1,6 +1,9 @@
 """Patches of EC2."""
 
 import itertools
+import sys
+from collections import Counter
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -108,3 +111,61 @@ def test_the_interface_of_a_nat_gateway_goes_with_it(both: Both[Any]) -> None:
         return made, len(cloud.ec2.describe_network_interfaces()["NetworkInterfaces"])
 
     assert both(look) == ([1, 1], [1, 0])
+
+
+def tagged_subnets(cloud: Cloud, count: int) -> list[str]:
+    """Create subnets, each with its number as its tag `n`."""
+    vpc = cloud.ec2.create_vpc(CidrBlock="127.44.0.0/16")["Vpc"]["VpcId"]
+    created = [
+        cloud.ec2.create_subnet(
+            VpcId=vpc,
+            CidrBlock=f"127.44.{n}.0/24",
+            TagSpecifications=[{"ResourceType": "subnet", "Tags": [{"Key": "n", "Value": str(n)}]}],
+        )
+        for n in range(count)
+    ]
+    return [answer["Subnet"]["SubnetId"] for answer in created]
+
+
+def test_the_tags_of_a_resource_are_read_without_a_look_at_all_others(both: Both[Any]) -> None:
+    def look(cloud: Cloud) -> Any:
+        subnets = tagged_subnets(cloud, 30)
+        calls = Counter[str]()
+
+        def observe(_frame: FrameType, event: str, argument: object) -> None:
+            if event == "c_call":
+                calls[getattr(argument, "__name__", "")] += 1
+
+        sys.setprofile(observe)
+        try:
+            found = cloud.ec2.describe_subnets(SubnetIds=subnets)["Subnets"]
+        finally:
+            sys.setprofile(None)
+        tags = [tag for subnet in found for tag in subnet["Tags"]]
+        return sorted((tag["Key"], int(tag["Value"])) for tag in tags), calls["match"]
+
+    (stock, many), (patched, few) = both(look)
+    assert patched == stock == [["n", n] for n in range(30)]
+    assert many > 30 * 30
+    assert few < 300
+
+
+@pytest.mark.parametrize("name", ["of one", "of two", "with an asterisk", "of none", "by key"])
+def test_tags_are_found_as_before(both: Both[Any], name: str) -> None:
+    def look(cloud: Cloud) -> Any:
+        one, two, three = tagged_subnets(cloud, 3)
+        filters = {
+            "of one": {"resource-id": [two]},
+            "of two": {"resource-id": [three, one]},
+            "with an asterisk": {"resource-id": ["subnet-*"]},
+            "of none": {"resource-id": ["subnet-0a"]},
+            "by key": {"resource-id": [one], "key": ["m"]},
+        }[name]
+        asked = [{"Name": key, "Values": values} for key, values in filters.items()]
+        found = cloud.ec2.describe_tags(Filters=asked)["Tags"]
+        numbers = {one: 0, two: 1, three: 2}
+        return [(numbers[tag["ResourceId"]], tag["Key"], tag["Value"]) for tag in found]
+
+    stock, patched = both(look)
+    assert patched == stock
+    assert len(stock) == {"of one": 1, "of two": 2, "with an asterisk": 3}.get(name, 0)

@@ -46,6 +46,7 @@ PATCHES: tuple[Callable[[Patches], None], ...] = (
     network.paginate_interfaces,
     network.refuse_deleting_used_groups,
     network.refuse_reserved_tags,
+    network.read_tags_of_one_resource,
     network.delete_gateway_interfaces,
     instances.show_instance_security_groups,
     instances.delete_instance_interfaces,

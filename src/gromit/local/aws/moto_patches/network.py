@@ -1,5 +1,6 @@
 """EC2: network interfaces, security groups and tags."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -8,12 +9,15 @@ from moto.ec2.exceptions import DependencyViolationError, EC2ClientError
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.nat_gateways import NatGatewayBackend
 from moto.ec2.models.security_groups import SecurityGroupBackend
+from moto.ec2.models.tags import TagBackend
 from moto.ec2.responses.elastic_network_interfaces import ElasticNetworkInterfaces
 from moto.ec2.responses.tags import TagResponse
 
 from gromit.local.aws.moto_patches.patches import Patches
 
 _SMALLEST_PAGE, _LARGEST_PAGE = 5, 1000
+_ID = re.compile(r"[a-z0-9-]+")
+"""An id, and no pattern for several of them."""
 
 
 def omit_private_dns_name(patches: Patches) -> None:
@@ -112,3 +116,25 @@ def delete_gateway_interfaces(patches: Patches) -> None:
         return gateway
 
     patches.replace(NatGatewayBackend, "delete_nat_gateway", delete_nat_gateway)
+
+
+def read_tags_of_one_resource(patches: Patches) -> None:
+    """AWS describes a resource with its tags in the same time, however many others have tags.
+
+    The stock emulator compares the id of each tagged resource with a pattern, again for each
+    resource that it describes.
+    """
+
+    def describe(
+        stock: Callable[..., Any], backend: Any, filters: dict[str, list[str]] | None = None
+    ) -> Any:
+        match (filters or {}).get("resource-id"):
+            case [identifier] if _ID.fullmatch(identifier):
+                alone = TagBackend()
+                if identifier in backend.tags:
+                    alone.tags[identifier] = backend.tags[identifier]
+                return stock(alone, filters)
+            case _:
+                return stock(backend, filters)
+
+    patches.replace(TagBackend, "describe_tags", describe)
