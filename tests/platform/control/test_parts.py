@@ -201,7 +201,7 @@ def test_a_task_of_a_component_that_starts_or_stops_starts_chitragupta(
 
 
 def test_each_of_sow_and_chitragupta_can_be_a_service_that_watches(installed: Installed) -> None:
-    plan = installed.root.plan('-var=watch=["sow"]')
+    plan = installed.root.plan('-var=watch=["sow"]', "-refresh=false")
     planned = plan.document["planned_values"]["root_module"]["child_modules"]
     services = {m["address"] for m in planned if m["address"].startswith("module.worker_service")}
     schedules = {m["address"] for m in planned if m["address"].startswith("module.worker_schedule")}
@@ -223,7 +223,7 @@ def test_each_of_sow_and_chitragupta_can_be_a_service_that_watches(installed: In
 
 def test_no_other_part_watches(installed: Installed) -> None:
     with pytest.raises(TerraformError, match="Only sow and chitragupta can watch"):
-        installed.root.plan('-var=watch=["reap"]', "-target=module.worker")
+        installed.root.plan('-var=watch=["reap"]', "-target=module.worker", "-refresh=false")
 
 
 def token_of_terraform_cloud(arn: str) -> str:
@@ -240,7 +240,7 @@ def test_the_doctor_looks_at_terraform_cloud_with_a_token_that_only_ecs_reads(
         "ARN"
     ]
     setting = token_of_terraform_cloud(arn)
-    plan = installed.root.plan(setting, "-target=module.worker")
+    plan = installed.root.plan(setting, "-target=module.worker", "-refresh=false")
     after = {
         change["address"]: change["change"]["after"] for change in plan.document["resource_changes"]
     }
@@ -265,7 +265,9 @@ def test_a_token_of_terraform_cloud_that_is_not_there_is_said_by_the_plan(
 ) -> None:
     arn = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:missing-0a1b2c"
     with pytest.raises(TerraformError) as caught:
-        installed.root.plan(token_of_terraform_cloud(arn), "-target=module.worker")
+        installed.root.plan(
+            token_of_terraform_cloud(arn), "-target=module.worker", "-refresh=false"
+        )
     said = " ".join(str(caught.value).split())
     assert f'data.aws_secretsmanager_secret.terraform_cloud["{arn}"]' in said
     assert "not found" in said.lower(), said
@@ -278,7 +280,9 @@ def test_an_arn_without_its_end_is_no_right_to_the_secret(installed: Installed) 
     )["ARN"]
     with pytest.raises(TerraformError, match="ARN of the secret"):
         installed.root.plan(
-            token_of_terraform_cloud(arn.rpartition("-")[0]), "-target=module.worker"
+            token_of_terraform_cloud(arn.rpartition("-")[0]),
+            "-target=module.worker",
+            "-refresh=false",
         )
 
 

@@ -446,9 +446,9 @@ def places(installed: Installed) -> ResourceArns:
 def test_the_image_is_pulled_from_exactly_the_registry_that_it_names(
     installed: Installed, image: str, repositories: list[str]
 ) -> None:
-    modules = installed.root.plan(f"-var=image={image}", "-target=module.gateway").document[
-        "planned_values"
-    ]["root_module"]
+    modules = installed.root.plan(
+        f"-var=image={image}", "-target=module.gateway", "-refresh=false"
+    ).document["planned_values"]["root_module"]
     resources = {
         r["address"]: r for module in modules["child_modules"] for r in module["resources"]
     }
