@@ -25,6 +25,7 @@ import pytest
 from gromit.bootstrap import login as logins
 from gromit.config.load import load_settings
 from gromit.config.schema import Settings
+from gromit.core.time import Millis
 from gromit.errors import TrustError
 from gromit.web.clients.oauth import LoginRequest, LoginWeb
 from tests.fakes.issuer import unsigned
@@ -312,14 +313,14 @@ class TestCommandLine:
         assert kept.name == "alice@example.com"
         assert kept.refresh_token
         file = logins.login_file(settings)
-        file.write(replace(kept, expires_ms=1))
+        file.write(replace(kept, expires_ms=Millis(1)))
         tokens = logins.LoginTokens(file, LoginWeb(), door.clock)
         token = tokens.current()
         assert door.call(token, "GET", "/v1/whoami").json()["role"] == "developer"
         renewed = file.read()
         assert renewed is not None
         assert logins.log_out(settings) == renewed
-        file.write(replace(renewed, expires_ms=1))
+        file.write(replace(renewed, expires_ms=Millis(1)))
         with pytest.raises(TrustError, match="has ended"):
             logins.LoginTokens(file, LoginWeb(), door.clock).current()
 
