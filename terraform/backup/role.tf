@@ -1,4 +1,5 @@
-# AWS Backup acts as this role, with the policies that AWS maintains for it: its needs differ by resource type, and they grow.
+# AWS Backup acts as this role, with the policies that AWS maintains for it: its needs differ by resource type, and they grow. So it has
+# no permissions boundary: one that lags behind AWS would be noticed when a restore fails. No one but AWS Backup can assume the role.
 resource "aws_iam_role" "backup" {
   name               = "gromit-backup"
   description        = "AWS Backup: takes and restores backups"

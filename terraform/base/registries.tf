@@ -8,6 +8,7 @@ module "registry" {
   kept_tags       = concat(distinct(each.value), ["v*", "release-*", "gromit..*"])
   with_key        = contains(var.push_keys, each.key)
   github_provider = aws_iam_openid_connect_provider.github.arn
+  boundary        = aws_iam_policy.push_boundary.arn
   github          = merge(local.github, { refs = var.refs })
   tags            = merge(local.tags, { images = "environments" }) # reap may remove tags of images only where it is
 }
@@ -21,6 +22,7 @@ module "own_registry" {
   kept_tags       = [for beginning in concat(["v"], range(10)) : "${beginning}*"]
   with_key        = false
   github_provider = aws_iam_openid_connect_provider.github.arn
+  boundary        = aws_iam_policy.push_boundary.arn
   github          = merge(local.github, { refs = ["refs/tags/v*"] })
   tags            = local.tags
 }

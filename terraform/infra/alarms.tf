@@ -3,7 +3,7 @@
 #
 # An alarm that watches for silence has a metric that is never silent while serve runs: serve logs a line each minute, and a filter on
 # it adds a zero to each of these metrics. So CloudWatch never has to guess what missing data mean: nothing fires before serve has run
-# for the whole window of an alarm, and the windows are exact. Only `silent-serve` watches for missing data.
+# for the whole window of an alarm, and the windows are exact. Only `silent-serve` and `silent-gateway` watch for missing data.
 locals {
   minute = 60
   hour   = 3600
@@ -21,6 +21,9 @@ locals {
     doctor-environments = { pattern = "{ $.event = \"doctor.compared\" }", period = local.hour, periods = 72 }
   }
 
+  # Windows in which three passes of a scheduled worker may not fail. A part that has no successful pass at all fires `not-run` as well.
+  failed_passes = { sow = 6 * local.hour, reap = 24 * local.hour }
+
   # Conditions last: they fire once, and send a second message when they end.
   conditions = merge(
     {
@@ -28,6 +31,11 @@ locals {
         part    = "serve", pattern = local.beat, value = "1"
         when    = "LessThanThreshold", limit = 1, statistic = "Sum", period = local.minute, periods = 10, missing = "missing"
         meaning = "serve has reported nothing for ten minutes: it does not run, or cannot read the table."
+      }
+      silent-gateway = {
+        part    = "gateway", pattern = "{ $.event = \"gateway.checked\" }", value = "1"
+        when    = "LessThanThreshold", limit = 1, statistic = "Sum", period = local.minute, periods = 10, missing = "missing"
+        meaning = "The gateway has answered no health check for ten minutes: it does not run, or nothing reaches it."
       }
       oldest-sow = {
         part    = "serve", pattern = "{ $.event = \"work.age\" && $.kind = \"sow\" }", value = "$.seconds"
@@ -46,6 +54,14 @@ locals {
         part    = kind, pattern = "{ $.event = \"run.finished\" && $.ending = \"failed\" && $.failure_class != \"build\" }", value = "1"
         when    = "GreaterThanOrEqualToThreshold", limit = var.alarms.failed_runs, statistic = "Sum", period = local.hour, periods = 1, missing = "notBreaching"
         meaning = "Many runs of ${kind} failed within one hour, not because of their builds."
+      }
+    },
+    {
+      for kind, window in local.failed_passes :
+      "failed-passes-${kind}" => {
+        part    = kind, pattern = "{ $.event = \"work.pass_failed\" }", value = "1"
+        when    = "GreaterThanOrEqualToThreshold", limit = 3, statistic = "Sum", period = window, periods = 1, missing = "notBreaching"
+        meaning = "Three passes of ${kind} failed within ${window / local.hour} hours."
       }
     },
     {
@@ -127,7 +143,7 @@ locals {
   )
 
   log_groups = merge(
-    { serve = module.serve.log_group, pki = module.pki.log_group },
+    { serve = module.serve.log_group, gateway = module.gateway.log_group, pki = module.pki.log_group },
     { for name, worker in module.worker : name => worker.log_group },
   )
 }

@@ -136,6 +136,9 @@ MEANINGS: Mapping[str, str] = {
     "failure.recorded": (
         "an attempt failed; its class decides the pause, and which alarm counts it"
     ),
+    "gateway.checked": (
+        "the gateway answers health checks; at most one line a minute, and none if no check arrives"
+    ),
     "gateway.job_refused": "an OIDC token was refused, with the reason",
     "gateway.keys_fetched": (
         "the gateway fetched the public keys of the OIDC issuer; number of usable keys"
@@ -319,6 +322,7 @@ MEANINGS: Mapping[str, str] = {
         "serve could not look at the deadlines of environments; logged once while it stays so"
     ),
     "work.limited": "`reap.limit` is reached; the next run continues",
+    "work.pass_failed": "a single pass of a worker ended early, with the reason",
     "work.passed": (
         "a worker has started all due work, and the number of environments; with --watch "
         "logged once for each `sow.backstop`"

@@ -584,6 +584,19 @@ def test_a_pass_that_comes_to_its_end_says_so_and_one_that_does_not_is_silent() 
     assert _passed(lines) == [("sow", 2), ("reap", 0)]
 
 
+@pytest.mark.parametrize("kind", Work)
+def test_a_pass_that_fails_says_so_with_the_reason_and_one_that_is_suspended_does_not(
+    kind: Work,
+) -> None:
+    for problem in (Temporary("serve does not answer"), Suspended("an exercise")):
+        crew = Crew()
+        crew.queue.work.append(problem)
+        with capture_logs() as lines, pytest.raises(type(problem)):
+            crew.workers(kind).once()
+        failed = [(line["kind"], line["reason"]) for line in lines if "failed" in line["event"]]
+        assert failed == ([] if isinstance(problem, Suspended) else [(kind, problem.message)])
+
+
 def test_a_watch_says_that_it_has_passed_but_not_for_every_announcement() -> None:
     """Claims at 0, 1, 2 … 130 s; logged at 0, 60 and 120 s."""
     crew = Crew()

@@ -111,6 +111,17 @@ class WorkerPool:
         Raises `Suspended`, `ConfigRootUnusable` or `BackendError` if no more work may begin, and
         the last error if claims failed in between.
         """
+        try:
+            self._pass_once()
+        except Suspended:
+            raise
+        except GromitError as error:
+            log.warning(
+                "work.pass_failed", kind=str(self.kind), reason=error.message, hint=error.hint
+            )
+            raise
+
+    def _pass_once(self) -> None:
         self._tried, self._failed_claim = set(), None
         with ThreadPoolExecutor(self.bounds.parallel, thread_name_prefix=self.kind) as pool:
             try:

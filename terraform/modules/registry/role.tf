@@ -3,6 +3,7 @@ resource "aws_iam_role" "push" {
   name                 = local.full_name
   description          = "Workflows of ${var.repository}: push to its registry"
   assume_role_policy   = data.aws_iam_policy_document.trust.json
+  permissions_boundary = var.boundary
   max_session_duration = 3600
   tags                 = var.tags
 }

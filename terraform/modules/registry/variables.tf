@@ -42,6 +42,17 @@ variable "github_provider" {
   }
 }
 
+variable "boundary" {
+  description = "ARN of the policy that limits the role, for example `arn:aws:iam::123456789012:policy/gromit-push-boundary`."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:policy/.+$", var.boundary))
+    error_message = "The boundary must be the ARN of a policy of the account."
+  }
+}
+
 variable "github" {
   description = "Workflows that may assume the role: the organisation, its numeric id, and the refs as patterns, for example `{ organization = \"example\", organization_id = \"1234567\", refs = [\"refs/heads/*\"] }`. Without the id, AWS refuses repositories whose subjects contain ids."
   type = object({

@@ -28,6 +28,8 @@ INTERVALS = {
     "doctor-environments": DAY,
 }
 """Time between two runs of each scheduled part."""
+EACH_MINUTE = ("serve", "gateway")
+"""Parts that log a line each minute."""
 _HEALTHY: Mapping[str, Mapping[str, Any]] = {
     "doctor.quota": {"percent": 50},
     "doctor.compared": {"discrepancies": 0, "for_operators": 0},
@@ -37,6 +39,7 @@ _HEALTHY: Mapping[str, Mapping[str, Any]] = {
 _REGULAR = frozenset(
     {
         "work.age",
+        "gateway.checked",
         "work.passed",
         "dns.passed",
         "pki.standing",
@@ -88,7 +91,7 @@ class InstallationDays:
 
     def run(self, until: int) -> None:
         """Let all minutes pass."""
-        healthy = {part: self.healthy(part) for part in ("serve", *INTERVALS)}
+        healthy = {part: self.healthy(part) for part in (*EACH_MINUTE, *INTERVALS)}
         for minute in range(until):
             for part, put in healthy.items():
                 if self._logs(part, minute):
@@ -121,7 +124,7 @@ class InstallationDays:
         return put
 
     def _logs(self, part: str, minute: int) -> bool:
-        is_up = minute >= self.serves_from and minute not in self.gap
+        is_up = minute >= self.serves_from and (part == "gateway" or minute not in self.gap)
         is_there = minute not in self.silent.get(part, ())
-        is_time = part == "serve" or (minute > 0 and minute % INTERVALS[part] == 0)
+        is_time = part in EACH_MINUTE or (minute > 0 and minute % INTERVALS[part] == 0)
         return is_up and is_there and is_time

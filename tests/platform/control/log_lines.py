@@ -6,14 +6,18 @@ writes the lines of one part to standard error:
     python -m tests.platform.control.log_lines PART
 """
 
+import asyncio
 import itertools
 import random
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+
+from starlette.requests import Request
 
 from gromit import log
 from gromit.adapters.security.pki_files import PkiFiles
@@ -38,6 +42,7 @@ from gromit.services.runs import Runner
 from gromit.services.watch_loop import WatchIntervals
 from gromit.services.workers import WorkerLimits, WorkerPool
 from gromit.web.api.metrics import Metrics
+from gromit.web.gateway.health_check import HealthCheck
 from tests.fakes.authority import new_key
 from tests.fakes.dns import FakeEnvironments, FakeFeed, FakeTasks, FakeZone
 from tests.fakes.owners import FakeOwners
@@ -87,8 +92,15 @@ def _serve_failures() -> None:
     registry.leases.claim(Work.REAP, Claimant("worker", "odd"), registry.now_ms)
 
 
+def _gateway() -> None:
+    """Answer two health checks of one minute."""
+    check = HealthCheck(lambda: Millis(1_000_000_000))
+    for _ in range(2):
+        asyncio.run(check.answer(Request({"type": "http"})))
+
+
 def _work(kind: Work) -> None:
-    """Run a pass with one run that fails, and one whose build fails."""
+    """Run a pass with one run that fails, and one whose build fails, and a pass that fails."""
 
     def fail(claim: Claim, _lock: Lock, _progress: Progress) -> MadeStack:
         if claim.name == "broken":
@@ -106,7 +118,7 @@ def _work(kind: Work) -> None:
         renew_s=60.0,
         before=_nothing,
     )
-    WorkerPool(
+    pool = WorkerPool(
         kind,
         runner,
         WorkerLimits(1),
@@ -114,7 +126,11 @@ def _work(kind: Work) -> None:
         lambda: 0.0,
         lambda _: lambda _: None,
         lambda _: None,
-    ).once()
+    )
+    pool.once()
+    queue.work.append(Temporary("serve does not answer"))
+    with suppress(Temporary):
+        pool.once()
 
 
 def _chitragupta() -> None:
@@ -186,6 +202,7 @@ def _doctor_environments() -> None:
 
 PARTS: Mapping[str, Callable[[], None]] = {
     "serve": _serve,
+    "gateway": _gateway,
     "sow": lambda: _work(Work.SOW),
     "reap": lambda: _work(Work.REAP),
     "chitragupta": _chitragupta,

@@ -216,6 +216,30 @@ def test_every_window_is_one_that_cloudwatch_accepts(applied: AppliedAlarms) -> 
         assert alarm["Period"] * alarm["EvaluationPeriods"] <= longest * 60
 
 
+def test_a_silent_gateway_is_noticed_within_minutes_while_all_others_work(
+    days: InstallationDays,
+) -> None:
+    begin = 2 * DAY + 3 * MINUTE
+    days.silent["gateway"] = range(begin, begin + 3 * HOUR)
+    days.run(4 * DAY)
+    (first,) = days.alarms.warnings()
+    assert (first.alarm, first.state) == (
+        "gromit-silent-gateway",
+        AlarmState.INSUFFICIENT_DATA,
+    )
+    assert begin < first.minute <= begin + SERVE_SILENT
+
+
+def test_three_passes_of_a_worker_that_fail_fire_and_two_do_not(days: InstallationDays) -> None:
+    """Passes in between succeed, so that none of the other alarms notices it."""
+    for kind in ("sow", "reap"):
+        for minute in (DAY + 60, DAY + 180, 2 * DAY + 60, 2 * DAY + 180, 2 * DAY + 300):
+            days.extra.setdefault(minute, []).append(days.line(kind, "work.pass_failed"))
+    days.run(4 * DAY)
+    fired = {(m.alarm, (m.minute - 1) // DAY) for m in days.alarms.warnings()}
+    assert fired == {("gromit-failed-passes-sow", 2), ("gromit-failed-passes-reap", 2)}
+
+
 @pytest.mark.long
 def test_in_ninety_days_no_alarm_is_missed_and_none_is_false(days: InstallationDays) -> None:
     """AWS retires a task of serve each week, and builds fail each day."""

@@ -1,6 +1,7 @@
 """Alarms of the applied control plane, fed by an installation whose parts really run.
 
-The parts are those of `tests/prove/quarter.py`. Only the doctors log lines of an earlier run.
+The parts are those of `tests/prove/quarter.py`. Only the doctors and the gateway log lines of an
+earlier run.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from tests.prove import quarter
 pytestmark = [
     pytest.mark.terraform,
     pytest.mark.long,
-    pytest.mark.timeout(1800),
+    pytest.mark.timeout(3600),
     pytest.mark.xdist_group("control"),
 ]
 
@@ -42,26 +43,28 @@ LATE = frozenset({"undone-reap", "undone-sow"})
 
 
 class _Ears:
-    """Hears the lines of all parts, and has the doctors run each day."""
+    """Hears the lines of all parts, and has the doctors and the gateway log theirs."""
 
     def __init__(self, applied: AppliedAlarms, lines: Lines) -> None:
         self.clocks = [AlarmClock(applied.alarms, applied.filters, margin) for margin in MARGINS]
-        self._day = -1
+        self._day = self._minute = -1
         self._prepared: dict[str, Prepared] = {}
-        self._doctors = [
-            InstallationDays(clock, lines).healthy(part)
-            for clock in self.clocks
-            for part in ("doctor", "doctor-environments")
-        ]
+        every = [InstallationDays(clock, lines) for clock in self.clocks]
+        self._daily = [d.healthy(p) for d in every for p in ("doctor", "doctor-environments")]
+        self._each_minute = [days.healthy("gateway") for days in every]
 
     def hear(self, minute: int, part: str, line: Mapping[str, Any]) -> None:
         """Give a line to all clocks."""
+        while self._minute < minute:
+            self._minute += 1
+            for check in self._each_minute:
+                check(self._minute)
         prepared = self._prepare(part, line)
         for clock in self.clocks:
             clock.put(minute, prepared)
         if minute // DAY > self._day:
             self._day = minute // DAY
-            for run in self._doctors:
+            for run in self._daily:
                 run(minute)
 
     def _prepare(self, part: str, line: Mapping[str, Any]) -> Prepared:

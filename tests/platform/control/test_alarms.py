@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("control")]
 EXPECTED = {
     "gromit-oldest-sow": [WAITING_S],
     "gromit-silent-serve": [1.0],
+    "gromit-silent-gateway": [1.0],
     "gromit-undone-sow": [1.0],
     "gromit-undone-reap": [1.0],
     "gromit-not-run-sow": [1.0],
@@ -25,6 +26,8 @@ EXPECTED = {
     "gromit-not-run-pki": [1.0],
     "gromit-not-run-doctor": [1.0],
     "gromit-not-run-doctor-environments": [1.0],
+    "gromit-failed-passes-sow": [1.0],
+    "gromit-failed-passes-reap": [1.0],
     "gromit-failed-sow": [1.0],
     "gromit-failed-reap": [1.0],
     "gromit-needs-person": [1.0],
@@ -74,7 +77,7 @@ def test_every_alarm_watches_a_filter_and_notifies_the_topic(
     assert all(a["AlarmActions"] == [installed.arn("topic")] for a in alarms)
 
 
-def test_only_what_is_over_says_so_and_only_missing_lines_of_serve_are_silence(
+def test_only_what_is_over_says_so_and_only_missing_lines_of_servers_are_silence(
     installed: Installed, applied: AppliedAlarms
 ) -> None:
     alarms = {a["AlarmName"].removeprefix("gromit-"): a for a in applied.alarms}
@@ -83,7 +86,7 @@ def test_only_what_is_over_says_so_and_only_missing_lines_of_serve_are_silence(
     assert all(a["OKActions"] in ([], topic) for a in alarms.values())
     assert {
         n: a["InsufficientDataActions"] for n, a in alarms.items() if a["InsufficientDataActions"]
-    } == {"silent-serve": topic}
+    } == {"silent-serve": topic, "silent-gateway": topic}
     assert not any(a["TreatMissingData"] == "breaching" for a in alarms.values()), (
         "it fires at the installation"
     )

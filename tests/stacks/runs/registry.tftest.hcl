@@ -28,6 +28,7 @@ variables {
   kept_tags       = ["master", "v*", "release-*"]
   with_key        = true
   github_provider = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
+  boundary        = "arn:aws:iam::123456789012:policy/gromit-push-boundary"
   github          = { organization = "example", organization_id = "1234567", refs = ["refs/heads/*"] }
   tags            = { managed = "gromit" }
 }
@@ -233,6 +234,25 @@ run "other_providers_are_refused" {
   }
 
   expect_failures = [var.github_provider]
+}
+
+run "the_role_is_limited" {
+  command = plan
+
+  assert {
+    condition     = aws_iam_role.push.permissions_boundary == var.boundary
+    error_message = "The role has no boundary."
+  }
+}
+
+run "a_boundary_that_is_no_policy_is_refused" {
+  command = plan
+
+  variables {
+    boundary = "gromit-push-boundary"
+  }
+
+  expect_failures = [var.boundary]
 }
 
 run "names_that_ecr_refuses_are_refused" {

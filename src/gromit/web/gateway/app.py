@@ -24,7 +24,7 @@ import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gromit.core.names import parse_ref, parse_repository
@@ -40,6 +40,7 @@ from gromit.web.branch_list import BranchList
 from gromit.web.errors import http_error, unexpected_error
 from gromit.web.gateway.access_log import AccessLog, request_info
 from gromit.web.gateway.door import PeopleDoor
+from gromit.web.gateway.health_check import HealthCheck
 from gromit.web.gateway.job_tokens import JobTokenVerifier
 from gromit.web.gateway.reading import READABLE, readable_path
 from gromit.web.gateway.upstream import Upstream, UpstreamResponse
@@ -95,7 +96,7 @@ def build_gateway(deps: GatewayDeps) -> Starlette:
             await deps.jobs.close()
 
     routes: list[BaseRoute] = [
-        Route("/healthcheck", _healthcheck, methods=["GET"]),
+        Route("/healthcheck", HealthCheck(deps.now_ms).answer, methods=["GET"]),
         Route("/gromit/newbuild", gateway.newbuild, methods=["POST"]),
         Route("/gromit/env/{name:path}", gateway.delete, methods=["DELETE"]),
         Route("/gromit/branches", gateway.sweep, methods=["POST"]),
@@ -345,7 +346,3 @@ def _error_response(error: GromitError) -> Response:
 
 def _refusal(status: int, error: str, headers: dict[str, str] | None = None) -> Response:
     return JSONResponse({"error": error}, status, headers)
-
-
-def _healthcheck(_request: Request) -> Response:
-    return PlainTextResponse("OK")
