@@ -311,6 +311,17 @@ def test_errors_of_serve_come_out_as_what_they_are(serve: Serve) -> None:
         client.get("/v1/environments", limit="0")
 
 
+def test_requests_over_tls_share_a_connection(serve: Serve) -> None:
+    """The tickets that TLS 1.3 sends after a handshake are not taken for the end of it."""
+    with closing(HttpConnections(serve.url, serve.tls(Role.VIEWER))) as http:
+        client, sockets = ServeClient(http, AT_ONCE), set[int]()
+        for _ in range(4):
+            assert client.get("/v1/whoami")["role"] == Role.VIEWER
+            ((connection, _),) = http._idle
+            sockets.add(id(connection.sock))
+    assert len(sockets) == 1
+
+
 # ── users of the client ───────────────────────────────────────────────────────────────────────────
 
 
