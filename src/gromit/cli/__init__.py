@@ -51,6 +51,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "logout": ("login", "forget the login"),
     "whoami": ("login", "show your name and role"),
     "ui": ("ui", "show all environments in a browser"),
+    "plan": ("plan", "show what sow, reap and chitragupta would do now"),
     "terraform": ("terraform", "run terraform on one environment"),
     "suspend": ("suspend", "stop all processing"),
     "resume": ("suspend", "resume processing"),

@@ -104,8 +104,9 @@ def _guard(run: CliContext, root: Path | None) -> Callable[[], None]:
     return check
 
 
-def _show(run: CliContext, found: PassResult) -> None:
-    rows = [
+def change_rows(found: PassResult) -> list[dict[str, Any]]:
+    """Return a row for each change of a pass, with its reason."""
+    return [
         {
             "action": action,
             "name": r.name,
@@ -117,7 +118,10 @@ def _show(run: CliContext, found: PassResult) -> None:
         for action, part in _ACTIONS
         for r, why in getattr(found.changes, part)
     ]
-    print_rows(rows, _COLUMNS, run.output, empty="nothing to change")
+
+
+def _show(run: CliContext, found: PassResult) -> None:
+    print_rows(change_rows(found), _COLUMNS, run.output, empty="nothing to change")
     if found.incomplete:
         click.echo(
             f"the list of tasks is incomplete, so nothing was deleted: {found.incomplete}", err=True

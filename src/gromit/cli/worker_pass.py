@@ -18,8 +18,8 @@ from gromit.cli import FAILED, INTERRUPTED, PARTLY, CliContext
 from gromit.cli.render import print_rows
 from gromit.cli.stopping import on_stop_signal
 from gromit.config.schema import Settings
-from gromit.core.environments.pass_plan import environment_summary, plan, unreadable_action
-from gromit.core.environments.phases import UNREADABLE, Work
+from gromit.core.environments.pass_plan import plan_of_views
+from gromit.core.environments.phases import Work
 from gromit.core.environments.worker_protocol import RunEnding
 from gromit.errors import ConfigRootUnusable, GromitError, InvalidInput, Suspended
 from gromit.log import get_logger
@@ -138,9 +138,7 @@ def _show_plan(run: CliContext, settings: Settings, kind: Work, root: Path) -> i
     now = now_ms()
     with closing(serve_client(settings)) as serve:
         listed = list(serve.pages())
-    readable = [environment_summary(e, now) for e in listed if e["phase"] != UNREADABLE]
-    items = plan(kind, readable, settings.reap.limit if kind is Work.REAP else None)
-    items += [unreadable_action(e) for e in listed if e["phase"] == UNREADABLE]
+    items = plan_of_views(kind, listed, now, settings.reap.limit if kind is Work.REAP else None)
     print_rows(
         [{"name": i.name, "action": i.action, "why": i.why} for i in items],
         ("name", "action", "why"),

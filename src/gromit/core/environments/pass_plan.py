@@ -1,11 +1,14 @@
-"""Plan of sow and reap: the action for every environment, and its reason. `--dry-run` shows it."""
+"""Plan of sow and reap: the action for every environment, and its reason.
+
+`--dry-run` and `gromit plan` show it.
+"""
 
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gromit.core.environments.phases import Phase, Work
+from gromit.core.environments.phases import UNREADABLE, Phase, Work
 from gromit.core.environments.work import is_claimable
 from gromit.core.time import Millis, parse_iso
 
@@ -23,6 +26,8 @@ class EnvironmentSummary:
     protected: bool
     attempts: int
     holder: str | None
+    suspended: str | None = None
+    """By whom, since when and why workers are kept from it; None if they are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,19 @@ def environment_summary(view: Mapping[str, Any], now_ms: Millis) -> EnvironmentS
         protected=view["protected"],
         attempts=view["attempts"],
         holder=view["lease"]["holder"] if view["lease"] else None,
+        # A serve of an earlier release has no suspensions.
+        suspended=view["suspended"]["text"] if view.get("suspended") else None,
     )
+
+
+def plan_of_views(
+    kind: Work, views: Iterable[Mapping[str, Any]], now_ms: Millis, limit: int | None
+) -> list[PlannedAction]:
+    """Return one action for each environment in serve's JSON views, also of unreadable rows."""
+    listed = list(views)
+    readable = [environment_summary(e, now_ms) for e in listed if e["phase"] != UNREADABLE]
+    unreadable = [unreadable_action(e) for e in listed if e["phase"] == UNREADABLE]
+    return [*plan(kind, readable, limit), *unreadable]
 
 
 def plan(
@@ -70,7 +87,8 @@ def plan(
     | degraded         | sow when due, if it is       | none: desired                            |
     | deleting         | none: work of reap           | reap after the grace, if not protected   |
 
-    Actions beyond `limit` become `none`, because one pass finishes at most that many.
+    A suspended environment is left alone. Actions beyond `limit` become `none`, because one pass
+    finishes at most that many.
     """
     ordered = sorted(environments, key=lambda e: (e.attempts > 0, e.due_in_s, e.name))
     items = [_item(kind, e) for e in ordered]
@@ -89,6 +107,8 @@ def _over_limit(item: PlannedAction, limit: int) -> PlannedAction:
 def _item(kind: Work, e: EnvironmentSummary) -> PlannedAction:
     # The rule of a claim decides; the functions below only find the reason.
     if is_claimable(kind, e.phase, due=e.due_in_s <= 0, protected=e.protected):
+        if e.suspended is not None:
+            return PlannedAction(e.name, "none", f"it is {e.suspended}")
         return PlannedAction(e.name, kind, _why_work(kind, e))
     return PlannedAction(e.name, "none", _why_none(kind, e))
 
