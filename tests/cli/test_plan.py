@@ -86,7 +86,7 @@ def test_the_plan_is_what_workers_are_given_in_that_order(serve: Serve, plan: Pl
     assert shown == _claims(serve) == {"sow": ["early", "late"], "reap": ["kept", "gone"]}
 
 
-def test_a_laptop_without_aws_sees_sow_and_reap_and_is_told_about_records(
+def test_a_laptop_without_aws_sees_sow_and_reap_and_learns_why_it_sees_no_records(
     serve: Serve, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("GROMIT_CLUSTER_ZONEID", "GROMIT_CLUSTER_DOMAIN"):
