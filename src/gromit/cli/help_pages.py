@@ -9,6 +9,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Operation": (
         "suspend",
         "resume",
+        "plan",
         "doctor",
         "cluster",
         "terraform",
