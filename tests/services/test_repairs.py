@@ -219,12 +219,22 @@ def test_a_row_of_gromit_v1_is_not_taken_for_none(world: EnvironmentWorld) -> No
 
 def _run_expiring_image(world: EnvironmentWorld) -> str:
     """Let the environment run an image that will expire, and return its digest."""
-    digest = world.registry.images.push("tyk", "a-sha", "what runs")
-    tyk = {"version": f"sha-{NAME}", "repository": "tyk", "digest": digest}
-    made = {"at": world.registry.now_ms, "recipe": "", "components": {"tyk": tyk}}
-    change_row(world, NAME, made=made)
-    world.expiries.at_ms["tyk", digest] = world.registry.now_ms + 3_600_000
+    (digest,) = _run_expiring_images(world, tyk=f"sha-{NAME}")
     return digest
+
+
+def _run_expiring_images(world: EnvironmentWorld, **versions: str) -> list[str]:
+    """Let components of the environment run images that will expire; return their digests."""
+    components = {}
+    for component, version in versions.items():
+        repository = component.replace("_", "-")
+        digest = world.registry.images.push(repository, "a-sha", f"what runs of {repository}")
+        made = {"version": version, "repository": repository, "digest": digest}
+        components[repository] = made
+        world.expiries.at_ms[repository, digest] = world.registry.now_ms + 3_600_000
+    row = {"at": world.registry.now_ms, "recipe": "", "components": components}
+    change_row(world, NAME, made=row)
+    return [str(made["digest"]) for made in components.values()]
 
 
 def test_an_image_that_an_environment_runs_is_tagged_before_it_expires(
@@ -236,6 +246,19 @@ def test_an_image_that_an_environment_runs_is_tagged_before_it_expires(
     assert (found.kind, found.subject) == (DiscrepancyKind.IMAGE_EXPIRING, f"tyk@{digest}")
     assert [result.problem for result in world.repair([found])] == [""]
     assert world.registry.images.tags("tyk", digest) == {"a-sha", used_mark(NAME)}
+    assert world.find() == []
+
+
+def test_each_of_several_images_of_an_environment_is_tagged(world: EnvironmentWorld) -> None:
+    digests = _run_expiring_images(world, tyk=f"sha-{NAME}", tyk_analytics="master")
+    found = world.find()
+    repositories = ("tyk", "tyk-analytics")
+    assert {d.subject for d in found} == {
+        f"{repository}@{digest}" for repository, digest in zip(repositories, digests, strict=True)
+    }
+    assert [result.problem for result in world.repair(found)] == ["", ""]
+    for repository, digest in zip(repositories, digests, strict=True):
+        assert used_mark(NAME) in world.registry.images.tags(repository, digest)
     assert world.find() == []
 
 

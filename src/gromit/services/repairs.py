@@ -43,6 +43,10 @@ class RepairResult:
     """Why it was not made; empty if it was."""
 
 
+_OF_SUBJECTS = frozenset({Repair.REMOVE, Repair.KEEP_IMAGE})
+"""Repairs of one thing: an environment with several of them needs several."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repairer:
     """Makes the repairs that gromit may make."""
@@ -87,7 +91,7 @@ class Repairer:
         groups: dict[tuple[int, str, str], list[Discrepancy]] = {}
         for one in found:
             if one.repair is not Repair.PERSON:
-                subject = one.subject if one.repair is Repair.REMOVE else ""
+                subject = one.subject if one.repair in _OF_SUBJECTS else ""
                 key = (order.index(one.repair), one.environment, subject)
                 groups.setdefault(key, []).append(one)
         for _, group in sorted(groups.items(), key=lambda item: item[0]):
