@@ -136,5 +136,6 @@ def _asked(settings: "Settings") -> Names:
 def _cache(settings: "Settings") -> Path:
     """Return the file of the names of one installation."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    digest = hashlib.sha256(str(settings.serve.url).encode()).hexdigest()[:12]
+    address = f"{settings.serve.url} {settings.gateway.url}"
+    digest = hashlib.sha256(address.encode()).hexdigest()[:12]
     return Path(home) / "gromit" / f"names-{digest}.json"

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "Environments": ("env", "ui", "completion"),
+    "Environments": ("env", "ui", "login", "logout", "whoami", "completion"),
     "Operation": (
         "suspend",
         "resume",
