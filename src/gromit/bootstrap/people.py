@@ -48,16 +48,20 @@ def people_door(settings: Settings, upstream: Upstream, now_ms: Callable[[], Mil
     )
     api = PeopleApi(people, upstream, relay)
 
-    page = PageApp(PageDeps(LoginBackend(people, upstream), now_ms, "/login", "/logout"))
+    page = PageApp(PageDeps(LoginBackend(people, upstream), now_ms, "/login", "/logout", url))
 
     def routes(others: Mapping[str, AsyncHandler]) -> list[BaseRoute]:
         return [*login_routes(deps), *api.routes(others), *page.routes()]
+
+    def stop() -> None:
+        relay.stop()
+        page.stop()
 
     async def close() -> None:
         await page.close()
         await provider.close()
 
-    return PeopleDoor(routes, relay.stop, close)
+    return PeopleDoor(routes, stop, close)
 
 
 def _provider(login: LoginSettings, now_ms: Callable[[], Millis]) -> LoginProvider:

@@ -12,7 +12,7 @@ from gromit.config.schema import Settings
 from gromit.core.security.roles import Role
 from gromit.errors import TrustError
 from gromit.web.gateway.upstream import Upstream, upstream_client
-from gromit.web.page.app import build_page
+from gromit.web.page.app import PageApp, build_page
 from gromit.web.page.backend import PageDeps, Visitor
 from gromit.web.page.local_guard import LocalGuard, session_csrf
 from gromit.web.page.own_certificate import OwnCertificate
@@ -51,9 +51,10 @@ def local_page(settings: Settings, port: int) -> LocalPage:
     )
     http = upstream_client(require_setting(settings.serve.url, "serve.url"), tls)
     backend = OwnCertificate(Upstream(http, TIMEOUT), person)
-    app = build_page(PageDeps(backend, now_ms), on_stop=backend.close)
-    guarded = LocalGuard(app, key, session)
-    return LocalPage(Server(Listener(guarded, f"127.0.0.1:{port}"), grace_s=1), key)
+    page = PageApp(PageDeps(backend, now_ms))
+    guarded = LocalGuard(build_page(page, backend.close), key, session)
+    listener = Listener(guarded, f"127.0.0.1:{port}")
+    return LocalPage(Server(listener, on_stop=page.stop, grace_s=1), key)
 
 
 def _caller(settings: Settings, csrf: str) -> Visitor:

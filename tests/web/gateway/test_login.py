@@ -76,7 +76,14 @@ class TestLoggingIn:
         browser.login()
         assert set(browser.cookies) == {"__Host-gromit-session"}
         session = str(browser.session)
-        for tampered in (session[:-2] + "AA", session + "A", "x", session.replace(".", "..", 1)):
+        flipped = "B" if session[-10] == "A" else "A"
+        tampered_texts = (
+            session[:-10] + flipped + session[-9:],
+            session + "A",
+            "x",
+            session.replace(".", "..", 1),
+        )
+        for tampered in tampered_texts:
             other = door.browser()
             other.cookies = dict(browser.cookies)
             other.cookies["__Host-gromit-session"].set("__Host-gromit-session", tampered, tampered)

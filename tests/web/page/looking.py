@@ -14,7 +14,7 @@ from starlette.requests import Request
 from gromit.core.security.roles import Role
 from gromit.core.time import Millis
 from gromit.web.gateway.upstream import Upstream, UpstreamResponse, upstream_client
-from gromit.web.page.app import build_page
+from gromit.web.page.app import PageApp, build_page
 from gromit.web.page.backend import PageBackend, PageDeps, Visitor
 from gromit.web.page.own_certificate import OwnCertificate
 from gromit.web.server.server import Listener, Server
@@ -137,8 +137,8 @@ def visitor(role: Role = Role.OPERATOR, *repositories: str, name: str = "ann") -
 def looking(backend: PageBackend, now_ms: Callable[[], Millis]) -> Iterator[Look]:
     """Run the page with a backend."""
     closed = [backend.close] if isinstance(backend, OwnCertificate) else []
-    app = build_page(PageDeps(backend, now_ms), *closed)
-    server = Server(Listener(app, "127.0.0.1:0"), grace_s=1)
+    page = PageApp(PageDeps(backend, now_ms))
+    server = Server(Listener(build_page(page, *closed), "127.0.0.1:0"), on_stop=page.stop)
     with (
         server.running(),
         httpx2.Client(

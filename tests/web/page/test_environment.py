@@ -31,8 +31,6 @@ MADE = [
     },
     {"name": "redis", "version": "7"},
 ]
-ROLLBACK = "rollback"
-"""An action that serve may have no route for."""
 
 
 @pytest.fixture
@@ -60,7 +58,7 @@ def _form(page: Element, action: str) -> Element:
 
 
 def _offered(page: Element) -> set[str]:
-    return {f.attributes["action"].rpartition("/")[2] for f in page.all("form")} - {ROLLBACK}
+    return {f.attributes["action"].rpartition("/")[2] for f in page.all("form")}
 
 
 def _done(answer: httpx2.Response, look: Look) -> str:
@@ -142,6 +140,16 @@ def test_redeploy_one_component(serve: Serve, look: Look, ready: str) -> None:
     again = serve.get(f"/v1/environments/{ready}")["generation"]
     assert _done(look.submit(form, component="tyk"), look)
     assert serve.get(f"/v1/environments/{ready}")["generation"] == again, "a form counts once"
+
+
+def test_roll_back(serve: Serve, look: Look, ready: str) -> None:
+    serve.clock.advance(s=60)
+    serve.build("tyk", ready, "sha-2")
+    newer = [{**MADE[0], "version": "sha-2"}, MADE[1]]
+    assert serve.outcome(serve.claim("sow"), "done", made=newer).status_code == 200
+    form = _form(_page(look), "rollback")
+    assert "rollback was requested" in _done(look.submit(form), look)
+    assert serve.get(f"/v1/environments/{ready}")["versions"]["tyk"]["version"] == "sha-1"
 
 
 def test_park_and_unpark(serve: Serve, look: Look, ready: str) -> None:

@@ -7,12 +7,13 @@ from starlette.requests import Request
 
 from gromit.errors import TooMany, TrustError
 from gromit.web.api.origin import origin_headers, person_headers
+from gromit.web.gateway.access_log import request_info
 from gromit.web.gateway.people import SAFE, People
 from gromit.web.gateway.people_api import VIA_LOGIN
 from gromit.web.gateway.upstream import PEOPLE_BYTES, Upstream, UpstreamResponse
 from gromit.web.page.backend import Visitor
 
-_CHANGES = "/v1/changes"
+_CHANGES = "/v1/changes?progress=*"
 
 
 class LoginBackend:
@@ -60,6 +61,7 @@ class LoginBackend:
         person = self._people.person(request)
         if person is None:
             return None
+        request_info(request.scope).person = person.name
         return Visitor(
             name=person.name,
             role=person.role,

@@ -40,6 +40,12 @@ def _redeploy(form: Form) -> dict[str, Any]:
     return dict(known)
 
 
+def _rollback(form: Form) -> dict[str, Any]:
+    """Return the body of a rollback, with the moment or version that was typed, if any."""
+    to = form.get("to", "").strip()
+    return {**_redeploy(form), **({"to": to} if to else {})}
+
+
 def _extend(form: Form) -> dict[str, Any]:
     duration = form.get("duration", "").strip()
     if not duration:
@@ -72,9 +78,10 @@ ACTIONS: tuple[PageAction, ...] = (
     PageAction(
         word="rollback",
         label="Roll back",
-        text="Run the versions that ran before the present ones.",
+        text="Run the versions that ran before, until newer builds arrive.",
         route="/v1/environments/{name}/rollback",
-        is_offered=_is_up,
+        is_offered=lambda view: _is_up(view) and bool(view["components"]),
+        body=_rollback,
         done="The rollback was requested.",
     ),
     PageAction(

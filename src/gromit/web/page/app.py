@@ -22,6 +22,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from gromit.core.security.roles import is_allowed
 from gromit.errors import GromitError, InvalidInput, Temporary, TooMany, TrustError
 from gromit.web.page.actions import ACTIONS, action_request
 from gromit.web.page.backend import PageDeps, Visitor
@@ -62,6 +63,10 @@ class PageApp:
             Route(f"{one}/live", self._guarded(self._show_live), methods=["GET"]),
             Route(f"{one}/do/{{action}}", self._guarded(self._act), methods=["POST"]),
         ]
+
+    def stop(self) -> None:
+        """End the streams of all pages."""
+        self._index.stop()
 
     async def close(self) -> None:
         """Stop following serve's changes."""
@@ -108,12 +113,14 @@ class PageApp:
         }
 
     async def _list(self, request: Request, visitor: Visitor) -> Response:
+        await self._data.check_reader(request, visitor, self._deps.now_ms())
         await self._index.refresh()
         query = ListQuery.parse(request.query_params)
         values = list_values(self._index, query)
         return _html(render("list.html", **values, **self._frame(visitor)), 200, request)
 
     async def _list_live(self, request: Request, visitor: Visitor) -> Response:
+        await self._data.check_reader(request, visitor, self._deps.now_ms())
         shown = ShownList(self._index, ListQuery.parse(request.query_params))
 
         async def pieces(since: int) -> str:
@@ -149,12 +156,14 @@ class PageApp:
     async def _act(self, request: Request, visitor: Visitor) -> Response:
         name, word = request.path_params["name"], request.path_params["action"]
         form = await read_form(request)
-        if (fault := forgery(request, visitor, form)) is not None:
+        if (fault := forgery(request, visitor, form, self._deps.origin)) is not None:
             hint = "Open the page of the environment again, and repeat the action."
             return self._error(visitor, 403, fault, hint)
         action = next((a for a in ACTIONS if a.word == word), None)
         if action is None:
             return self._error(visitor, 404, f"there is no action {word}", None)
+        if not is_allowed(visitor.role, action.method, action.route):
+            return self._error(visitor, 403, f"role {visitor.role} may not {word}", None)
         body = action_request(action, name, form)
         await self._data.change(request, action.method, action.path(name), body)
         return RedirectResponse(f"/environments/{quote(name, safe='')}?done={word}", 303)
@@ -192,19 +201,15 @@ class PageApp:
                 yield event
 
 
-async def _nothing() -> None:
-    """Do nothing."""
-
-
-def build_page(deps: PageDeps, on_stop: Callable[[], Awaitable[None]] = _nothing) -> Starlette:
+def build_page(page: PageApp, on_end: Callable[[], Awaitable[None]] | None = None) -> Starlette:
     """Build an application that consists of the page only."""
-    page = PageApp(deps)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
         await page.close()
-        await on_stop()
+        if on_end is not None:
+            await on_end()
 
     app = Starlette(routes=page.routes(), lifespan=lifespan)
     app.router.redirect_slashes = False

@@ -58,3 +58,5 @@ class PageDeps:
     login: str | None = None
     """Path for people who are not logged in; None: there is no login."""
     logout: str | None = None
+    origin: str | None = None
+    """Public address of the page, without a path; None: that of the Host header."""

@@ -77,8 +77,9 @@ def _parts(shown: ShownEnvironment, actions: list[str]) -> str:
     view = dict(shown.view)
     runs = {key: view.pop(key) for key in _COMPONENTS if key in view}
     view["lease"] = view["lease"] and view["lease"]["holder"]  # its end moves all the time
+    explanation = {**(shown.explanation or {}), "at": None}
     parts = {
-        "summary": digest([view, shown.explanation]),
+        "summary": digest([view, explanation]),
         "components": digest(runs),
         "history": digest([line.event for line in shown.history]),
         "actions": digest(actions),

@@ -47,6 +47,7 @@ class EnvironmentIndex:
         self.suspensions: list[Mapping[str, Any]] = []
         self.life = secrets.token_hex(4)
         """Changes with each process: versions of another life mean nothing."""
+        self.is_stopped = False
         self.version = 0
         """Grows with each change."""
         self._changed_at: dict[str, int] = {}
@@ -88,6 +89,11 @@ class EnvironmentIndex:
         """Return the environments that changed since a version, or whose runs made progress."""
         moved = {name for name, at in self._progress_at.items() if at > version}
         return moved | self.changed_since(version)
+
+    def stop(self) -> None:
+        """End the streams of all pages, so that a stopping server does not wait for them."""
+        self.is_stopped = True
+        self._announce()
 
     async def close(self) -> None:
         """Stop following."""

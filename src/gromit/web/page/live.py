@@ -59,10 +59,10 @@ async def live_pieces(
     heard = -1
     while True:
         is_news = await index.wait(heard, HEARTBEAT_S)
-        if is_news and heard >= 0:
+        if is_news and heard >= 0 and not index.is_stopped:
             await asyncio.sleep(GATHER_S)
         heard = index.heard
-        if not await is_valid():
+        if index.is_stopped or not await is_valid():
             return
         try:
             await index.refresh()

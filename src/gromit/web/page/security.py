@@ -32,10 +32,16 @@ async def read_form(request: Request) -> dict[str, str]:
         return {}
 
 
-def forgery(request: Request, visitor: Visitor, form: Mapping[str, str]) -> str | None:
-    """Return why a form does not come from the page itself; None if it does."""
+def forgery(
+    request: Request, visitor: Visitor, form: Mapping[str, str], own: str | None
+) -> str | None:
+    """Return why a form does not come from the page itself; None if it does.
+
+    `own` is the origin of the page; None: that of the Host header.
+    """
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    host = request.headers.get("host") if own is None else urlsplit(own).netloc
+    if origin is not None and urlsplit(origin).netloc != host:
         return "the form comes from another site"
     if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         return "the form comes from another site"

@@ -10,10 +10,12 @@ from starlette.requests import Request
 
 from gromit.core.time import Millis, parse_iso
 from gromit.web.gateway.upstream import UpstreamResponse
-from gromit.web.page.backend import PageBackend
+from gromit.web.page.backend import PageBackend, Visitor
 
 ROUTES_FRESH_MS = 600_000
 """Longest use of the list of serve's routes."""
+READER_FRESH_MS = 60_000
+READERS_MAX = 1000
 _REQUESTS = frozenset(
     {"created", "build", "changed", "replaced", "redeploy", "rollback", "retry", "parked"}
     | {"unparked"}
@@ -56,10 +58,26 @@ class ServeData:
     backend: PageBackend
     _routes: frozenset[tuple[str, str]] = frozenset()
     _routes_ms: Millis | None = field(default=None)
+    _readers: dict[tuple[str, str], Millis] = field(default_factory=dict)
+    """People whom serve lets read, and since when that is known."""
 
     async def get(self, request: Request, path: str) -> Any:
         """Return the JSON at a path. Raises `ServeRefusal`."""
         return _content(await self.backend.send(request, "GET", path))
+
+    async def check_reader(self, request: Request, visitor: Visitor, now_ms: Millis) -> None:
+        """Raise `ServeRefusal` unless serve lets the person read. Asked once a minute.
+
+        The list of all environments is read once for all people, so serve has not judged each.
+        """
+        key = (visitor.name, str(visitor.role))
+        if key in self._readers and now_ms - self._readers[key] < READER_FRESH_MS:
+            return
+        self._readers.pop(key, None)
+        await self.get(request, "/v1/whoami")
+        self._readers[key] = now_ms
+        if len(self._readers) > READERS_MAX:
+            del self._readers[next(iter(self._readers))]
 
     async def change(
         self, request: Request, method: str, path: str, body: Mapping[str, Any] | None
