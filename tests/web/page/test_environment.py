@@ -1,6 +1,7 @@
 """The page of one environment, every action on it, and the platform, before a real serve."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import httpx2
 import pytest
@@ -20,7 +21,7 @@ from tests.web.page.looking import (
 )
 from tests.web.serving import Serve
 
-MADE = [
+MADE: list[dict[str, Any]] = [
     {
         "name": "tyk",
         "repository": "tyk",
@@ -145,7 +146,8 @@ def test_redeploy_one_component(serve: Serve, look: Look, ready: str) -> None:
 def test_roll_back(serve: Serve, look: Look, ready: str) -> None:
     serve.clock.advance(s=60)
     serve.build("tyk", ready, "sha-2")
-    newer = [{**MADE[0], "version": "sha-2"}, MADE[1]]
+    serve.push("tyk", "sha-1")
+    newer: list[dict[str, Any]] = [{**MADE[0], "version": "sha-2"}, MADE[1]]
     assert serve.outcome(serve.claim("sow"), "done", made=newer).status_code == 200
     form = _form(_page(look), "rollback")
     assert "rollback was requested" in _done(look.submit(form), look)
