@@ -38,7 +38,7 @@ FIRST_DAYS = {
     "silent-serve": 60,
 }
 """Alarm to the day on which it must fire. The CA of the installation expires on day 80."""
-LATE = frozenset({"undone-reap", "undone-sow"})
+LATE = frozenset({"oldest-sow", "undone-reap", "undone-sow"})
 """Alarms of environments that wait for a part which does not run."""
 
 
