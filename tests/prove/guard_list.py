@@ -548,6 +548,13 @@ _ORDER = (
 
 _DNS_GUARDS = (
     Guard(
+        name="only the key of a CA that all parts trust signs certificates",
+        path="adapters/security/pki_files.py",
+        text="if each is not None and key_matches_certificate(key, each):",
+        weaker="if each is not None:",
+        tests=("services/test_pki.py",),
+    ),
+    Guard(
         "unexplained deletes of records are limited",
         "core/dns/limits.py",
         "if count <= free or count * 100 <= percent * changes.ours:",
