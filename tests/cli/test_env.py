@@ -289,7 +289,7 @@ COMMANDS: list[Sequence[str]] = [
     ("get", "NAME"), ("history", "NAME"), ("watch", "NAME"), ("set", "NAME", "tyk=x"),
     ("delete", "NAME"), ("protect", "NAME"),
     ("unprotect", "NAME"), ("redeploy", "NAME"), ("retry", "NAME"),
-    ("extend", "NAME", "3d"),
+    ("extend", "NAME", "3d"), ("rollback", "NAME"), ("diff", "NAME", "2h"),
 ]  # fmt: skip
 
 
@@ -323,6 +323,37 @@ def test_history_shows_the_oldest_first(shell: Shell) -> None:
     assert table[0] == ["AT", "KIND", "ACTOR", "TEXT"]
     assert table[2][:2] == [iso(shell.serve.clock.now), "redeploy"]
     assert table[2][2].startswith("operator:")
+
+
+def test_history_folds_equal_failures(shell: Shell) -> None:
+    shell.serve.build("tyk", "app-test", "sha")
+    for _ in range(3):
+        shell.serve.clock.advance(s=86_400)
+        shell.serve.outcome(shell.serve.claim("sow"), "fail")
+    times = [event["at"] for event in shell.json("history", "app-test")]
+    assert len(times) == 4
+    (line,) = [row for row in shell.run("history", "app-test").splitlines() if "failed" in row]
+    assert line.startswith(f"{times[-1]}  failed x3  w1")
+    assert line.endswith(f"terraform: no such image (since {times[1]})")
+
+
+def test_rollback_and_diff_show_what_ran_before(shell: Shell) -> None:
+    serve = shell.serve
+    for sha in ("sha-old", "sha-new"):
+        serve.push("tyk", sha)
+        serve.build("tyk", "app-test", sha)
+        made = [{"name": "tyk", "version": sha, "repository": "tyk"}]
+        assert serve.outcome(serve.claim("sow"), "done", made=made).status_code == 200
+        serve.clock.advance(s=60)
+    table = shell.table("diff", "app-test", "1m30s")
+    assert table[1] == ["tyk", "sha-new", "sha-old"]
+    assert "both run the same" in shell.run("diff", "app-test", "app-test")
+    shown = shell.run("rollback", "app-test")
+    assert "rolled back from sha-new by operator:" in shown
+    assert "; until a newer build of tyk" in shown
+    assert "has run no earlier versions" in shell.fail("rollback", "app-test")
+    complaint = shell.fail("rollback", "app-test", "zzz", "--component", "tyk", code=2)
+    assert "the last versions are tyk=sha-new, tyk=sha-old" in complaint
 
 
 # ── create, replace, set ──────────────────────────────────────────────────────────────────────────

@@ -9,9 +9,9 @@ import click
 from gromit.cli import CliContext, pass_cli
 from gromit.cli.completion import complete_components, complete_phases, environment_argument
 from gromit.cli.env_explain import explain
+from gromit.cli.env_history import diff, history
 from gromit.cli.env_unlock import unlock
 from gromit.cli.env_view import (
-    actor,
     read_versions,
     show_environment,
     summary,
@@ -234,18 +234,7 @@ def rollback(run: CliContext, name: str, to: str | None, component: str | None) 
     _change(run, name, "rollback", {k: v for k, v in given.items() if v is not None})
 
 
-@env.command()
-@environment_argument
-@pass_cli
-def history(run: CliContext, name: str) -> None:
-    """Show the history of an environment, oldest event first."""
-    events = connected_serve(run).get(f"/v1/environments/{name_in_path(name)}/events")["events"]
-    if run.output == "table":
-        events = [{**event, "actor": actor(event)} for event in events]
-    print_rows(events, ("at", "kind", "actor", "text"), run.output, empty="no events yet")
-
-
-for command in (explain, unlock, wait, watch):
+for command in (diff, explain, history, unlock, wait, watch):
     env.add_command(command)
 
 

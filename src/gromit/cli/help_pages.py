@@ -24,7 +24,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 """Commands by group, in the order of `gromit --help`."""
 OTHERS = "Other commands"
 ENV_GROUPS: Mapping[str, tuple[str, ...]] = {
-    "Show": ("list", "get", "explain", "history", "watch", "wait"),
+    "Show": ("list", "get", "explain", "history", "diff", "watch", "wait"),
     "Change": ("set", "create", "replace", "redeploy", "rollback", "retry", "park", "unpark"),
     "Keep and remove": ("protect", "unprotect", "extend", "delete", "unlock"),
 }
@@ -38,6 +38,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "cluster show": ("gromit cluster show app-test",),
     "doctor": ("gromit doctor aws", "gromit doctor environments"),
     "env": ("gromit env list --phase ready,failed", "gromit env get app-test -o json"),
+    "env diff": ("gromit env diff app-test master", "gromit env diff app-test 2h"),
     "env extend": ("gromit env extend app-test 3d",),
     "env get": (
         "gromit env get app-test",

@@ -54,7 +54,8 @@ def parse_duration(value: object) -> object:
 def parse_moment(text: str, now_ms: int) -> Millis | None:
     """Return the instant in a text: `2h` is two hours before now. None if it has none.
 
-    A time needs a time zone, and a duration a unit.
+    A time needs a time zone, and a duration a unit. A time in whole seconds means the end of its
+    second, so that an event which shows that time has happened.
     """
     if not re.fullmatch(r"[\d.]+", text):
         length = parse_duration(text)
@@ -62,7 +63,9 @@ def parse_moment(text: str, now_ms: int) -> Millis | None:
             return Millis(now_ms - int(length.total_seconds() * 1000))
     try:
         at = datetime.fromisoformat(text)
-        return Millis(int(at.timestamp() * 1000)) if at.tzinfo is not None else None
+        if at.tzinfo is None:
+            return None
+        return Millis(int(at.timestamp() * 1000) + (0 if at.microsecond else 999))
     except (ValueError, OverflowError):
         return None
 

@@ -33,6 +33,7 @@ EXPECTED: Mapping[tuple[str, str], frozenset[Role]] = {
     ("GET", "/v1/environments/{name}"): ANYBODY,
     ("GET", "/v1/environments/{name}/events"): ANYBODY,
     ("GET", "/v1/environments/{name}/explanation"): ANYBODY,
+    ("GET", "/v1/environments/{name}/diff"): ANYBODY,
     ("GET", "/v1/changes"): ANYBODY,
     ("GET", "/v1/overview"): ANYBODY,
     ("GET", "/v1/platform"): ANYBODY,

@@ -675,3 +675,52 @@ def test_a_rollback_brings_back_what_ran_and_says_until_when(serve: Serve) -> No
     assert (further.status_code, further.json()["code"]) == (409, "conflict")
     wrong = serve.send("POST", "/v1/environments/app-test/rollback", {"to": "zzz"}, Role.OPERATOR)
     assert (wrong.status_code, "no version that ran" in wrong.json()["error"]) == (400, True)
+
+
+def _sown(serve: Serve, name: str, digest: str = "sha256:d1", **versions: str) -> None:
+    for repository, sha in versions.items():
+        serve.build(repository.replace("_", "-"), name, sha)
+    made = [
+        {"name": n, "version": v, "repository": n, "digest": digest}
+        for n, v in ((k.replace("_", "-"), v) for k, v in versions.items())
+    ]
+    fixed = {"name": "redis", "version": "7"}
+    assert serve.outcome(serve.claim("sow"), "done", made=[*made, fixed]).status_code == 200
+
+
+def test_a_diff_compares_environments_and_moments(serve: Serve) -> None:
+    _sown(serve, "one", tyk="a", tyk_pump="p")
+    then = serve.clock.now
+    serve.clock.advance(s=3600)
+    _sown(serve, "one", tyk="b", tyk_pump="p")
+    _sown(serve, "two", digest="sha256:d2", tyk="b", tyk_sink="s")
+
+    def diff(name: str, other: str, **query: str) -> tuple[Any, dict[str, Any], list[str]]:
+        found = serve.get(f"/v1/environments/{name}/diff", **{"with": other}, **query)
+        pairs = {d["component"]: (d["left"], d["right"]) for d in found["differences"]}
+        return (found["left"], found["right"]), pairs, found["equal"]
+
+    old, new = {"version": "a", "digest": None}, {"version": "b", "digest": "sha256:d1"}
+    now = {"name": "one", "at": None}
+    for moment in ("30m", iso(then)):
+        sides, pairs, equal = diff("one", moment)
+        assert (sides[0], sides[1]["name"], equal) == (now, "one", ["tyk-pump"])
+        assert pairs == {"tyk": (new, old)}
+    assert diff("one", iso(then), at="1s")[1] == {"tyk": ({**new, "digest": None}, old)}
+    sides, pairs, equal = diff("one", "two")
+    assert (sides[1], equal) == ({"name": "two", "at": None}, [])
+    assert pairs["tyk"] == (new, {**new, "digest": "sha256:d2"})  # the tag has moved
+    assert pairs["tyk-sink"][0] is None
+    assert pairs["tyk-pump"][1] is None
+    assert diff("one", "one")[1] == {}
+
+    for query, status, says in (
+        ({"with": "nowhere"}, 404, "could not find env nowhere"),
+        ({"with": "5d"}, 409, "does not go back to"),
+        ({"with": "two", "at": "x"}, 400, "'x' is no moment"),
+        ({}, 400, "with"),
+    ):
+        answer = serve.send("GET", "/v1/environments/one/diff", params=query)
+        assert (answer.status_code, says in answer.json()["error"]) == (status, True), answer.text
+    strange: Any = {"headers": {"X-Gromit-Repository": "tyk-pump"}, "who": Role.GATEWAY}
+    assert serve.send("GET", "/v1/environments/one/diff?with=two", **strange).status_code == 404
