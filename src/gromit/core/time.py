@@ -52,11 +52,16 @@ def parse_duration(value: object) -> object:
 
 
 def parse_moment(text: str, now_ms: int) -> Millis | None:
-    """Return the instant in a text: `2h` is two hours before now. None if it has none.
+    """Return the instant in a text: `2h` is two hours before now. None if it has none since 1970.
 
     A time needs a time zone, and a duration a unit. A time in whole seconds means the end of its
     second, so that an event which shows that time has happened.
     """
+    at_ms = _instant(text, now_ms)
+    return at_ms if at_ms is not None and at_ms >= 0 else None
+
+
+def _instant(text: str, now_ms: int) -> Millis | None:
     if not re.fullmatch(r"[\d.]+", text):
         length = parse_duration(text)
         if isinstance(length, timedelta):

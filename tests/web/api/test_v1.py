@@ -706,7 +706,9 @@ def test_a_diff_compares_environments_and_moments(serve: Serve) -> None:
         sides, pairs, equal = diff("one", moment)
         assert (sides[0], sides[1]["name"], equal) == (now, "one", ["tyk-pump"])
         assert pairs == {"tyk": (new, old)}
-    assert diff("one", iso(then), at="1s")[1] == {"tyk": ({**new, "digest": None}, old)}
+    assert diff("one", iso(then), at=iso(serve.clock.now))[1] == {
+        "tyk": ({**new, "digest": None}, old)
+    }
     sides, pairs, equal = diff("one", "two")
     assert (sides[1], equal) == ({"name": "two", "at": None}, [])
     assert pairs["tyk"] == (new, {**new, "digest": "sha256:d2"})  # the tag has moved
