@@ -187,6 +187,7 @@ def test_get_shows_phase_urls_and_why_each_version(shell: Shell) -> None:
     lines = shell.run("get", "f-1").splitlines()
     now = iso(shell.serve.clock.now)
     assert lines.pop(8).startswith("expires    " + iso(shell.serve.clock.now + IDLE_MS) + ": 14d")
+    assert lines.pop(8).startswith("queue ")
     assert [line.split() for line in lines[:8]] == [
         ["name", "f-1"], ["phase", "pending"], ["protected", "no"],
         ["generation", "2"], ["observed", "0"], ["created", now], ["changed", now], ["due", now],

@@ -8,7 +8,7 @@ from gromit.core.environments.environment import Environment
 
 @dataclass(frozen=True, slots=True)
 class RunningVersion:
-    """What one component runs."""
+    """Version that one component runs."""
 
     version: str
     digest: str | None = None

@@ -36,7 +36,7 @@ class DiffSide:
 
 @dataclass(frozen=True, slots=True)
 class DiffView:
-    """What two environments, or two moments of one, run differently."""
+    """Differences between two environments, or two moments of one."""
 
     left: DiffSide
     right: DiffSide
