@@ -705,7 +705,7 @@ def test_wait_does_not_give_up_on_what_is_about_to_be_tried_again(shell: Shell) 
         shell.serve.claim("sow"), "fail", error_kind="rollout", message="it is broken"
     )
     shell.serve.build("tyk", "app-test", "sha")
-    assert "is not ready after 0: it is pending (it is broken)" in shell.fail(
+    assert "is not ready after 0s: it is pending (it is broken)" in shell.fail(
         "wait", "app-test", "--timeout", "0"
     )
     with Later(shell.serve, lambda: shell.serve.work_off("sow")):
@@ -739,17 +739,17 @@ def test_wait_gives_up_in_time_and_shows_the_phase(shell: Shell) -> None:
     assert "app-test is not ready after 0.2s: it is pending" in shell.fail(
         "wait", "app-test", "--timeout", "0.2s"
     )
-    assert "app-test is not gone after 0: it is pending" in shell.fail(
+    assert "app-test is not gone after 0s: it is pending" in shell.fail(
         "wait", "app-test", "--for", "gone", "--timeout", "0"
     )
-    assert "nowhere is not ready after 0: it is gone" in shell.fail(
+    assert "nowhere is not ready after 0s: it is gone" in shell.fail(
         "wait", "nowhere", "--timeout", "0", "--keep-trying"
     )
 
 
 def test_wait_does_not_wait_for_a_deleted_environment(shell: Shell) -> None:
-    reason = "nowhere will not become ready: it is gone\n"
-    hint = "  hint: report a build of the branch; or wait with --keep-trying"
+    reason = "gromit: there is no environment nowhere\n"
+    hint = "  hint: check the name, or report a build of the branch; or wait with --keep-trying"
     assert reason + hint in shell.fail("wait", "nowhere", "--timeout", "1h")
     shell.serve.build("tyk", "app-test", "sha")
     shell.serve.send("DELETE", "/env/app-test")
@@ -788,7 +788,7 @@ def observe(
 def test_wait_waits_for_the_names_too_unless_it_should_not(shell: Shell) -> None:
     made_without_names(shell)
     assert (
-        "app-test is not ready after 0: it is ready, without the names of tyk"
+        "app-test is not ready after 0s: it is ready, without the names of tyk"
         " (unknown, because chitragupta has not reported it yet)"
     ) in shell.fail("wait", "app-test", "--timeout", "0")
     assert shell.json("wait", "app-test", "--timeout", "0", "--no-dns")["phase"] == "ready"

@@ -109,6 +109,20 @@ def test_times_are_relative_and_phases_coloured_on_a_terminal_alone() -> None:
     assert terminal.relative_time("soon") == "soon"
 
 
+def test_a_column_without_values_is_left_out_before_a_word_is_folded() -> None:
+    row = {"name": "app-test", "url": "http://x/", "error": None, "why": "word " * 9}
+    columns = ("name", "url", "error", "why")
+    assert shown([row], columns, width=60)[0].split() == ["NAME", "URL", "WHY"]
+    assert shown([row], columns, width=120)[0].split() == ["NAME", "URL", "ERROR", "WHY"]
+    assert shown([row], columns, width=None)[0].split() == ["NAME", "URL", "ERROR", "WHY"]
+
+
+def test_paths_and_serials_are_never_broken() -> None:
+    row = {"serial": "1" * 40, "certificate": f"/etc/{'x' * 60}.pem"}
+    text = "\n".join(shown([row], ("serial", "certificate"), width=70))
+    assert all(value in text for value in row.values())
+
+
 def test_each_phase_has_a_colour() -> None:
     assert all(terminal.phase_style(phase) for phase in (*Phase, UNREADABLE))
 

@@ -47,7 +47,7 @@ def report_usage(error: click.ClickException, *, as_json: bool) -> int:
     path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else None
     _say(
         text[:1].lower() + text[1:].rstrip("."),
-        f"run `{path} --help` for usage" if path else None,
+        f"run `{path or 'gromit'} --help` for usage",
         "usage",
         as_json=as_json,
     )

@@ -24,7 +24,7 @@ from gromit.cli.render import print_line
 from gromit.cli.serve_requests import connected_serve, name_in_path
 from gromit.core.environments.readiness import unhealthy_components, unpublished_names
 from gromit.core.names import parse_ref
-from gromit.core.time import parse_duration
+from gromit.core.time import format_duration, parse_duration
 from gromit.errors import InvalidInput, NotFound, Temporary
 
 POLL_S = 5.0
@@ -119,9 +119,14 @@ def wait(run: CliContext, /, name: str, goal: str, timeout: str, **flags: bool) 
         action = action_of_person(found, names)
         if goal == "ready" and action and not flags["keep_trying"]:
             lines.clear()
-            report_failure(why_not_ready(found, names), f"{action}; or wait with --keep-trying")
+            remedy = f"{action}; or wait with --keep-trying"
+            if "generation" in found:
+                report_failure(why_not_ready(found, names), remedy)
+            else:
+                report_failure(f"there is no environment {name}", f"check the name, or {remedy}")
             return FAILED
-    lines.message(f"gromit: {name} is not {goal} after {timeout}: it is {state}")
+    waited = format_duration(seconds)
+    lines.message(f"gromit: {name} is not {goal} after {waited}: it is {state}")
     return FAILED
 
 

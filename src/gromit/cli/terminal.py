@@ -12,7 +12,12 @@ from rich.text import Text
 
 from gromit.core.time import parse_iso, relative
 
-UNBROKEN = frozenset({"name", "environment", "url", "urls", "address", "addresses", "at"})
+UNBROKEN = frozenset(
+    {
+        *("name", "environment", "url", "urls", "address", "addresses", "at"),
+        *("serial", "certificate", "key", "path", "file", "folder", "id", "token", "setting"),
+    }
+)
 """Columns whose words are copied into other commands: they are never broken."""
 
 TIMES = frozenset({"at", "changed", "created", "due", "expires", "not_after", "since", "until"})
@@ -36,6 +41,8 @@ _FOLDED = 24
 A timestamp, or a version with its repository, is shorter.
 """
 
+_NONE = "-"
+"""Cell without a value."""
 _GAP = 2
 """Blanks between two columns."""
 
@@ -69,21 +76,27 @@ def relative_time(text: str) -> str:
 def print_table(cells: list[list[str]], columns: Sequence[str], heads: Sequence[str]) -> None:
     """Print cells as a table that fits the terminal.
 
-    If the terminal is too narrow, full commit ids are shortened and words are folded. If a word
-    that has to be copied would still be broken, each row is printed as lines of its own.
+    If the terminal is too narrow, full commit ids are shortened, columns without any value are left
+    out, and words are folded. If a word that has to be copied would still be broken, each row is
+    printed as lines of its own.
     """
     out, gaps = console(), _GAP * (len(columns) - 1)
     if not out.is_terminal:
         out.width = sum(_widths(cells, heads)) + gaps
-    room, whole = out.width - gaps, cells
+    room, whole, every = out.width - gaps, cells, columns
     if out.is_terminal:
         cells = [_with_relative_times(row, columns) for row in cells]
     if sum(_widths(cells, heads)) > room:
         cells = [[_with_short_commits(cell) for cell in row] for row in cells]
+    if out.is_terminal and sum(_widths(cells, heads)) > room:
+        kept = [at for at, column in enumerate(zip(*cells, strict=True)) if set(column) != {_NONE}]
+        cells = [[row[at] for at in kept] for row in cells]
+        columns, heads = [columns[at] for at in kept], [heads[at] for at in kept]
+        room = out.width - _GAP * (len(columns) - 1)
     least = [_least(*each) for each in zip(columns, heads, *cells, strict=True)]
     widths = _fitted(_widths(cells, heads), least, room)
     if widths is None:
-        _print_records(whole, columns)
+        _print_records(whole, every)
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for head, width in zip(heads, widths, strict=True):
