@@ -4,7 +4,7 @@
     DELETE /gromit/env/{name}                                → serve's DELETE /env/{name}
     POST   /gromit/branches      {"repo", "branches", "count"} → serve's POST /v1/branches
     GET    /v1/environments/{name}, and below it             → the same of serve (`reading`)
-    GET    /healthcheck                                      answered here, needs no token
+    GET    /healthcheck, /openapi.json                       answered here, need no token
 
 A token is one that gromit issued or, if configured, the OIDC token of a GitHub Actions job. The
 latter is good only for that job's repository and build.
@@ -39,6 +39,8 @@ from gromit.web.bodies import parse_object, validate_model
 from gromit.web.branch_list import BranchList
 from gromit.web.errors import http_error, unexpected_error
 from gromit.web.gateway.access_log import AccessLog, request_info
+from gromit.web.gateway.document import PATH as DOCUMENT
+from gromit.web.gateway.document import document_route
 from gromit.web.gateway.door import PeopleDoor
 from gromit.web.gateway.health_check import HealthCheck
 from gromit.web.gateway.job_tokens import JobTokenVerifier
@@ -100,6 +102,7 @@ def build_gateway(deps: GatewayDeps) -> Starlette:
         Route("/gromit/newbuild", gateway.newbuild, methods=["POST"]),
         Route("/gromit/env/{name:path}", gateway.delete, methods=["DELETE"]),
         Route("/gromit/branches", gateway.sweep, methods=["POST"]),
+        Route(DOCUMENT, document_route(has_people=deps.door is not None), methods=["GET"]),
     ]
     # People come first: their routes hand tokens of repositories and jobs on.
     if deps.door is not None:

@@ -15,11 +15,9 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated
 
 import structlog
 from authlib.common.urls import add_params_to_uri
-from pydantic import BaseModel, ConfigDict, Field, StrictStr
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -36,6 +34,7 @@ from gromit.web.gateway.login_pages import failure_page, logout_page
 from gromit.web.gateway.people import CHANGE_FIELD, People, own_path
 from gromit.web.gateway.provider import LoginAttempt, LoginProvider
 from gromit.web.gateway.sessions import Purpose, SessionSigner
+from gromit.web.gateway.token_request import TokenRequest
 from gromit.web.server.limits import RateLimit
 from gromit.web.server.line_budget import LineBudget, client_group
 
@@ -50,18 +49,6 @@ PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
 With `no-referrer` browsers would send `Origin: null` with the form of the logout.
 """
 CALLBACK = "/login/callback"
-
-
-class TokenRequest(BaseModel):
-    """ID token of a person, which the provider gave to the command line."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    id_token: Annotated[StrictStr, Field(min_length=1, description="ID token of the person")]
-    nonce: Annotated[
-        StrictStr | None,
-        Field(min_length=1, max_length=200, description="nonce that the ID token was asked with"),
-    ] = None
 
 
 @dataclass(frozen=True, slots=True)
