@@ -28,6 +28,12 @@ _folder = click.option(
     help="Folder of the local cloud.",
 )
 _UP = "Run `gromit local up` to bring it up; --dir names its folder."
+_AFTER_DEMO = """
+The demo has removed its cloud. To have one of your own:
+  gromit local up --detach
+  eval "$(gromit local env)"
+  gromit local push tyk app-test
+  gromit env wait app-test"""
 _PORTS = ("aws", "dns", "serve", "health", "gateway")
 
 
@@ -335,6 +341,7 @@ def demo(run: CliContext, folder: Path | None) -> None:
     print_rows([*rows, total], ("step", "seconds", "verified", "seen"), run.output)
     if outcome.error:
         raise outcome.error
+    click.echo(_AFTER_DEMO, err=True)
 
 
 def _running_cloud(folder: Path) -> CloudState:

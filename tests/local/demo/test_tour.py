@@ -46,6 +46,7 @@ def test_the_demo_passes_with_the_embedded_terraform(tmp_path: Path) -> None:
     assert total["seconds"] < MINUTES_3
     assert list(tmp_path.glob("gromit-demo-*")) == []
     assert "\x1b" not in done.stderr
+    assert "To have one of your own:\n  gromit local up --detach" in done.stderr
 
 
 @pytest.mark.long
