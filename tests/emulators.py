@@ -4,9 +4,9 @@
         ...
 
 A process that has moto loaded forks for each of them: loading moto takes nine tenths of the start.
-As a program (`python -m tests.emulators`) this module is that process. It reads `start` or `stop
-PID` from its standard input, and answers with address and pid, or the exit code. At the end of its
-input it ends all of its forks, so none outlives the tests.
+As a program (`python -m tests.emulators`) this module is that process. It reads `start KIND` or
+`stop PID` from its standard input, and answers with address and pid, or the exit code. At the end
+of its input it ends all of its forks, so none outlives the tests.
 """
 
 import atexit
@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Self
 
 _REPOSITORY = Path(__file__).parents[1]
 
@@ -27,7 +28,20 @@ _REPOSITORY = Path(__file__).parents[1]
 @contextmanager
 def emulated_aws() -> Iterator[str]:
     """Run an empty emulator during the block, and yield its address."""
-    url, pid = _forks().ask("start").split()
+    with _running("emulator") as url:
+        yield url
+
+
+@contextmanager
+def unchecked_aws() -> Iterator[str]:
+    """Run an empty moto with gromit's patches, which checks no request against AWS's models."""
+    with _running("moto") as url:
+        yield url
+
+
+@contextmanager
+def _running(kind: str) -> Iterator[str]:
+    url, pid = _forks().ask(f"start {kind}").split()
     try:
         yield url
     finally:
@@ -90,11 +104,29 @@ def main() -> None:
             running.remove(int(text))
             print(_stop(int(text)), flush=True)  # noqa: T201
         else:
-            address, pid = _start(Emulator)
+            address, pid = _start(Emulator if text == "emulator" else _Moto)
             running.add(pid)
             print(address, pid, flush=True)  # noqa: T201
     for pid in running:
         _stop(pid)
+
+
+class _Moto:
+    """Moto's server, which handles one request at a time, so that conditional writes are atomic."""
+
+    def __enter__(self) -> Self:
+        from moto.moto_server import werkzeug_app as moto  # noqa: PLC0415 - as in `main`
+        from werkzeug.serving import make_server  # noqa: PLC0415
+
+        application = moto.DomainDispatcherApplication(moto.create_backend_app)
+        handler = type("Quiet", (moto.MotoRequestHandler,), {"log": lambda *_, **__: None})
+        server = make_server("127.0.0.1", 0, application, request_handler=handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{server.server_port}"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the end to the end of the process."""
 
 
 def _start(emulator: type) -> tuple[str, int]:

@@ -7,12 +7,10 @@ theirs. The clock of serve does not move unless a test moves it.
 import json
 import secrets
 import ssl
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -46,6 +44,7 @@ from gromit.web.clients.connections import HttpConnections
 from gromit.web.clients.serve import ServeClient
 from gromit.web.server.server import Server
 from gromit.web.tls import CertificateFiles, ClientTls
+from tests.emulators import unchecked_aws
 from tests.waiting import PATIENCE_S
 
 REGION = "eu-central-1"
@@ -56,28 +55,6 @@ GRACE_S = 3600
 TTL_S = 90
 
 _MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-_EMULATOR = """
-import gc, os, sys, threading
-
-gc.set_threshold(50_000, 20, 20)  # as in tests/conftest.py
-from moto.moto_server import werkzeug_app
-from werkzeug.serving import make_server
-
-class Quiet(werkzeug_app.MotoRequestHandler):
-    def log(self, *_args, **_kwargs):
-        pass
-
-def live_as_long_as_the_test():
-    sys.stdin.read()
-    os._exit(0)
-
-threading.Thread(target=live_as_long_as_the_test, daemon=True).start()
-# One request at a time: otherwise moto's conditional writes are not atomic, as AWS's are.
-app = werkzeug_app.DomainDispatcherApplication(werkzeug_app.create_backend_app)
-server = make_server("127.0.0.1", 0, app, request_handler=Quiet)
-print(server.server_port, flush=True)
-server.serve_forever()
-"""
 
 
 @dataclass(slots=True)
@@ -98,12 +75,8 @@ class Emulator:
     """AWS on a loopback address."""
 
     url: str
-    process: subprocess.Popen[str]
-
-    def stop(self) -> None:
-        """Stop the emulator."""
-        self.process.kill()
-        self.process.wait()
+    stop: Callable[[], None]
+    """Stop the emulator."""
 
     @property
     def environ(self) -> Mapping[str, str]:
@@ -416,17 +389,8 @@ def serving(
 @contextmanager
 def emulated() -> Iterator[Emulator]:
     """Run an emulated AWS in a separate process."""
-    child = subprocess.Popen(
-        [sys.executable, "-c", _EMULATOR], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert child.stdin is not None
-    assert child.stdout is not None
-    with child.stdin, child.stdout:
-        try:
-            yield Emulator(f"http://127.0.0.1:{int(child.stdout.readline())}", child)
-        finally:
-            child.kill()
-            child.wait()
+    with ExitStack() as ends:
+        yield Emulator(ends.enter_context(unchecked_aws()), ends.close)
 
 
 def eventually(look: Callable[[], Any], *, within: float = PATIENCE_S) -> Any:
