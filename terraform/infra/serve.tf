@@ -45,6 +45,7 @@ module "serve" {
     GROMIT_SERVE_KEY      = "/certs/serve-key.pem"
     GROMIT_SERVE_DENYLIST = "/certs/denylist"
     GROMIT_SERVE_PROXIES  = join(",", local.platform.public_cidrs) # of the load balancer
+    GROMIT_SERVE_PEOPLE   = var.login.issuer == "" ? "none" : var.login.highest_role
     GROMIT_CLUSTER_DOMAIN = local.platform.domain
     GROMIT_SOW_OVERDUE    = "${var.alarms.undone_hours}h"
     GROMIT_REAP_OVERDUE   = "${var.alarms.reap_hours}h"

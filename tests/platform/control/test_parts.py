@@ -343,3 +343,66 @@ def test_what_serves_believes_the_subnets_of_its_balancer_about_addresses(
     environ = {v["name"]: v["value"] for v in installed.containers()[part]["environment"]}
     ranges = environ[f"GROMIT_{part.upper()}_PROXIES"].split(",")
     assert ranges == installed.ground["public_cidrs"]
+
+
+def test_the_secrets_of_logins_go_from_secrets_manager_into_the_gateway_alone(
+    installed: Installed,
+) -> None:
+    secrets = installed.emulator.client("secretsmanager")
+    arns = {
+        name: secrets.create_secret(Name=f"login-{name}", SecretString=f"canary-of-{name}")["ARN"]
+        for name in ("keys", "client")
+    }
+    login = {
+        "issuer": "https://login.example.com",
+        "client_id": "gromit",
+        "client_secret_arn": arns["client"],
+        "keys_secret_arn": arns["keys"],
+        "viewers": ["email=*@example.com"],
+    }
+    targets = ("-target=module.gateway", "-target=module.serve", "-refresh=false")
+    plan = installed.root.plan(f"-var=login={json.dumps(login)}", *targets)
+    after = {
+        change["address"]: change["change"]["after"] for change in plan.document["resource_changes"]
+    }
+    parts = {
+        part: json.loads(
+            after[f"module.{part}.aws_ecs_task_definition.this"]["container_definitions"]
+        )[0]
+        for part in ("gateway", "serve")
+    }
+    assert sorted(parts["gateway"]["secrets"], key=lambda secret: str(secret["name"])) == [
+        {"name": "GROMIT_GATEWAY_LOGIN_CLIENT_SECRET", "valueFrom": arns["client"]},
+        {"name": "GROMIT_GATEWAY_LOGIN_KEYS", "valueFrom": arns["keys"]},
+    ]
+    environment = {v["name"]: v["value"] for v in parts["gateway"]["environment"]}
+    assert environment["GROMIT_GATEWAY_LOGIN_VIEWERS"] == "email=*@example.com"
+    assert environment["GROMIT_GATEWAY_URL"].startswith("https://gateway.")
+    assert "GROMIT_GATEWAY_LOGIN_OPERATORS" not in environment
+    served = {v["name"]: v["value"] for v in parts["serve"]["environment"]}
+    assert served["GROMIT_SERVE_PEOPLE"] == "developer"
+    readers = {
+        address
+        for address, values in after.items()
+        if address.endswith("aws_iam_role_policy.execution") and arns["keys"] in values["policy"]
+    }
+    assert readers == {"module.gateway.aws_iam_role_policy.execution"}
+    assert "canary-of-" not in json.dumps(plan.document) + plan.text
+
+
+@pytest.mark.parametrize(
+    ("login", "reason"),
+    [
+        ({"issuer": "https://login.example.com"}, "needs `client_id` and `keys_secret_arn`"),
+        ({"issuer": "http://login.example.com"}, "An issuer is an https URL"),
+        ({"keys_secret_arn": "the key itself"}, "never values"),
+        ({"highest_role": "worker"}, "must be none, viewer, developer or operator"),
+    ],
+)
+def test_logins_that_could_not_work_are_refused_by_the_plan(
+    installed: Installed, login: dict[str, str], reason: str
+) -> None:
+    with pytest.raises(TerraformError, match=reason):
+        installed.root.plan(
+            f"-var=login={json.dumps(login)}", "-target=module.gateway", "-refresh=false"
+        )
