@@ -150,7 +150,7 @@ def test_a_version_or_a_moment_says_how_far(place: Place) -> None:
     place.back(iso(place.registry.now_ms - 74_000 * 3))
     assert place.desired["tyk"] == "a"
     with pytest.raises(Conflict, match="does not go back to"):
-        place.back("5d")
+        place.back("10m")
     with pytest.raises(Conflict, match="has these versions already"):
         place.back("a")
 
