@@ -6,7 +6,7 @@ from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
 from gromit.core.time import Millis
-from gromit.web.gateway.health_check import HealthCheck
+from gromit.web.gateway.health_check import HealthRoute
 from tests.logs import lines_about
 
 BEGIN_MS = 1_800_000_000_000
@@ -17,7 +17,7 @@ class Visits:
 
     def __init__(self) -> None:
         self.now_ms = BEGIN_MS
-        check = HealthCheck(lambda: Millis(self.now_ms))
+        check = HealthRoute(lambda: Millis(self.now_ms))
         self._client = TestClient(Starlette(routes=[Route("/healthcheck", check.answer)]))
 
     def lines(self, *instants_s: int) -> int:

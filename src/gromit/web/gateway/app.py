@@ -42,7 +42,7 @@ from gromit.web.gateway.access_log import AccessLog, request_info
 from gromit.web.gateway.document import PATH as DOCUMENT
 from gromit.web.gateway.document import document_route
 from gromit.web.gateway.door import PeopleDoor
-from gromit.web.gateway.health_check import HealthCheck
+from gromit.web.gateway.health_check import HealthRoute
 from gromit.web.gateway.job_tokens import JobTokenVerifier
 from gromit.web.gateway.reading import READABLE, readable_path
 from gromit.web.gateway.upstream import Upstream, UpstreamResponse
@@ -98,7 +98,7 @@ def build_gateway(deps: GatewayDeps) -> Starlette:
             await deps.jobs.close()
 
     routes: list[BaseRoute] = [
-        Route("/healthcheck", HealthCheck(deps.now_ms).answer, methods=["GET"]),
+        Route("/healthcheck", HealthRoute(deps.now_ms).answer, methods=["GET"]),
         Route("/gromit/newbuild", gateway.newbuild, methods=["POST"]),
         Route("/gromit/env/{name:path}", gateway.delete, methods=["DELETE"]),
         Route("/gromit/branches", gateway.sweep, methods=["POST"]),

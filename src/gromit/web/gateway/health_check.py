@@ -14,7 +14,7 @@ INTERVAL_MS = 55_000
 """Time between two lines. It is shorter than a minute, so that each minute has one."""
 
 
-class HealthCheck:
+class HealthRoute:
     """Answers health checks, and logs once a minute that they arrive.
 
     So silence means that the gateway does not run, or that nothing reaches it.
