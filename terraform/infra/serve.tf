@@ -22,6 +22,13 @@ data "aws_iam_policy_document" "serve" {
     actions   = ["ecr:BatchGetImage", "ecr:DescribeImages"]
     resources = values(local.platform.registries)
   }
+
+  # Output of components, for people who use their environment.
+  statement {
+    sid       = "Output"
+    actions   = ["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"]
+    resources = ["arn:aws:logs:${local.here}:log-group:/gromit/*"]
+  }
 }
 
 module "serve" {

@@ -51,6 +51,7 @@ from tests.fakes.platform import PLATFORM, FakePlatform
 from tests.fakes.secrets import FakeSecrets
 from tests.fakes.states import FakeStates
 from tests.fakes.store import MemoryStore
+from tests.fakes.task_output import FakeTaskOutput
 from tests.prove.faults import Faults, ProcessKilled
 from tests.prove.loopless_http import InProcess, caller_from_header, client
 from tests.prove.simulated_cloud import SimulatedCloud
@@ -352,6 +353,7 @@ class Installation:
             self.faults.wrap("registry", self.images),
             CATALOGUE,
             ChangeHub(),
+            FakeTaskOutput(),
         )
         return replace(
             api_deps(SETTINGS, parts),

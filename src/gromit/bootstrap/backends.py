@@ -27,6 +27,7 @@ from gromit.adapters.aws.platform_parameter import PlatformParameter
 from gromit.adapters.aws.resource_removal import AwsEnvironmentResources
 from gromit.adapters.aws.secrets import ManagedSecrets
 from gromit.adapters.aws.state_bucket import S3StateBucket
+from gromit.adapters.aws.task_output import CloudWatchTaskOutput
 from gromit.adapters.lock_owners import ProcessOwnerWatch, own_task_arn
 from gromit.bootstrap.machine import domain, operator, require_setting
 from gromit.config.schema import Settings
@@ -91,6 +92,11 @@ def image_keeper(settings: Settings) -> ImageKeeper:
 def managed_secrets() -> ManagedSecrets:
     """Secrets of environments in Secrets Manager."""
     return ManagedSecrets(aws_client(lambda made: made.client("secretsmanager", config=aws.CLIENT)))
+
+
+def task_output() -> CloudWatchTaskOutput:
+    """Output of environments' tasks in CloudWatch Logs."""
+    return CloudWatchTaskOutput(session().client("logs", config=aws.CLIENT))
 
 
 def service_states() -> EcsServices:

@@ -9,7 +9,7 @@ from functools import partial
 from gromit import log
 from gromit.adapters.security.pki_files import DenyListFile
 from gromit.adapters.terraform.stack_files import stack_hash
-from gromit.bootstrap.backends import environment_store, image_registry
+from gromit.bootstrap.backends import environment_store, image_registry, task_output
 from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.machine import domain_if_set, now_ms, require_setting, to_ms
 from gromit.config.schema import Settings
@@ -19,6 +19,7 @@ from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.component_inputs import recipe_hash
 from gromit.core.time import Millis
 from gromit.ports import EnvironmentStore, ImageRegistry
+from gromit.ports.task_output import TaskOutput
 from gromit.services.creation_limits import CreationLimits
 from gromit.services.developers import Developers
 from gromit.services.environments import EnvironmentPolicy, Environments
@@ -51,6 +52,7 @@ class ServeParts:
     images: ImageRegistry
     catalogue: Catalogue
     changes: ChangeHub
+    output: TaskOutput
 
 
 def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Server:
@@ -67,7 +69,9 @@ def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Ser
     )
     store, changes = environment_store(settings), ChangeHub()
     metrics = Metrics(store, clock, _overdue_ms(settings))
-    parts = ServeParts(store, image_registry(settings), configured_catalogue(settings), changes)
+    parts = ServeParts(
+        store, image_registry(settings), configured_catalogue(settings), changes, task_output()
+    )
     api = build_app(replace(api_deps(settings, parts), now_ms=clock, outcome=metrics.count))
 
     def not_ready() -> str | None:
@@ -121,6 +125,7 @@ def api_deps(settings: Settings, parts: ServeParts) -> ApiDeps:
         developers=Developers(ledger, policy.grace_ms, rules.protected_per_developer),
         suspensions=SuspensionRegistry(ledger, known),
         changes=parts.changes,
+        output=parts.output,
         identify=partial(get_caller, highest=_highest_role_of_people(settings)),
         now_ms=now_ms,
         log_level=LogLevel(log.get_level, log.set_level),

@@ -10,6 +10,7 @@ from gromit.cli import CliContext, pass_cli
 from gromit.cli.completion import complete_components, complete_phases, environment_argument
 from gromit.cli.env_explain import explain
 from gromit.cli.env_history import diff, history
+from gromit.cli.env_logs import logs
 from gromit.cli.env_unlock import unlock
 from gromit.cli.env_view import (
     read_versions,
@@ -234,7 +235,7 @@ def rollback(run: CliContext, name: str, to: str | None, component: str | None) 
     _change(run, name, "rollback", {k: v for k, v in given.items() if v is not None})
 
 
-for command in (diff, explain, history, unlock, wait, watch):
+for command in (diff, explain, history, logs, unlock, wait, watch):
     env.add_command(command)
 
 

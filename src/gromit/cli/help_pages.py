@@ -48,6 +48,11 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "gromit env list --prefix app- --phase ready",
         "gromit env list -o json | jq -r '.[] | [.name, .phase] | @tsv'",
     ),
+    "env logs": (
+        "gromit env logs app-test tyk --follow",
+        "gromit env logs app-test tyk --previous",
+        "gromit env logs app-test --since 2h",
+    ),
     "env redeploy": ("gromit env redeploy app-test tyk",),
     "env rollback": ("gromit env rollback app-test", "gromit env rollback app-test 2h"),
     "env set": ("gromit env set app-test tyk=2b3c4d tyk-pump=master",),

@@ -26,6 +26,14 @@ def plain_line(text: str) -> str:
     return "".join(c for c in words if not _is_unsafe(c))
 
 
+def plain_output(text: str) -> str:
+    """Return a line of a program's output without colours, and with its indentation.
+
+    Other unsafe characters are shown as their escapes.
+    """
+    return visible(_ESCAPE_SEQUENCE.sub("", text).rstrip(), keep="\t")
+
+
 def visible(text: str, *, keep: str = "") -> str:
     r"""Return a text with each unsafe character as its escape, like `\u202e`; except `keep`."""
     if is_plain(text):

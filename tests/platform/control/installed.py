@@ -69,6 +69,9 @@ class Installed:
             "our definition": f"arn:aws:ecs:{HERE}:task-definition/gromit-serve:1",
             "our task": f"arn:aws:ecs:{HERE}:task/internal/0a1b",
             "log": f"arn:aws:logs:{HERE}:log-group:/gromit/app-test",
+            "log's stream": (
+                f"arn:aws:logs:{HERE}:log-group:/gromit/app-test:log-stream:tyk/tyk/0a1b"
+            ),
             "our log": f"arn:aws:logs:{HERE}:log-group:/gromit-control/serve",
             "our log's stream": (
                 f"arn:aws:logs:{HERE}:log-group:/gromit-control/serve:log-stream:serve/1"

@@ -51,6 +51,9 @@ ALLOWED: tuple[Row, ...] = (
     ("gromit-serve", "dynamodb:Query", "index of lifetimes", {}),
     ("gromit-serve", "ecr:BatchGetImage", "image", {}),
     ("gromit-serve", "ecr:DescribeImages", "image", {}),
+    ("gromit-serve", "logs:DescribeLogStreams", "log", {}),
+    ("gromit-serve", "logs:FilterLogEvents", "log", {}),
+    ("gromit-serve", "logs:GetLogEvents", "log's stream", {}),
     *(
         (f"gromit-{w}", f"s3:{a}Object", "state", {})
         for w in TERRAFORM
@@ -242,6 +245,9 @@ REFUSED: tuple[Row, ...] = (
     ("gromit-reap", "ecs:DeleteCluster", "our cluster", ENVIRONMENT),
     ("gromit-reap", "ecs:DeleteCluster", "cluster", {"aws:ResourceTag/managed": "gromit"}),
     ("gromit-reap", "logs:DeleteLogGroup", "our log", {}),
+    ("gromit-serve", "logs:GetLogEvents", "our log's stream", {}),
+    ("gromit-serve", "logs:FilterLogEvents", "our log", {}),
+    *((f"gromit-{w}", "logs:GetLogEvents", "log's stream", {}) for w in ("gateway", "pki")),
     ("gromit-reap", "ec2:DeleteSecurityGroup", "group", {"aws:ResourceTag/managed": "gromit"}),
     (
         "gromit-sow",

@@ -32,6 +32,7 @@ EXPECTED: Mapping[tuple[str, str], frozenset[Role]] = {
     ("GET", "/v1/environments"): ANYBODY,
     ("GET", "/v1/environments/{name}"): ANYBODY,
     ("GET", "/v1/environments/{name}/events"): ANYBODY,
+    ("GET", "/v1/environments/{name}/logs"): ANYBODY,
     ("GET", "/v1/environments/{name}/explanation"): ANYBODY,
     ("GET", "/v1/environments/{name}/diff"): ANYBODY,
     ("GET", "/v1/changes"): ANYBODY,

@@ -15,6 +15,7 @@ from gromit.core.stack.contract import Platform
 from gromit.core.stack.hooks import parse_family
 from gromit.core.stack.marks import ResourceMark, parse_tags
 from gromit.core.stack.resources import Resource, ResourceKind, rule_identity
+from gromit.core.stack.task_output import log_group
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
@@ -239,7 +240,7 @@ class ResourceLook:
                     )
 
     def _log_groups(self) -> Iterator[Resource]:
-        name = f"/gromit/{self.environment}"
+        name = log_group(self.environment)
         for page in self.clients.logs.get_paginator("describe_log_groups").paginate(
             logGroupNamePrefix=name
         ):

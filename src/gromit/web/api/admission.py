@@ -13,6 +13,7 @@ from gromit.core.security.people import Person
 from gromit.core.security.roles import Role, is_allowed
 from gromit.core.time import Millis
 from gromit.errors import TrustError
+from gromit.ports.task_output import TaskOutput
 from gromit.services.developers import Developers
 from gromit.services.environments import Environments
 from gromit.services.leases import Leases
@@ -83,6 +84,7 @@ class ApiDeps:
     sweeps: Sweeps
     views: EnvironmentViews
     changes: ChangeHub
+    output: TaskOutput
     identify: Callable[[Request], Caller]
     """Return the caller. Raises `TrustError` for a certificate that is revoked or has no role."""
     now_ms: Callable[[], Millis]

@@ -29,6 +29,7 @@ from gromit.web.api import (
     observations,
     overview,
     suspensions,
+    task_output,
     v1,
 )
 from gromit.web.api.admission import ApiDeps
@@ -60,6 +61,7 @@ _ROUTES = (
     suspensions,
     claims,
     observations,
+    task_output,
 )
 ROUTERS = tuple(module.router for module in _ROUTES)
 """All routes. The gateway forwards those that people may use."""

@@ -18,7 +18,7 @@ READABLE: Mapping[str, frozenset[str]] = MappingProxyType(
         _ENVIRONMENT: frozenset(),
         f"{_ENVIRONMENT}/events": frozenset(),
         f"{_ENVIRONMENT}/explanation": frozenset(),
-        f"{_ENVIRONMENT}/logs": frozenset({"component", "since", "previous", "run", "cursor"}),
+        f"{_ENVIRONMENT}/logs": frozenset({"component", "since", "previous", "limit", "cursor"}),
     }
 )
 """Routes, and the parameters of each."""

@@ -1,0 +1,136 @@
+"""Route that shows the output of an environment's components."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from gromit.core.environments.environment import Environment
+from gromit.core.stack.task_output import OutputLine, OutputPage
+from gromit.core.time import parse_duration
+from gromit.errors import InvalidInput
+from gromit.web.api.admission import ApiDeps, Deps
+from gromit.web.api.refusals import error_responses
+from gromit.web.api.visibility import Visible
+
+router = APIRouter(prefix="/v1/environments")
+
+LINES_MAX = 1000
+
+
+class OutputFilter(BaseModel):
+    """Chosen output: the newest lines of the newest tasks, or all lines from a time on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    component: Annotated[
+        str | None, Field(max_length=63, description="only this component; default: all")
+    ] = None
+    since: Annotated[
+        str | None,
+        Field(
+            max_length=40,
+            description="time, such as 2026-01-31T08:15:00Z, or a duration before now, such as "
+            "10m: lines of all tasks from then on, page by page",
+        ),
+    ] = None
+    previous: Annotated[
+        bool, Field(description="lines of the task before the newest one; not with `since`")
+    ] = False
+    limit: Annotated[
+        int,
+        Field(ge=1, le=LINES_MAX, description="newest lines of each component; not with `since`"),
+    ] = 100
+    cursor: Annotated[
+        str | None, Field(max_length=1024, description="`next` of the previous page")
+    ] = None
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "OutputFilter":
+        if self.since is not None and self.previous:
+            raise ValueError("previous and since cannot be used together")
+        if self.cursor is not None and self.since is None:
+            raise ValueError("a cursor needs the since of the first page")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class OutputLineView:
+    """A line that a task of a component wrote."""
+
+    at: str
+    """Time, with milliseconds."""
+    component: str
+    task: str
+    """Id of the ECS task."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutputView:
+    """Lines of an environment, oldest first."""
+
+    name: str
+    lines: list[OutputLineView]
+    cut: bool
+    """Whether older lines were left out, because there were too many."""
+    next: str | None
+    """The cursor of the next page; null after the last one."""
+
+
+@router.get("/{name}/logs", responses=error_responses(404, 409))
+def get_output(
+    visible: Visible, deps: Deps, name: str, query: Annotated[OutputFilter, Query()]
+) -> OutputView:
+    """Show what the components of an environment wrote to their logs."""
+    environment = visible.inspect(name)
+    components = _components(deps, environment)
+    if query.component is not None and query.component not in components:
+        raise InvalidInput(
+            f"{environment.name} has no component {query.component!r}",
+            hint=f"its components are {', '.join(components)}",
+        )
+    page = _page(deps, environment, components, query)
+    lines = [_line(line) for line in page.lines]
+    return OutputView(environment.name, lines, page.is_cut, page.next)
+
+
+def _page(
+    deps: ApiDeps, environment: Environment, components: list[str], query: OutputFilter
+) -> OutputPage:
+    chosen = components if query.component is None else [query.component]
+    if query.since is None:
+        return deps.output.newest(environment.name, chosen, query.limit, previous=query.previous)
+    since_ms = _instant(query.since, deps.now_ms())
+    return deps.output.since(environment.name, query.component, since_ms, query.cursor)
+
+
+def _components(deps: ApiDeps, environment: Environment) -> list[str]:
+    """Return the components that were made, and those of the catalogue, in its order."""
+    made = environment.made.components if environment.made else ()
+    known = deps.views.catalogue.components
+    return list(dict.fromkeys([*known, *(c.name for c in made)]))
+
+
+def _instant(text: str, now_ms: int) -> int:
+    """Return the instant that a person names. Raises `InvalidInput`."""
+    length = parse_duration(text)
+    if isinstance(length, timedelta):
+        return max(0, now_ms - int(length.total_seconds() * 1000))
+    try:
+        at = datetime.fromisoformat(text)
+        # A time without a zone is taken as UTC, in which all times are shown.
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        return max(0, int(at.timestamp() * 1000))
+    except (ValueError, OverflowError):
+        raise InvalidInput(
+            f"{text!r} is neither a time nor a duration",
+            hint="for example 10m, 2h or 2026-01-31T08:15:00Z",
+        ) from None
+
+
+def _line(line: OutputLine) -> OutputLineView:
+    at = datetime.fromtimestamp(line.at_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    return OutputLineView(at.replace("+00:00", "Z"), line.component, line.task, line.text)
