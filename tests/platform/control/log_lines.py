@@ -42,7 +42,7 @@ from gromit.services.runs import Runner
 from gromit.services.watch_loop import WatchIntervals
 from gromit.services.workers import WorkerLimits, WorkerPool
 from gromit.web.api.metrics import Metrics
-from gromit.web.gateway.health_check import HealthCheck
+from gromit.web.gateway.health_check import HealthRoute
 from tests.fakes.authority import new_key
 from tests.fakes.dns import FakeEnvironments, FakeFeed, FakeTasks, FakeZone
 from tests.fakes.owners import FakeOwners
@@ -94,7 +94,7 @@ def _serve_failures() -> None:
 
 def _gateway() -> None:
     """Answer two health checks of one minute."""
-    check = HealthCheck(lambda: Millis(1_000_000_000))
+    check = HealthRoute(lambda: Millis(1_000_000_000))
     for _ in range(2):
         asyncio.run(check.answer(Request({"type": "http"})))
 
