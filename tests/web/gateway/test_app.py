@@ -501,7 +501,7 @@ class TestWhoMay:
         for method, path, status in [
             ("GET", "/", 404),
             ("GET", "/docs", 404),
-            ("GET", "/openapi.json", 404),
+            ("POST", "/openapi.json", 405),
             ("GET", "/gromit/env/app-test", 405),
             ("PUT", "/gromit/env/app-test", 405),
             ("PATCH", "/gromit/env/app-test", 405),
