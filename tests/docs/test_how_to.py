@@ -41,6 +41,12 @@ s3.copy_object(Bucket=bucket, Key=key, CopySource=f"{bucket}/env:/app-test/deven
 END
 gromit local push tyk restored-test --sha 5e6f70 --dir "$CLOUD"
 """
+_TWO_BUILDS = """
+gromit local push tyk undo-test --sha 1a2b3c --dir "$CLOUD"
+gromit env wait undo-test --timeout 3m
+gromit local push tyk undo-test --sha 2b3c4d --dir "$CLOUD"
+gromit env wait undo-test --timeout 3m
+"""
 _FLAT_ROW = """
 python - <<'END'
 import boto3
@@ -68,6 +74,7 @@ BEFORE: Mapping[str, str] = {
     "run-terraform-by-hand.md": _APP_TEST,
     "try-on-a-real-account.md": _APP_TEST,
     "tyk-secrets-and-licence.md": _APP_TEST,
+    "undo-a-build.md": _TWO_BUILDS,
 }
 """Preparation of a page. Each has its own build, because a tag that is pushed again is a change."""
 
