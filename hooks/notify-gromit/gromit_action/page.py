@@ -107,8 +107,9 @@ def _line(row: Row) -> str:
 
 
 def _foot(environment: Environment, run: Run) -> str:
-    shell = f"gromit env history {environment.name}"
-    return f"What happened: {code(shell)}\n\n{_written(run)}"
+    history = code(f"gromit env history {environment.name}")
+    logs = code(f"gromit env logs {environment.name}")
+    return f"What happened: {history} · What it wrote: {logs}\n\n{_written(run)}"
 
 
 def _written(run: Run) -> str:

@@ -4,6 +4,7 @@
     GET   /page/live                          their changes, as server-sent events
     GET   /environments/{name}                one environment
     GET   /environments/{name}/live           its changes
+    GET   /environments/{name}/logs           what its components wrote
     POST  /environments/{name}/do/{action}    an action, from a form
     GET   /platform                           the platform
     GET   /page/{file}                        style and scripts
@@ -30,11 +31,12 @@ from gromit.web.page.environment_page import EnvironmentPageBuilder
 from gromit.web.page.index import EnvironmentIndex
 from gromit.web.page.list_page import ShownList, list_values
 from gromit.web.page.live import Pieces, SessionCheck, StreamShares, live_pieces
+from gromit.web.page.output_page import OutputChoice, output_values
 from gromit.web.page.platform_page import platform_values
 from gromit.web.page.rendering import TYPES, render, static_file
 from gromit.web.page.rows import ListQuery
 from gromit.web.page.security import HEADERS, forgery, read_form
-from gromit.web.page.serve_data import ServeData, ServeRefusal
+from gromit.web.page.serve_data import ServeData, ServeRefusal, environment_path
 
 Handler = Callable[[Request, Visitor], Awaitable[Response]]
 _GZIP_FROM = 1024
@@ -61,6 +63,7 @@ class PageApp:
             Route("/platform", self._guarded(self._platform), methods=["GET"]),
             Route(one, self._guarded(self._show), methods=["GET"]),
             Route(f"{one}/live", self._guarded(self._show_live), methods=["GET"]),
+            Route(f"{one}/logs", self._guarded(self._show_output), methods=["GET"]),
             Route(f"{one}/do/{{action}}", self._guarded(self._act), methods=["POST"]),
         ]
 
@@ -152,6 +155,14 @@ class PageApp:
 
         since = self._since(request.query_params.get("life"), request)
         return await self._stream(request, visitor, since, pieces)
+
+    async def _show_output(self, request: Request, visitor: Visitor) -> Response:
+        chosen = OutputChoice.parse(request.query_params)
+        name = request.path_params["name"]
+        view = await self._data.get(request, environment_path(name))
+        found = await self._data.get(request, chosen.path(name))
+        values = output_values(view, found, chosen)
+        return _html(render("logs.html", **values, **self._frame(visitor)), 200, request)
 
     async def _act(self, request: Request, visitor: Visitor) -> Response:
         name, word = request.path_params["name"], request.path_params["action"]

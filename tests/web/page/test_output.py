@@ -1,0 +1,63 @@
+"""The page of what components wrote, before a real serve."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from gromit.core.stack.task_output import log_group
+from tests.web.page.looking import Look, look_as
+from tests.web.serving import Serve
+
+NAME = "app-written"
+
+
+@pytest.fixture
+def look(serve: Serve) -> Iterator[Look]:
+    """Show an environment whose tyk has written two lines."""
+    serve.build("tyk", NAME, "sha-1")
+    logs = serve.emulator.client("logs")
+    place = {"logGroupName": log_group(NAME), "logStreamName": "tyk/tyk/t1"}
+    if not logs.describe_log_groups(logGroupNamePrefix=log_group(NAME))["logGroups"]:
+        logs.create_log_group(logGroupName=log_group(NAME))
+        logs.create_log_stream(**place)
+        now_ms = int(serve.clock())
+        texts = ("<script>alert(1)</script>", "serving")
+        events = [{"timestamp": now_ms + n, "message": text} for n, text in enumerate(texts)]
+        logs.put_log_events(**place, logEvents=events)
+    with look_as(serve) as page:
+        yield page
+
+
+def test_output_is_shown_as_text(look: Look) -> None:
+    page = look.get(f"/environments/{NAME}/logs")
+    shown = page.one("pre", class_="output").text
+    assert "tyk <script>alert(1)</script>" in shown
+    assert shown.rstrip().endswith("serving")
+    assert [
+        s.attributes.get("src") for s in page.all("script") if not s.attributes.get("src")
+    ] == []
+
+
+def test_the_page_of_an_environment_leads_to_its_output(look: Look) -> None:
+    page = look.get(f"/environments/{NAME}")
+    assert f"/environments/{NAME}/logs" in [a.attributes["href"] for a in page.all("a")]
+
+
+def test_a_choice_is_kept_in_the_form(look: Look) -> None:
+    page = look.get(f"/environments/{NAME}/logs?component=tyk&since=1h")
+    selected = [o.text for o in page.all("option") if "selected" in o.attributes]
+    assert selected == ["tyk"]
+    assert "1h" in [i.attributes.get("value") for i in page.all("input")]
+    assert "serving" in page.one("pre", class_="output").text
+
+
+def test_no_output_is_said(look: Look) -> None:
+    page = look.get(f"/environments/{NAME}/logs?previous=true")
+    assert "No output." in page.one("div", class_="empty").text
+
+
+@pytest.mark.parametrize(
+    ("query", "named"), [("since=typo", "'typo'"), ("component=typo", "no component 'typo'")]
+)
+def test_an_impossible_choice_is_explained(look: Look, query: str, named: str) -> None:
+    assert named in look.get(f"/environments/{NAME}/logs?{query}", status=400).text
