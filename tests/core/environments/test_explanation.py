@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gromit.core.environments import expiry, parking, protection, work
 from gromit.core.environments.claims import Claimant
+from gromit.core.environments.desired_state import redeploy
 from gromit.core.environments.environment import parse_environment
 from gromit.core.environments.expected_steps import Outlook, StepKind, next_steps
 from gromit.core.environments.expiry import Expire, Warn, next_lifetime_step
@@ -20,6 +21,7 @@ from gromit.core.environments.lifetime import (
     lifetime_of,
 )
 from gromit.core.environments.phases import Phase, Work
+from gromit.core.environments.pins import Pin
 from gromit.core.environments.row_writes import Row, WriteAccepted
 from gromit.core.environments.run_progress import RunProgress
 from gromit.core.environments.suspensions import (
@@ -63,6 +65,30 @@ def _explained(row: Row, outlook: Outlook | None = None) -> Explanation:
 
 def _steps(row: Row, outlook: Outlook) -> Mapping[StepKind, int | None]:
     return {step.kind: step.at_ms for step in next_steps(parse_environment(row), outlook)}
+
+
+def test_a_rollback_is_named_with_its_end() -> None:
+    pin = Pin(left="sha-2", to="sha-1", by="developer:ada", at=BORN)
+    found = _explained({**sown(claim(born())), **pin.to_attributes("tyk")})
+    assert (
+        f"tyk is rolled back from sha-2 by developer:ada at {iso(BORN)}; until a newer build of tyk"
+    ) in found.why
+
+
+def _commands_after(row: Row, kind: str) -> list[str | None]:
+    """Return the commands that are named after a failure of a run."""
+    claimed = claim(row, nonce="n2")
+    what = {"kind": kind, "message": "no such image"}
+    failure = after(claimed, work.failed(fence_of(claimed), what, 30_000, stamp()))
+    return [change.command for change in _explained(failure).changes]
+
+
+def test_a_build_that_fails_can_be_rolled_back() -> None:
+    rollback = "gromit env rollback app-test"
+    changed = after(sown(claim(born())), redeploy(["tyk"], "mark", stamp()))
+    assert rollback in _commands_after(changed, "invalid")
+    assert rollback not in _commands_after(changed, "temporary")
+    assert rollback not in _commands_after(born(), "invalid")
 
 
 # ── promises ──────────────────────────────────────────────────────────────────────────────────────

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.environment import Environment, HistoryEvent, Source
 from gromit.core.environments.expected_steps import ExpectedStep, Outlook, next_steps
+from gromit.core.environments.failures import FailureClass
 from gromit.core.environments.lifetime import lifetime_of
 from gromit.core.environments.phases import Phase, Want
 from gromit.core.environments.readiness import required_action
@@ -160,6 +161,8 @@ def _lifetime(environment: Environment, outlook: Outlook) -> str:
 
 
 def _versions(environment: Environment) -> Iterator[str]:
+    for repository, pin in sorted(environment.pins.items()):
+        yield f"{repository} is {pin.text(repository)}"
     for repository, version in sorted(environment.versions.items()):
         if version.source is Source.BRANCH:
             yield f"{repository} has no build: the registry has an image of its branch"
@@ -195,11 +198,21 @@ def _changes(environment: Environment, phase: Phase, outlook: Outlook) -> Iterat
         action = required_action(phase, failure.failure_class)
         if action is not None:
             yield PossibleChange(action)
+        if (
+            phase is Phase.FAILED
+            and failure.failure_class is FailureClass.BUILD
+            and _ran(environment)
+        ):
+            yield PossibleChange("the versions that ran before", f"gromit env rollback {name}")
     if environment.attempts and environment.lease is None:
         yield PossibleChange("another attempt at once", f"gromit env retry {name}")
     if environment.want is Want.GONE and environment.protected:
         yield PossibleChange("the end of its protection", f"gromit env unprotect {name}")
     yield from _of_phase(environment, phase)
+
+
+def _ran(environment: Environment) -> bool:
+    return any(event.kind == "sown" for event in environment.events)
 
 
 def _of_phase(environment: Environment, phase: Phase) -> Iterator[PossibleChange]:
