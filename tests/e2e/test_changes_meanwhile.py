@@ -23,7 +23,7 @@ def test_a_build_that_comes_while_its_environment_is_sown_is_deployed_afterwards
     stage: Stage,
 ) -> None:
     name = stage.env("app")
-    stage.build("alpha", name)
+    older = stage.build("alpha", name)
     sow = in_the_middle_of_an_apply(stage, name)
     newer = stage.build("alpha", name)
     found = stage.look(name)
@@ -33,7 +33,9 @@ def test_a_build_that_comes_while_its_environment_is_sown_is_deployed_afterwards
     sow.ended(0)
     assert [e["code"] for e in sow.events("terraform.ended", env=name, action="apply")] == [0, 0]
     assert [kind for kind, _ in stage.history(name)] == ["created", "build", "sown", "sown"]
-    assert stage.history(name)[2] == ("sown", "a newer generation is desired already")
+    text = stage.history(name)[2][1]
+    assert text.startswith(f"alpha={older.sha}, ")
+    assert "; a newer generation is desired already" in text
     assert (stage.phase(name), stage.lock(name)) == ("ready", None)
     assert stage.running("alpha", name) == newer.sha
 

@@ -278,7 +278,7 @@ def test_a_build_that_is_reported_again_replaces_its_fallback(registry: Registry
     fence = Fence("w", claimed.epoch)
     sown = registry.leases.sown("app-test", fence, "n", made, registry.stamp())
     assert [e.text for e in sown.events if e.kind == "sown"] == [
-        "image tyk:sha-1 is gone: master runs instead; opentofu 1.10.10"
+        "tyk=master in 0s; image tyk:sha-1 is gone: master runs instead; opentofu 1.10.10"
     ]
     receipt, environment = registry.report(version="sha-1")
     assert receipt is BuildResult.RETRIED

@@ -78,7 +78,7 @@ def test_every_variable_is_a_setting_of_the_product_or_one_that_the_issue_names(
         )
     ]
     ours = {name for each in environ for name in each if name.startswith("GROMIT_")}
-    assert ours - known == {"GROMIT_GATEWAY_URL", "GROMIT_TOKEN", "GROMIT_DNS"}
+    assert ours - known == {"GROMIT_TOKEN", "GROMIT_DNS"}
 
 
 def test_nothing_waits_for_a_grace_period_and_users_may_choose_how_services_are_polled(

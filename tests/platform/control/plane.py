@@ -43,6 +43,7 @@ FILES = (
     "serve.tf",
     "topic.tf",
     "variables_control.tf",
+    "variables_login.tf",
     "workers.tf",
 )
 """Files of `terraform/infra` that belong to the control plane."""

@@ -1,5 +1,6 @@
 """Output of components over HTTP."""
 
+import time
 from typing import Any
 
 import pytest
@@ -16,7 +17,8 @@ def _write(serve: Serve, name: str, task: str, *texts: str) -> int:
         logs.create_log_group(logGroupName=log_group(name))
     place = {"logGroupName": log_group(name), "logStreamName": f"tyk/tyk/{task}"}
     logs.create_log_stream(**place)
-    now_ms = int(serve.clock())
+    # CloudWatch refuses lines of the future, where the clock of serve may be.
+    now_ms = time.time_ns() // 1_000_000
     events = [{"timestamp": now_ms + n, "message": text} for n, text in enumerate(texts)]
     logs.put_log_events(**place, logEvents=events)
     return now_ms
@@ -38,7 +40,7 @@ def test_the_output_of_an_environment_is_shown(serve: Serve) -> None:
     assert _lines(serve.get(path, component="tyk", limit=1)) == [("tyk", "two")]
     assert serve.get(path, component="tyk-pump")["lines"] == []
     assert serve.get(path, previous="true")["lines"] == []
-    assert _lines(serve.get(path, since="1h")) == [("tyk", "one"), ("tyk", "two")]
+    assert _lines(serve.get(path, since="3650d")) == [("tyk", "one"), ("tyk", "two")]
     assert len(serve.get(path, since=iso(at_ms))["lines"]) == 2
 
 
