@@ -5,7 +5,9 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +21,7 @@ from gromit.cli import run
 from gromit.config.load import load_settings
 from gromit.core.environments.terraform_locks import Owner
 from gromit.core.security.roles import Role
+from gromit.core.stack.task_output import log_group
 from gromit.core.time import iso
 from gromit.web.clients.retries import Retries
 from gromit.web.server.limits import Receive, Scope, Send, answer_error
@@ -571,6 +574,27 @@ def test_wait_ends_when_a_worker_has_made_it_ready(shell: Shell) -> None:
     shell.serve.build("tyk", "app-test", "sha")
     with Later(shell.serve, lambda: shell.serve.work_off("sow")):
         assert ["phase", "ready"] in shell.table("wait", "app-test", "--timeout", "120")
+
+
+def test_logs_shows_what_components_wrote(shell: Shell) -> None:
+    shell.serve.build("tyk", "app-test", "sha")
+    logs = shell.serve.emulator.client("logs")
+    place = {"logGroupName": log_group("app-test"), "logStreamName": "tyk/tyk/t1"}
+    with suppress(logs.exceptions.ResourceAlreadyExistsException):
+        logs.create_log_group(logGroupName=log_group("app-test"))
+    with suppress(logs.exceptions.ResourceAlreadyExistsException):
+        logs.create_log_stream(**place)
+        at_ms = time.time_ns() // 1_000_000
+        events = [{"timestamp": at_ms, "message": text} for text in ("one", "two")]
+        logs.put_log_events(**place, logEvents=events)
+    all_of_them = shell.run("logs", "app-test").splitlines()
+    assert [line.split()[1:] for line in all_of_them] == [["tyk", "one"], ["tyk", "two"]]
+    of_tyk = shell.run("logs", "app-test", "tyk", "--since", "3650d").splitlines()
+    assert [line.split()[1:] for line in of_tyk] == [["one"], ["two"]]
+    assert [line["text"] for line in shell.json("logs", "app-test", "-n", "1")] == ["two"]
+    assert shell.run("logs", "app-test", "tyk", "--previous") == ""
+    assert "no component 'typo'" in shell.fail("logs", "app-test", "typo", code=2)
+    assert "--previous" in shell.fail("logs", "app-test", "--previous", "--follow", code=2)
 
 
 def test_explain_says_why_what_next_and_what_would_change_it(shell: Shell) -> None:

@@ -48,7 +48,7 @@ AskOutput = Callable[[Mapping[str, str]], Iterator[Mapping[str, Any]]]
 )
 @pass_cli
 def logs(
-    run: CliContext, name: str, component: str | None, since: str | None, /, **options: Any
+    run: CliContext, /, name: str, component: str | None, since: str | None, **options: Any
 ) -> None:
     """Show what the components of an environment wrote, or one of them.
 
