@@ -10,43 +10,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from gromit.core.environments.observation import Observation
 from gromit.core.security.roles import Role
 from gromit.core.stack.addresses import NameState, NameStatus
 from gromit.core.stack.health import HealthState, HealthStatus
 from gromit.web.clients.environments import ServeObservations
-from tests.fakes.issuer import AUDIENCE, OWNER_ID, Issuer
+from tests.fakes.issuer import AUDIENCE, Issuer
 from tests.hooks import events
 from tests.hooks.events import Event
 from tests.hooks.repository import Repository
 from tests.hooks.workflow import Done, Workflow
-from tests.web.fronting import Front, fronting
+from tests.web.fronting import Front
 from tests.web.serving import Serve, eventually
 
 FIRST, SECOND, THIRD = ("1" * 40, "2" * 40, "3" * 40)
 URL = "http://tyk.app-test.dev.example.com:8181"
-
-
-@pytest.fixture(scope="module")
-def issuer() -> Iterator[Issuer]:
-    with Issuer().running() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def gateway(
-    shared_serve: Serve, issuer: Issuer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Front]:
-    settings = {
-        "GROMIT_GATEWAY_OIDC_AUDIENCE": AUDIENCE,
-        "GROMIT_GATEWAY_OIDC_OWNERS": OWNER_ID,
-        "GROMIT_GATEWAY_OIDC_ISSUER": issuer.url,
-        "GROMIT_GATEWAY_RATE": "1000",
-    }
-    with fronting(shared_serve, tmp_path_factory.mktemp("gateway"), settings) as front:
-        yield front
 
 
 class Jobs:

@@ -16,12 +16,6 @@ from tests.web.serving import DEFAULTS, Serve
 
 
 @pytest.fixture(scope="module")
-def issuer() -> Iterator[Issuer]:
-    with Issuer().running() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def gateway(
     shared_serve: Serve, issuer: Issuer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Front]:

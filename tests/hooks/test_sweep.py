@@ -13,36 +13,16 @@ from gromit.core.security.tokens import TokenPermission
 from gromit_action.branches import read_branches
 from gromit_action.exchange import Wrong
 from gromit_action.reports import digest_of
-from tests.fakes.issuer import AUDIENCE, OWNER, OWNER_ID, Issuer, claims_of
+from tests.fakes.issuer import AUDIENCE, OWNER, Issuer, claims_of
 from tests.hooks import events
 from tests.hooks.events import Event
 from tests.hooks.github import Github
 from tests.hooks.workflow import Workflow
-from tests.web.fronting import Front, fronting
+from tests.web.fronting import Front
 from tests.web.serving import Serve
 
 SCHEDULE = events.scheduled()
 DAY_S = 86_400
-
-
-@pytest.fixture(scope="module")
-def issuer() -> Iterator[Issuer]:
-    with Issuer().running() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def gateway(
-    shared_serve: Serve, issuer: Issuer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Front]:
-    settings = {
-        "GROMIT_GATEWAY_OIDC_AUDIENCE": AUDIENCE,
-        "GROMIT_GATEWAY_OIDC_OWNERS": OWNER_ID,
-        "GROMIT_GATEWAY_OIDC_ISSUER": issuer.url,
-        "GROMIT_GATEWAY_RATE": "1000",
-    }
-    with fronting(shared_serve, tmp_path_factory.mktemp("gateway"), settings) as front:
-        yield front
 
 
 @pytest.fixture(scope="module")
