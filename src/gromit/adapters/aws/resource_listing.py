@@ -18,12 +18,13 @@ from gromit.core.names import is_environment_name
 from gromit.core.stack.contract import Platform
 from gromit.core.stack.marks import ResourceMark
 from gromit.core.stack.resources import AccountedResource, ListedResource, Resource, ResourceKind
+from gromit.core.stack.task_output import LOG_GROUPS
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import FilterTypeDef
 
-_GROUP, _LOG_GROUP = "gromit--", "/gromit/"
-"""Prefixes of the names of security groups and log groups."""
+_GROUP = "gromit--"
+"""Prefix of the names of security groups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +96,11 @@ class AwsResourceListing:
     def _log_groups(self, accounted: Collection[AccountedResource]) -> Iterator[ListedResource]:
         logs = self.clients.logs
         for page in logs.get_paginator("describe_log_groups").paginate(
-            logGroupNamePrefix=_LOG_GROUP
+            logGroupNamePrefix=LOG_GROUPS
         ):
             for group in page["logGroups"]:
                 full = group.get("logGroupName", "")
-                name = full.removeprefix(_LOG_GROUP)
+                name = full.removeprefix(LOG_GROUPS)
                 if not is_environment_name(name):
                     continue
                 mark = ResourceMark(name)

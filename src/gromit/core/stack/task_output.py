@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+LOG_GROUPS = "/gromit/"
+"""Prefix of the log groups of all environments; those of the control plane have another one."""
+
 
 @dataclass(frozen=True, slots=True)
 class OutputLine:
@@ -28,4 +31,4 @@ class OutputPage:
 
 def log_group(environment: str) -> str:
     """Return the CloudWatch log group of an environment, which its stack makes."""
-    return f"/gromit/{environment}"
+    return LOG_GROUPS + environment

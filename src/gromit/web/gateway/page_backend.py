@@ -11,9 +11,7 @@ from gromit.web.gateway.access_log import request_info
 from gromit.web.gateway.people import SAFE, People
 from gromit.web.gateway.people_api import VIA_LOGIN
 from gromit.web.gateway.upstream import PEOPLE_BYTES, Upstream, UpstreamResponse
-from gromit.web.page.backend import Visitor
-
-_CHANGES = "/v1/changes?progress=*"
+from gromit.web.page.backend import CHANGES, Visitor
 
 
 class LoginBackend:
@@ -54,7 +52,7 @@ class LoginBackend:
 
     def changes(self) -> AsyncIterator[str]:
         """Yield the lines of serve's stream of changes, until it ends."""
-        return self._upstream.lines(_CHANGES, {})
+        return self._upstream.lines(CHANGES, {})
 
     async def visitor(self, request: Request) -> Visitor | None:
         """Return the person of a request; None if no one is logged in."""

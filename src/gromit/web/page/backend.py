@@ -10,6 +10,9 @@ from gromit.core.security.roles import Role
 from gromit.core.time import Millis
 from gromit.web.gateway.upstream import UpstreamResponse
 
+CHANGES = "/v1/changes?progress=*"
+"""serve's stream of changes, with the progress of all runs."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visitor:

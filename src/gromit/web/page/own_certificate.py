@@ -6,7 +6,7 @@ from typing import Any
 from starlette.requests import Request
 
 from gromit.web.gateway.upstream import Upstream, UpstreamResponse
-from gromit.web.page.backend import Visitor
+from gromit.web.page.backend import CHANGES, Visitor
 
 
 class OwnCertificate:
@@ -29,7 +29,7 @@ class OwnCertificate:
 
     def changes(self) -> AsyncIterator[str]:
         """Yield the lines of serve's stream of changes, until it ends."""
-        return self._upstream.lines("/v1/changes?progress=*", {})
+        return self._upstream.lines(CHANGES, {})
 
     async def visitor(self, request: Request) -> Visitor | None:
         """Return the person; the guard around the page lets no one else in."""
