@@ -21,7 +21,7 @@ data "aws_iam_policy_document" "doctor_environments" {
 
   statement {
     sid       = "Images"
-    actions   = ["ecr:BatchGetImage", "ecr:DescribeImages", "ecr:GetLifecyclePolicy"]
+    actions   = ["ecr:BatchGetImage", "ecr:DescribeImages", "ecr:GetLifecyclePolicy", "ecr:ListImages"]
     resources = values(local.platform.registries)
   }
 

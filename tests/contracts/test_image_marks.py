@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import astuple
 from typing import Protocol
 
 import boto3
@@ -10,8 +11,10 @@ from moto import mock_aws
 
 from gromit.adapters.aws.ecr import EcrImages
 from gromit.adapters.aws.image_marks import EcrImageMarks
+from gromit.core.stack.image_marks import next_mark, used_mark
 from gromit.ports import ImageRegistry
 from gromit.ports.image_marks import ImageMarks
+from tests.aws_laws.laws import governed
 from tests.contracts.ecr_images import push
 from tests.fakes.images import FakeImages
 
@@ -99,6 +102,35 @@ def test_removed_marks_leave_other_tags_and_other_repositories(world: World) -> 
     assert _tagged(world, "gromit..a") == {"tyk-pump": pump}
     assert _tagged(world, "gromit..b") == {"tyk": tyk}
     assert _tagged(world, "sha-1") == {"tyk": tyk}
+
+
+def test_each_mark_is_listed_once_for_an_environment(world: World) -> None:
+    """And no other tag, and no tag of another repository."""
+    tyk, pump = world.push("tyk", "sha-1", "gateway"), world.push("tyk-pump", "..gromit", "pump")
+    world.push("else", "gromit..a", "of another repository")
+    world.push("tyk", "gromit..", "no environment")
+    world.push("tyk", "gromit..a.b.c", "no installation")
+    for tag in (used_mark("a"), next_mark("a"), used_mark("b", "team"), next_mark("b")):
+        world.marks.mark([("tyk", tyk)], tag)
+    world.marks.mark([("tyk-pump", pump)], used_mark("a"))
+    assert sorted(astuple(mark) for mark in world.marks.all(["tyk", "tyk-pump", "nowhere"])) == [
+        ("tyk", "a", ""),
+        ("tyk", "b", ""),
+        ("tyk", "b", "team"),
+        ("tyk-pump", "a", ""),
+    ]
+
+
+def test_marks_are_listed_from_all_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gromit.adapters.aws.image_marks._PAGE", 2)
+    with governed() as laws:
+        client = laws.client("ecr")
+        marks, digest = EcrImageMarks(client), push(client, "tyk", "sha-1", "gateway")
+        names = {f"env-{number}" for number in range(5)}
+        for name in names:
+            marks.mark([("tyk", digest)], used_mark(name))
+        assert {mark.environment for mark in marks.all(["tyk"])} == names
+        assert laws.calls["ecr.ListImages"] == 3
 
 
 def test_an_index_of_images_of_several_machines_is_marked_as_well() -> None:

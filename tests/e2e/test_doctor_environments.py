@@ -9,6 +9,7 @@ import pytest
 from gromit.adapters.aws.platform_parameter import PlatformParameter
 from gromit.core.discrepancies.kinds import DiscrepancyKind as Kind
 from gromit.core.dns.plan import owner_record
+from gromit.core.stack.image_marks import marks_of
 from gromit.core.stack.resources import ResourceKind
 from gromit.local.cloud.platform import BUCKET
 from tests.contracts.leftovers import MADE, Leftovers
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.cloud, pytest.mark.terraform]
 
-BASES = ("good", "lost", "taken", "ruin", "state", "damaged", "idle", "empty")
+BASES = ("good", "lost", "taken", "ruin", "state", "damaged", "idle", "empty", "kept")
 EXPECTED: Mapping[str, set[Kind]] = {
     "good": {Kind.LEAKED_RESOURCE, Kind.STALE_LOCK, Kind.IMAGE_MISSING},
     "lost": {Kind.LOST_STATE, Kind.DRIFTED},
@@ -29,6 +30,7 @@ EXPECTED: Mapping[str, set[Kind]] = {
     "damaged": {Kind.UNREADABLE_ROW},
     "idle": {Kind.UNSCHEDULED_WORK, Kind.STUCK_LEASE},
     "empty": {Kind.ROW_WITHOUT_WORLD, Kind.FOREIGN_STATE},
+    "kept": {Kind.ORPHAN_IMAGE_MARK},
 }
 LEFT: Mapping[str, set[Kind]] = {
     "good": {Kind.IMAGE_MISSING},
@@ -107,6 +109,14 @@ class Ruins:
             HostedZoneId=self.stage.facts.zone_id, ChangeBatch={"Changes": changes}
         )
 
+    def tag(self, image: str, tag: str) -> None:
+        """Give an image another tag."""
+        ecr = self.client("ecr")
+        (found,) = ecr.batch_get_image(repositoryName="alpha", imageIds=[{"imageTag": image}])[
+            "images"
+        ]
+        ecr.put_image(repositoryName="alpha", imageManifest=found["imageManifest"], imageTag=tag)
+
     def row(self, base: str, expression: str, **values: Any) -> None:
         """Change a row as a person with access to the table does."""
         typed = {
@@ -120,6 +130,12 @@ class Ruins:
             **({"ExpressionAttributeValues": typed} if typed else {}),
             **({"ExpressionAttributeNames": {"#work": "work"}} if "#work" in expression else {}),
         )
+
+    def marks(self, base: str) -> set[str]:
+        """Return the marks of images for an environment."""
+        found = self.client("ecr").describe_images(repositoryName="alpha")["imageDetails"]
+        tags = {tag for image in found for tag in image.get("imageTags", [])}
+        return {tag for tag in tags if self.names[base] in tag}
 
     def call_ready(self, base: str) -> None:
         """Let the row say that everything has been made."""
@@ -164,6 +180,8 @@ def _plant(ruins: Ruins) -> list[str]:
     ruins.row("idle", f"SET {ended_ms} REMOVE #work, due, since", until=1, holder="dead")
     ruins.call_ready("empty")
     ruins.state("empty", "another")
+    for mark in marks_of(names["kept"], "", "another-team"):
+        ruins.tag(taken.sha, mark)
     return theirs
 
 
@@ -201,6 +219,7 @@ def test_each_kind_is_named_repaired_by_fix_and_nothing_of_others_is_touched(rui
     assert [stage.state(names[base]) for base in ("state", "empty")] == [None, None]
     assert not stage.config_folder(names["ruin"])
     assert stage.records(names["ruin"]) == {}
+    assert ruins.marks("kept") == {*marks_of(names["kept"], "another-team")}
     assert {base: stage.phase(names[base]) for base in ("lost", "idle", "empty", "ruin")} == {
         **dict.fromkeys(("lost", "idle", "empty"), "pending"),
         "ruin": "deleting",

@@ -4,7 +4,9 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping
 
 from gromit.core.stack.component_inputs import Image
+from gromit.core.stack.image_marks import ImageMark, parse_mark
 from gromit.core.stack.made import BuiltImage
+from gromit.errors import Denied
 
 
 class FakeImages:
@@ -16,6 +18,8 @@ class FakeImages:
         """Repository and digest to the instant of the first push."""
         self.commits: dict[BuiltImage, str] = {}
         self.now_ms = 0
+        self.forbidden: set[str] = set()
+        """Repositories of which no tag may be removed."""
         self.problem: Exception | None = None
         for repository, tag in images:
             self.push(repository, tag)
@@ -48,11 +52,21 @@ class FakeImages:
                 gone.add((repository, digest))
         return gone
 
+    def all(self, repositories: Iterable[str]) -> Collection[ImageMark]:
+        """Return every mark; raise `problem` if it is set."""
+        if self.problem:
+            raise self.problem
+        asked = set(repositories)
+        marks = (parse_mark(*image) for image in self._digests if image[0] in asked)
+        return {mark for mark in marks if mark}
+
     def unmark(self, repositories: Iterable[str], tags: Collection[str]) -> None:
         """Remove tags; raise `problem` if it is set."""
         if self.problem:
             raise self.problem
         for repository in repositories:
+            if repository in self.forbidden:
+                raise Denied(f"{repository} is another team's")
             for tag in tags:
                 self._digests.pop((repository, tag), None)
 

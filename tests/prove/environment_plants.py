@@ -10,10 +10,11 @@ from gromit.core.dns.plan import RecordSet, owner_record
 from gromit.core.environments.phases import Work
 from gromit.core.environments.terraform_locks import FoundLock
 from gromit.core.stack.contract import StateHead, StateMark
+from gromit.core.stack.image_marks import next_mark, used_mark
 from gromit.core.stack.resources import Resource, ResourceKind
 from tests.fakes.owners import owner
 from tests.prove.environment_world import COMPONENTS, DOMAIN, PUBLIC, EnvironmentWorld, resource
-from tests.services.registry import GRACE_MS
+from tests.services.registry import CATALOGUE, GRACE_MS
 
 HOUR_MS = 3_600_000
 _MARK = StateMark("planted", 7)
@@ -200,6 +201,20 @@ def _old_image(world: EnvironmentWorld, name: str, random: Random) -> None:
     world.expiries.at_ms["tyk", f"sha-{name}"] = expires_ms
 
 
+def _marks(world: EnvironmentWorld, name: str, random: Random) -> None:
+    images = world.registry.images
+    for repository in random.sample(sorted(CATALOGUE.deployed), random.randint(1, 2)):
+        digest = images.push(repository, "a-sha", f"what {repository} kept")
+        images.mark([(repository, digest)], random.choice([used_mark, next_mark])(name))
+
+
+def _marks_of_a_neighbour(world: EnvironmentWorld, name: str) -> None:
+    """Another installation keeps images for environments of the same names."""
+    digest = world.registry.images.push("tyk", "b-sha", "what a neighbour keeps")
+    for mark in (used_mark, next_mark):
+        world.registry.images.mark([("tyk", digest)], mark(name, "team-b"))
+
+
 def _damaged(world: EnvironmentWorld, name: str, random: Random) -> None:
     name_, value = random.choice([("want", "maybe"), ("generation", "x"), ("epoch", None)])
     change_row(world, name, **{name_: value})
@@ -211,6 +226,7 @@ def _ruins(world: EnvironmentWorld, name: str, random: Random) -> None:
     _dead_lock(world, name, random)
     _records(world, name, random)
     _folder(world, name, random)
+    _marks(world, name, random)
 
 
 def _ruins_with_foreign_state(world: EnvironmentWorld, name: str, _random: Random) -> None:
@@ -253,6 +269,7 @@ PLANTS = (
     _plant(_folder_of_others, _N + _E, Kind.ORPHAN_CONFIG, repaired=False),
     _plant(_no_image, _R + _P, Kind.IMAGE_MISSING, repaired=False),
     _plant(_old_image, _R + _P, Kind.IMAGE_EXPIRING, repaired=False),
+    _plant(_marks, _N + _E, Kind.ORPHAN_IMAGE_MARK),
     _plant(_damaged, _P + _R + _D, Kind.UNREADABLE_ROW, repaired=False),
     _plant(
         _ruins,
@@ -308,6 +325,7 @@ def make_foreign(world: EnvironmentWorld) -> None:
         theirs = Resource(kind=kind, id=f"theirs-{number}", is_ours=False)
         world.resources.existing.setdefault("theirs", []).append(theirs)
     world.clusters.counts["theirs"] = (3, 3)
+    _marks_of_a_neighbour(world, "theirs")
     for record in (
         RecordSet(f"mail.{DOMAIN}", "MX", 300, frozenset({"1 mail"})),
         RecordSet(f"app.theirs.{DOMAIN}", "A", 300, frozenset({"198.51.100.1"})),

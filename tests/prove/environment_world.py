@@ -127,6 +127,7 @@ class EnvironmentWorld:
             zone=self.zone,
             folders=self.root,
             images=self.expiries,
+            marks=self.registry.images,
             catalogue=CATALOGUE,
             owner=NameOwner(DOMAIN),
             now_ms=lambda: self.registry.now_ms,
@@ -153,6 +154,7 @@ class EnvironmentWorld:
             retire_records=self._chitragupta().retire if parts else None,
             guard=self.root.check,
             marks=self.registry.images,
+            repositories=CATALOGUE.repositories,
             limit=limit,
         )
 

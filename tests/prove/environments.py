@@ -21,6 +21,7 @@ from tests.prove.environment_plants import (
 )
 from tests.prove.environment_world import EnvironmentWorld
 from tests.prove.suite import Effort, Proof, Suite, Violation
+from tests.services.registry import CATALOGUE
 
 WORLDS = {True: 50, False: 1000}
 """Number of worlds, by whether the search is quick."""
@@ -30,6 +31,7 @@ _REVIVABLE = frozenset(
         DiscrepancyKind.ORPHAN_STATE,
         DiscrepancyKind.ORPHAN_CONFIG,
         DiscrepancyKind.DANGLING_RECORD,
+        DiscrepancyKind.ORPHAN_IMAGE_MARK,
     }
 )
 """Kinds of environments that a build can revive before they are repaired."""
@@ -168,6 +170,7 @@ class _Scene:
             sorted(r.name for r in world.zone.records() if name in r.name.split(".")),
             world.root.folders().get(name),
             world.registry.store.read(name),
+            {m for m in world.registry.images.all(CATALOGUE.repositories) if m.environment == name},
         )
 
     def _left(self, revived: frozenset[str]) -> Iterator[str]:

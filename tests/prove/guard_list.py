@@ -333,6 +333,27 @@ _STATES = (
         ("services/test_reaping.py",),
     ),
     Guard(
+        "the doctor leaves images alone that another installation keeps",
+        "core/discrepancies/image_marks.py",
+        "        if is_older or mark.installation == inventory.installation:\n",
+        "        if True:\n",
+        ("core/discrepancies/test_finding.py",),
+    ),
+    Guard(
+        "the doctor releases no images of an environment that has come back",
+        "services/repairs.py",
+        "            _require_ended(self.rows.find(name), name)\n            self.marks.unmark(",
+        "            self.marks.unmark(",
+        ("services/test_repairs.py",),
+    ),
+    Guard(
+        "the doctor releases images under the lock of their environment",
+        "services/repairs.py",
+        "with self._locked(name):  # sow tags images under the same lock",
+        "with suppress():",
+        ("services/test_repairs.py",),
+    ),
+    Guard(
         "a name that another installation uses is refused",
         "core/stack/adoption.py",
         "        if resource.owner:\n",

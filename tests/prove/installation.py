@@ -203,6 +203,8 @@ class Installation:
                 zone=self.zone,
                 folders=self.root,
                 images=FakeExpiries(self.images),
+                marks=self.images,
+                installation=self.name,
                 catalogue=CATALOGUE,
                 owner=self._owner,
                 now_ms=lambda: self.now_ms,
@@ -219,6 +221,7 @@ class Installation:
             retire_records=self.chitragupta(worker).retire,
             guard=self.root.check,
             marks=self.images,
+            repositories=CATALOGUE.repositories,
             installation=self.name,
             limit=SETTINGS.reap.limit,
         )

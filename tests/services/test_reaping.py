@@ -433,3 +433,15 @@ def test_a_registry_that_is_down_is_asked_again_and_one_that_forbids_it_is_not(
     with capture_logs() as events:
         world.run()
     assert [e["event"] for e in events if e["log_level"] == "warning"] == ["images.not_released"]
+
+
+def test_a_registry_that_forbids_it_hides_no_other_one() -> None:
+    images = FakeImages()
+    images.forbidden = {"a-team", "tyk-gone"}
+    for repository in ("a-team", "tyk", "tyk-gone", "tyk-pump"):
+        images.push(repository, used_mark(NAME), "same")
+    with capture_logs() as events:
+        ImageKeeper(images).release(NAME, ["tyk", "tyk-gone", "a-team", "tyk-pump"])
+    assert [images.tags(r) for r in ("tyk", "tyk-pump")] == [set(), set()]
+    (event,) = events
+    assert event["reason"] == "a-team is another team's; tyk-gone is another team's"

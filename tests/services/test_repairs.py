@@ -7,7 +7,7 @@ import pytest
 from gromit.core.discrepancies.kinds import DiscrepancyKind, Repair
 from gromit.core.environments.phases import Phase, Work
 from gromit.core.stack.contract import StateHead, StateMark
-from gromit.core.stack.image_marks import used_mark
+from gromit.core.stack.image_marks import marks_of, used_mark
 from gromit.core.stack.resources import ResourceKind
 from gromit.errors import BackendError, ConfigRootUnusable, Suspended, Temporary, UnsafePlan
 from tests.fakes.owners import owner
@@ -278,3 +278,37 @@ def test_an_image_that_is_gone_or_does_not_run_any_more_is_not_tagged(
         f"{NAME} does not run tyk@{digest} any more",
     }
     assert used_mark(NAME) not in world.registry.images.tags("tyk")
+
+
+def _keep_images(world: EnvironmentWorld, name: str) -> None:
+    """Keep an image for an environment, and for one of that name of another installation."""
+    digest = world.registry.images.push("tyk", "a-sha", "kept")
+    for installation in ("", "team-b"):
+        for tag in marks_of(name, installation):
+            world.registry.images.mark([("tyk", digest)], tag)
+
+
+def test_images_are_released_only_by_the_installation_that_kept_them(
+    world: EnvironmentWorld,
+) -> None:
+    _keep_images(world, "lone")
+    kept = set(marks_of("lone", "team-b"))
+    assert problems(world, lambda: None) == [""]
+    assert world.registry.images.tags("tyk") >= {"a-sha", *kept}
+    assert not world.registry.images.tags("tyk") & {*marks_of("lone", "")}
+    assert world.find() == []
+    assert world.states.locks == {}
+
+
+@pytest.mark.parametrize("change", ["row", "worker"])
+def test_images_of_an_environment_that_came_back_stay_kept(
+    world: EnvironmentWorld, change: str
+) -> None:
+    _keep_images(world, "lone")
+    changes: dict[str, Callable[[], object]] = {
+        "row": lambda: world.report("lone"),
+        "worker": lambda: world.states.lock("lone", owner(2), "sow"),
+    }
+    (problem,) = problems(world, changes[change])
+    assert problem in {"lone has a row again", "the state of lone is locked by someone@here"}
+    assert world.registry.images.tags("tyk") >= {*marks_of("lone", "")}

@@ -79,8 +79,10 @@ def build_environment_doctor(settings: Settings, root: Path | None) -> DoctorPar
         images=EcrExpiries(
             aws_client(lambda made: made.client("ecr", config=aws.CLIENT)), settings.registryid
         ),
+        marks=image_keeper(settings).marks,
         catalogue=configured_catalogue(settings),
         owner=_name_owner(settings),
+        installation=settings.installation,
         now_ms=now_ms,
     )
     repairer = Repairer(
@@ -96,6 +98,7 @@ def build_environment_doctor(settings: Settings, root: Path | None) -> DoctorPar
         else None,
         guard=_guard(settings, root),
         marks=image_keeper(settings).marks,
+        repositories=configured_catalogue(settings).deployed,
         installation=settings.installation,
         limit=settings.reap.limit,
     )

@@ -21,5 +21,5 @@ def reaper(settings: Settings, parts: WorkerParts) -> WorkFunction:
         hooks=hook_runner(settings, parts),
         states=parts.states,
         keeper=image_keeper(settings),
-        repositories=parts.catalogue.repositories,
+        repositories=parts.catalogue.deployed,
     )

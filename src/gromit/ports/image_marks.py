@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from typing import Protocol
 
+from gromit.core.stack.image_marks import ImageMark
 from gromit.core.stack.made import BuiltImage
 
 
@@ -15,6 +16,9 @@ class ImageMarks(Protocol):
         `images` has at most one image of each repository, because the tag moves to it.
         Raises `Temporary`, `Denied` or `BackendError`.
         """
+
+    def all(self, repositories: Iterable[str]) -> Collection[ImageMark]:
+        """Return every mark in registries, once for an environment. Raises like `mark`."""
 
     def unmark(self, repositories: Iterable[str], tags: Collection[str]) -> None:
         """Remove tags. An image without another tag is removed as well. Raises like `mark`."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from gromit.core.stack.image_marks import next_mark, used_mark
+from gromit.core.stack.image_marks import marks_of, next_mark, used_mark
 from gromit.core.stack.made import BuiltImage
 from gromit.errors import BackendError, Denied
 from gromit.ports.image_marks import ImageMarks
@@ -38,15 +38,20 @@ class ImageKeeper:
 
         Raises what the registry does, except for a missing permission: without it, images stay.
         """
-        try:
-            self.marks.unmark(repositories, self._marks(environment))
-        except Denied as error:
-            log.warning("images.not_released", env=environment, reason=error.message)
+        # Before the installation had a name, its marks had none.
+        marks = marks_of(environment, self.installation, "")
+        # One by one: a registry of another team, or one that is gone, hides none of the others.
+        reasons = [self._unmark(repository, marks) for repository in sorted(set(repositories))]
+        if reason := "; ".join(filter(None, reasons)):
+            log.warning("images.not_released", env=environment, reason=reason)
 
-    def _marks(self, environment: str) -> Collection[str]:
-        """Return all marks that this installation may have made, before and since it has a name."""
-        names = dict.fromkeys((self.installation, ""))
-        return [mark(environment, name) for name in names for mark in (used_mark, next_mark)]
+    def _unmark(self, repository: str, marks: Collection[str]) -> str:
+        """Remove marks; return why it is not allowed, or ""."""
+        try:
+            self.marks.unmark([repository], marks)
+        except Denied as error:
+            return error.message
+        return ""
 
     def _mark(
         self, environment: str, images: Iterable[BuiltImage], mark: str

@@ -27,6 +27,7 @@ from gromit.ports import (
     Progress,
     StateBucket,
 )
+from gromit.ports.image_marks import ImageMarks
 from gromit.ports.inventory import (
     ConfigFolders,
     ImageExpiries,
@@ -54,9 +55,12 @@ class InventorySources:
     folders: ConfigFolders | None
     """None if the config root is not on this machine."""
     images: ImageExpiries
+    marks: ImageMarks
     catalogue: Catalogue
     owner: NameOwner | None
     """Owner of public names; None if no domain is set."""
+    installation: str = ""
+    """Name of this installation; empty if it has none."""
     now_ms: Callable[[], int]
 
 
@@ -92,9 +96,10 @@ class InventoryTaker:
             if row.is_desired
         }
         images = sources.images.expiries(frozenset().union(*required.values()))
+        marks = sources.marks.all(sources.catalogue.deployed)
         locks = dict(self._locks(names.locks))
         found = {*clusters, *states, *folders, *(one.environment for one in resources)}
-        found |= self._named(records)
+        found |= self._named(records) | {mark.environment for mark in marks}
         progress("reading the table again")
         unclear, changed = self._second_look(before, found - known)
         components = sources.catalogue.components
@@ -113,6 +118,8 @@ class InventoryTaker:
             records=records,
             folders=folders,
             images={image: ImageFacts(at_ms) for image, at_ms in images.items()},
+            marks=marks,
+            installation=sources.installation,
             required=required,
         )
 

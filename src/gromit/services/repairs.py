@@ -4,7 +4,7 @@ Nothing is repaired while processing is suspended, and nothing is taken away fro
 at once than a run of reap may destroy: such a plan has another reason, as a wrong table.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from gromit.core.discrepancies.facts import InstallationInventory, RowFacts
 from gromit.core.discrepancies.kinds import Discrepancy, DiscrepancyKind, Repair
 from gromit.core.environments.phases import Phase
 from gromit.core.environments.terraform_locks import FoundLock, Lock
-from gromit.core.stack.image_marks import used_mark
+from gromit.core.stack.image_marks import marks_of, used_mark
 from gromit.core.stack.resources import Resource, ResourceKind
 from gromit.errors import (
     BackendError,
@@ -63,6 +63,8 @@ class Repairer:
     guard: Callable[[], None]
     """Raises `Suspended` or `ConfigRootUnusable` if nothing may be changed."""
     marks: ImageMarks
+    repositories: Collection[str]
+    """Repositories of the catalogue."""
     installation: str = ""
     """Name of this installation; empty if it has none."""
     limit: int
@@ -133,6 +135,7 @@ class Repairer:
             Repair.SET_ASIDE_STATE: lambda: self._set_state_aside(one),
             Repair.SET_ASIDE_CONFIG: lambda: self._set_config_aside(name),
             Repair.RETIRE_RECORDS: lambda: self._retire(name, progress),
+            Repair.RELEASE_IMAGES: lambda: self._release_images(name),
             Repair.REMOVE: lambda: self._remove(one, progress),
             Repair.REAP: lambda: self.rows.reap(name),
             Repair.REDEPLOY: lambda: self.rows.redeploy(name),
@@ -199,6 +202,11 @@ class Repairer:
             raise Conflict("no zone is set")
         _require_ended(self.rows.find(name), name)
         self.retire_records(name, progress)
+
+    def _release_images(self, name: str) -> None:
+        with self._locked(name):  # sow tags images under the same lock
+            _require_ended(self.rows.find(name), name)
+            self.marks.unmark(self.repositories, marks_of(name, self.installation))
 
     def _remove(self, one: Discrepancy, progress: Progress) -> None:
         name = one.environment

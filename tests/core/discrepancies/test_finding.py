@@ -22,6 +22,7 @@ from gromit.core.environments.phases import Phase
 from gromit.core.environments.terraform_locks import FoundLock, Verdict
 from gromit.core.stack.clusters import ClusterState
 from gromit.core.stack.contract import StateHead, StateMark
+from gromit.core.stack.image_marks import ImageMark
 from gromit.core.stack.resources import ListedResource, Resource, ResourceKind
 from gromit.core.time import iso
 
@@ -116,6 +117,10 @@ HEALTHY = InstallationInventory(
     records=[*_records("good"), RecordSet(f"mail.{DOMAIN}", "MX", 10, frozenset({"1 mail"}))],
     folders={"good": True, "ending": True},
     images={("app", "sha-1"): ImageFacts(NOW + 200 * HOUR)},
+    marks=[
+        *(ImageMark("tyk", name, "") for name in ("good", "busy", "new", "ending", "parked")),
+        ImageMark("tyk", "theirs", "team-b"),
+    ],
     required={"good": frozenset({("app", "sha-1")})},
 )
 
@@ -145,6 +150,10 @@ def _with(field: str, entries: Mapping[Any, Any]) -> Plant:
 
 def _more(field: str, *items: Any) -> Plant:
     return lambda one: _changed(one, field, [*getattr(one, field), *items])
+
+
+def _with_marks(*marks: ImageMark, installation: str = "") -> Plant:
+    return lambda one: replace(one, marks=marks, installation=installation)
 
 
 DEAD, UNKNOWN = Verdict(dead=True, reason="dead"), Verdict(dead=False, reason="unknown")
@@ -321,6 +330,27 @@ PLANTS: list[tuple[str, Plant, str, Kind, Repair]] = [
         Repair.SET_ASIDE_STATE,
     ),
     (
+        "images kept for none",
+        _with_marks(ImageMark("tyk", "lone", "")),
+        "lone",
+        Kind.ORPHAN_IMAGE_MARK,
+        Repair.RELEASE_IMAGES,
+    ),
+    (
+        "images kept for a tombstone",
+        _with_marks(ImageMark("tyk", "ended", "team-a"), installation="team-a"),
+        "ended",
+        Kind.ORPHAN_IMAGE_MARK,
+        Repair.RELEASE_IMAGES,
+    ),
+    (
+        "images kept for a tombstone before the installation had a name",
+        _with_marks(ImageMark("tyk", "ended", ""), installation="team-a"),
+        "ended",
+        Kind.ORPHAN_IMAGE_MARK,
+        Repair.PERSON,
+    ),
+    (
         "dead owner",
         _with("locks", {"good": _lock("good", DEAD, NOW)}),
         "good",
@@ -427,6 +457,21 @@ def test_a_young_lock_without_proof_is_left_alone() -> None:
     """A person may be at work with `gromit terraform`."""
     planted = _with("locks", {"good": _lock("good", UNKNOWN, NOW - HOUR // 2)})
     assert find_discrepancies(planted(HEALTHY)) == []
+
+
+def test_images_of_others_and_of_what_runs_are_kept() -> None:
+    """Reap removes the marks of what runs. A mark without a name may be another installation's."""
+    mark = ImageMark("tyk", "lone", "team-a")
+    found = find_discrepancies(_with_marks(mark)(_more("resources", _group("lone"))(HEALTHY)))
+    assert {d.kind for d in found} == {Kind.WORLD_WITHOUT_ROW}
+    neighbours = (mark, ImageMark("tyk", "ended", "team-a"), ImageMark("tyk", "lone", ""))
+    assert find_discrepancies(_with_marks(*neighbours, installation="team-b")(HEALTHY)) == []
+    both = (ImageMark("tyk", "ended", ""), ImageMark("tyk", "ended", "team-b"))
+    found = find_discrepancies(_with_marks(*both, installation="team-b")(HEALTHY))
+    assert {(d.subject, d.repair) for d in found} == {
+        ("gromit..ended", Repair.PERSON),
+        ("gromit..team-b.ended", Repair.RELEASE_IMAGES),
+    }
 
 
 def test_a_foreign_state_is_no_proof_of_a_world() -> None:

@@ -209,6 +209,7 @@ def _compare(world: World, env: str, platform: Platform) -> None:
     AwsResourceListing(resource_clients(world.cloud)).all(platform, ())
     PlatformParameter(client("ssm"), "/gromit/platform").read()
     EcrExpiries(client("ecr")).expiries([("tyk", "master")])
+    EcrImageMarks(client("ecr")).all(["tyk"])
 
 
 def _clearer(world: World) -> Clearer:

@@ -1,15 +1,19 @@
 """Marks on images in ECR: tags of the same image."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, TypedDict
 
 from gromit.adapters.aws.client import aws_errors
 from gromit.adapters.aws.ecr import EcrImages
+from gromit.core.stack.image_marks import ImageMark, parse_mark
 from gromit.core.stack.made import BuiltImage
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr.client import ECRClient
     from mypy_boto3_ecr.type_defs import ImageTypeDef
+
+_PAGE = 1000
+"""Largest page of ListImages."""
 
 
 class _Registry(TypedDict, total=False):
@@ -30,6 +34,29 @@ class EcrImageMarks:
         found = self._images.digests((repository, tag) for repository, _ in wanted)
         others = [(r, digest) for r, digest in wanted if found.get((r, tag)) != digest]
         return frozenset(image for image in others if not self._put(*image, tag))
+
+    def all(self, repositories: Iterable[str]) -> Collection[ImageMark]:
+        """Make one call for 1,000 tags of a repository. A missing repository has none."""
+        found: dict[ImageMark, None] = {}
+        for repository in sorted(set(repositories)):
+            for tag in self._tags(repository):
+                if mark := parse_mark(repository, tag):
+                    found[mark] = None
+        return list(found)
+
+    def _tags(self, repository: str) -> Iterator[str]:
+        pages = self._client.get_paginator("list_images").paginate(
+            repositoryName=repository,
+            filter={"tagStatus": "TAGGED"},
+            PaginationConfig={"PageSize": _PAGE},
+            **self._registry,
+        )
+        with aws_errors(f"list the tags of {repository}"):
+            try:
+                for page in pages:
+                    yield from (image.get("imageTag", "") for image in page["imageIds"])
+            except self._client.exceptions.RepositoryNotFoundException:
+                return
 
     def unmark(self, repositories: Iterable[str], tags: Collection[str]) -> None:
         """Make one call for each repository. What does not exist counts as removed."""

@@ -1,6 +1,6 @@
 """Facts about all environments: rows, states, locks, resources, records, folders and images."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from gromit.core.environments.terraform_locks import FoundLock, Verdict
 from gromit.core.stack.clusters import ClusterState
 from gromit.core.stack.component_inputs import Image
 from gromit.core.stack.contract import StateHead
+from gromit.core.stack.image_marks import ImageMark
 from gromit.core.stack.resources import ListedResource
 from gromit.core.time import parse_iso
 
@@ -131,6 +132,10 @@ class InstallationInventory:
     """Config folder to whether it has files of gromit."""
     images: Mapping[Image, ImageFacts] | None = None
     """Images that environments need and that exist; None if they were not looked up."""
+    marks: Collection[ImageMark] = ()
+    """Marks of images, in the registries of the catalogue, also those of other installations."""
+    installation: str = ""
+    """Name of this installation; empty if it has none."""
     required: Mapping[str, frozenset[Image]] = field(default_factory=dict)
     """Images that each desired environment needs; the second part is a tag or a digest."""
 

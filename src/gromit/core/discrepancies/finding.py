@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from gromit.core.discrepancies import records, resources, rows, states
+from gromit.core.discrepancies import image_marks, records, resources, rows, states
 from gromit.core.discrepancies.facts import InstallationInventory
 from gromit.core.discrepancies.kinds import Discrepancy
 
@@ -22,6 +22,7 @@ _CHECKS: tuple[_Check, ...] = (
     records.dangling,
     records.foreign,
     records.folders,
+    image_marks.orphans,
 )
 
 

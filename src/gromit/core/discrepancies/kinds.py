@@ -28,6 +28,7 @@ class DiscrepancyKind(StrEnum):
     ORPHAN_CONFIG = "orphan_config"
     IMAGE_MISSING = "image_missing"
     IMAGE_EXPIRING = "image_expiring"
+    ORPHAN_IMAGE_MARK = "orphan_image_mark"
 
 
 class Repair(StrEnum):
@@ -40,6 +41,8 @@ class Repair(StrEnum):
     SET_ASIDE_CONFIG = "set_aside_config"
     """Rename the config folder, likewise."""
     RETIRE_RECORDS = "retire_records"
+    RELEASE_IMAGES = "release_images"
+    """Remove the tags with which registries keep images."""
     REMOVE = "remove"
     """Remove one resource, under the environment's lock."""
     REAP = "reap"
@@ -63,6 +66,7 @@ _DESTRUCTIVE = frozenset(
         Repair.SET_ASIDE_STATE,
         Repair.SET_ASIDE_CONFIG,
         Repair.RETIRE_RECORDS,
+        Repair.RELEASE_IMAGES,
         Repair.REMOVE,
         Repair.REAP,
     }

@@ -82,6 +82,11 @@ class Catalogue:
         return self.known_only | {c.repository for c in self.components.values() if c.repository}
 
     @property
+    def deployed(self) -> frozenset[str]:
+        """Repositories of components: only their images run in environments."""
+        return self.repositories - self.known_only
+
+    @property
     def program_uses(self) -> tuple[ProgramUse, ...]:
         """Each component that names a program, with the sources of its secrets."""
         return tuple(

@@ -39,6 +39,25 @@ def test_a_digest_is_that_of_the_manifest(both: Both[Any]) -> None:
     assert patched == expected
 
 
+def test_tags_come_in_pages(both: Both[Any]) -> None:
+    def look(_cloud: Cloud) -> Any:
+        ecr = boto3.client("ecr", REGION)
+        ecr.create_repository(repositoryName="tyk")
+        for number in range(5):
+            ecr.put_image(
+                repositoryName="tyk", imageManifest=MANIFESTS[0], imageTag=f"sha-{number}"
+            )
+        ecr.put_image(repositoryName="tyk", imageManifest=MANIFESTS[1], imageTag="sha-0")
+        pages = ecr.get_paginator("list_images").paginate(
+            repositoryName="tyk", PaginationConfig={"PageSize": 2}
+        )
+        return [[image["imageTag"] for image in page["imageIds"]] for page in pages]
+
+    stock, patched = both(look)
+    assert len(stock) == 1
+    assert patched == [["sha-0", "sha-1"], ["sha-2", "sha-3"], ["sha-4"]]
+
+
 def test_a_tag_that_moves_leaves_its_image_without_a_tag(both: Both[Any]) -> None:
     """And the image gets another tag later."""
 

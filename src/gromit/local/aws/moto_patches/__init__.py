@@ -60,6 +60,7 @@ PATCHES: tuple[Callable[[Patches], None], ...] = (
     zones.apply_batches_atomically,
     registry.use_manifest_digest,
     registry.leave_moved_images,
+    registry.paginate_images,
     volumes.delete_policies,
     buckets.enforce_secure_transport,
     tables.serialize_by_type,

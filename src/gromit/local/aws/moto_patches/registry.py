@@ -1,10 +1,13 @@
 """ECR: images."""
 
 import hashlib
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from moto.core.responses import ActionResult
 from moto.ecr.models import ECRBackend, Image
+from moto.ecr.responses import ECRResponse
 
 from gromit.local.aws.moto_patches.patches import Patches
 
@@ -45,3 +48,23 @@ def leave_moved_images(patches: Patches) -> None:
         return image
 
     patches.replace(ECRBackend, "put_image", put_image)
+
+
+def paginate_images(patches: Patches) -> None:
+    """AWS lists 100 tags of a repository on a page, or `maxResults`."""
+
+    def list_images(stock: Callable[..., Any], response: Any) -> ActionResult:
+        found = {_place(image): image for image in stock(response).result["imageIds"]}
+        ordered, size = sorted(found), response._get_int_param("maxResults", 100)
+        start = bisect_right(ordered, response._get_param("nextToken") or "")
+        page = ordered[start : start + size]
+        result: dict[str, Any] = {"imageIds": [found[place] for place in page]}
+        if start + size < len(ordered):
+            result["nextToken"] = page[-1]
+        return ActionResult(result)
+
+    patches.replace(ECRResponse, "list_images", list_images)
+
+
+def _place(image: Mapping[str, str | None]) -> str:
+    return f"{image['imageTag'] or ''}@{image['imageDigest']}"
