@@ -56,17 +56,19 @@ boto3.client("dynamodb").put_item(TableName="DeveloperEnvironments", Item=item)
 END
 """
 
+_IN_FOLDER = 'mkdir .gromit && ln -s "$CLOUD" .gromit/local'
 _TREE = f'cd "{ROOT}"'
 
 BEFORE: Mapping[str, str] = {
     "build-the-image.md": _TREE,
     "first-ten-minutes.md": _APP_TEST,
+    "let-people-log-in.md": _APP_TEST + _IN_FOLDER,
     "limit-lifetimes.md": _APP_TEST,
     "migrate-from-gromit-v1.md": _FLAT_ROW,
     "protect-and-redeploy.md": _APP_TEST,
     "recover-a-locked-environment.md": _LOCK,
     "the-page.md": _APP_TEST,
-    "rehearse-failures.md": 'mkdir .gromit && ln -s "$CLOUD" .gromit/local',
+    "rehearse-failures.md": _IN_FOLDER,
     "release.md": _TREE,
     "report-builds-from-ci.md": _APP_TEST
     + 'gromit local push tyk ci-test --sha 2b3c4d --no-report --dir "$CLOUD"',
@@ -90,7 +92,7 @@ pytestmark = [
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Start a local cloud, and yield its folder."""
     folder = tmp_path_factory.mktemp("cloud")
-    up = [*GROMIT, "local", "up", "--detach", "--dir", str(folder)]
+    up = [*GROMIT, "local", "up", "--detach", "--login", "--dir", str(folder)]
     with ended(folder):
         environ = {**variables(), "GROMIT_SOW_RETRY": "10m"}  # a failure remains while a page runs
         done = subprocess.run(

@@ -2,31 +2,21 @@
 
 import os
 import signal
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import click
 
 from gromit.cli import FAILED, CliContext, Group, pass_cli
+from gromit.cli.local_up import folder_option, say, up
 from gromit.cli.render import print_json, print_rows
 from gromit.core.names import environment_name, parse_repository
 from gromit.core.time import iso
 from gromit.errors import ConfigError, Conflict
 from gromit.local.aws.failures import CRASH_S, SLOW_S, write_failure
-from gromit.local.aws.programs import parse_programs
 from gromit.local.cloud import control
 from gromit.local.cloud.layout import CloudState, require_state
 
-_folder = click.option(
-    "--dir",
-    "folder",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path(".gromit/local"),
-    show_default=True,
-    help="Folder of the local cloud.",
-)
 _UP = "Run `gromit local up` to bring it up; --dir names its folder."
 _AFTER_DEMO = """
 The demo has removed its cloud. To have one of your own:
@@ -34,14 +24,6 @@ The demo has removed its cloud. To have one of your own:
   eval "$(gromit local env)"
   gromit local push tyk app-test
   gromit env wait app-test"""
-_PORTS = ("aws", "dns", "serve", "health", "gateway")
-
-
-def _port_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for name in reversed(_PORTS):
-        text = f"Port of {name}; by default the former one, or a free one."
-        command = click.option(f"--{name}-port", type=click.IntRange(1, 65535), help=text)(command)
-    return command
 
 
 @click.group(cls=Group)
@@ -57,92 +39,22 @@ def local() -> None:
 
 
 @local.command()
-@_folder
-@click.option("--detach", is_flag=True, help="Return when the cloud is up, and leave it running.")
-@click.option(
-    "--domain",
-    help="Domain of public names, for a new cloud; by default dev.gromit.test.",
-)
-@click.option(
-    "--program",
-    "programs",
-    metavar="COMPONENT=COMMAND",
-    multiple=True,
-    help="Run a program of this machine in place of a component, until the cloud is down:"
-    " NAME=VALUE…, its path, and arguments, with {address} for the address of the task.",
-)
-@_port_options
-@pass_cli
-def up(
-    run: CliContext,
-    /,
-    folder: Path,
-    *,
-    detach: bool,
-    domain: str | None,
-    programs: tuple[str, ...],
-    **ports: int | None,
-) -> None:
-    """Bring the cloud up; Ctrl-C brings it down.
-
-    The cloud keeps its former content. GROMIT_CATALOGUE and GROMIT_REPOS keep their former values
-    unless they are set.
-    """
-    parsed = parse_programs(programs, os.environ)
-    place, _ = control.folder(folder), run.settings
-    given = {name.removesuffix("_port"): port for name, port in ports.items() if port}
-    if not detach:
-        # boto3 is slow to import, and most commands of the cloud do not need it.
-        from gromit.local.cloud import cloud  # noqa: PLC0415
-
-        options = cloud.CloudOptions(domain=domain, ports=given, programs=parsed)
-        cloud.run_cloud(place, options, os.environ, _say)
-        return
-    started = not control.is_up(place)
-    if started:
-        arguments = ["--dir", str(place.root)]
-        if domain:
-            arguments += ["--domain", domain]
-        for name, port in given.items():
-            arguments += [f"--{name}-port", str(port)]
-        for program in programs:
-            arguments += ["--program", program]
-        control.detach(place, arguments, os.environ, _say)
-    elif programs:
-        raise Conflict(
-            f"the local cloud in {place.root} is already up, and programs start with it",
-            hint="Run `gromit local down`, and bring it up with --program.",
-        )
-    else:
-        _say(f"the local cloud in {place.root} is already up")
-    if run.output == "json":
-        facts = require_state(place)
-        row = {
-            "folder": str(place.root),
-            "started": started,
-            "domain": facts.domain,
-            "region": facts.region,
-        }
-        print_json({**row, "ports": facts.ports})
-
-
-@local.command()
-@_folder
+@folder_option
 @pass_cli
 def down(run: CliContext, folder: Path) -> None:
     """Bring the cloud down, and keep its content. No process is left."""
     place = control.folder(folder)
-    was_up = control.down(place, _say)
+    was_up = control.down(place, say)
     if was_up:
-        _say(f"the local cloud in {place.root} is down")
+        say(f"the local cloud in {place.root} is down")
     else:
-        _say(f"no local cloud was up in {place.root}")
+        say(f"no local cloud was up in {place.root}")
     if run.output == "json":
         print_json({"folder": str(place.root), "was_up": was_up})
 
 
 @local.command()
-@_folder
+@folder_option
 @pass_cli
 def status(run: CliContext, folder: Path) -> int:
     """Show the status of the parts. The exit code is 0 only if all run and the cloud is up."""
@@ -164,24 +76,34 @@ def status(run: CliContext, folder: Path) -> int:
 
 
 @local.command()
-@_folder
+@folder_option
+@click.option(
+    "--login", is_flag=True, help="For a person who logs in, with neither certificate nor AWS."
+)
 @pass_cli
-def env(run: CliContext, folder: Path) -> None:
+def env(run: CliContext, folder: Path, login: bool) -> None:
     """Print shell exports for the cloud.
 
     After `eval "$(gromit local env)"` every gromit command and the AWS CLI use the cloud. Commands
     run as an operator, but sow and reap as a worker. Variables of another installation, for example
-    an AWS profile, are unset.
+    an AWS profile, are unset. With --login they run as the person of `gromit login`.
     """
     # boto3 is slow to import, and most commands of the cloud do not need it.
     from gromit.local.cloud import variables  # noqa: PLC0415
 
     place = control.folder(folder)
-    exports = variables.user_variables(place, require_state(place))
+    facts = require_state(place)
+    if login and not facts.people:
+        raise Conflict(
+            f"the local cloud in {place.root} has no login",
+            hint="Run `gromit local down`, and `gromit local up --login`.",
+        )
+    make = variables.person_variables if login else variables.user_variables
+    exports = make(place, facts)
     if not control.is_up(place):
         # A warning only: the exports are valid as soon as the cloud is up.
-        _say(f"gromit: the local cloud in {place.root} is down, so nothing answers")
-        _say(f"  hint: {_UP}")
+        say(f"gromit: the local cloud in {place.root} is down, so nothing answers")
+        say(f"  hint: {_UP}")
     if run.output == "json":
         print_json(exports)
     else:
@@ -190,7 +112,7 @@ def env(run: CliContext, folder: Path) -> None:
 
 @local.command()
 @click.argument("environment", metavar="[ENV]", required=False)
-@_folder
+@folder_option
 @pass_cli
 def urls(run: CliContext, environment: str | None, folder: Path) -> None:
     """List public names, addresses and curl commands.
@@ -234,7 +156,7 @@ def urls(run: CliContext, environment: str | None, folder: Path) -> None:
     type=click.IntRange(0, 255),
     help="Its containers end at once with this exit code.",
 )
-@_folder
+@folder_option
 @pass_cli
 def push(
     run: CliContext,
@@ -274,7 +196,7 @@ def push(
 
 @local.command(name="age-images")
 @click.argument("days", type=click.IntRange(1, 3650))
-@_folder
+@folder_option
 @pass_cli
 def age_images(run: CliContext, days: int, folder: Path) -> None:
     """Let all images grow older by DAYS, and remove those that expire.
@@ -291,7 +213,7 @@ def age_images(run: CliContext, days: int, folder: Path) -> None:
 
 @local.command(name="retire-tasks")
 @click.argument("environment", metavar="[ENV]", required=False)
-@_folder
+@folder_option
 @pass_cli
 def retire_tasks(run: CliContext, environment: str | None, folder: Path) -> None:
     """Stop the tasks of ENV, or of all environments, as AWS does every few weeks.
@@ -356,5 +278,4 @@ def _running_cloud(folder: Path) -> CloudState:
     return facts
 
 
-def _say(line: str) -> None:
-    click.echo(line, err=True)
+local.add_command(up)

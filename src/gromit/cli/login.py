@@ -2,6 +2,8 @@
 
 import threading
 import webbrowser
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -10,7 +12,10 @@ from gromit.cli import CliContext, Command, pass_cli
 from gromit.cli.render import print_json, print_line
 from gromit.cli.serve_requests import connected_serve
 from gromit.core.security.kept_login import KeptLogin
+from gromit.core.security.roles import Role
 from gromit.core.time import iso
+
+_REPOSITORIES = "repositories"
 
 
 @click.command(cls=Command)
@@ -64,8 +69,17 @@ def whoami(run: CliContext) -> None:
         print_json(found)
         return
     for key, value in found.items():
-        shown = ", ".join(map(str, value)) if isinstance(value, list) else value
-        print_line(f"{key + ':':14}{'-' if shown in (None, '') else shown}")
+        if key == _REPOSITORIES:
+            continue
+        print_line(f"{key + ':':14}{value}")
+        if value == Role.DEVELOPER:
+            print_line(f"{_REPOSITORIES + ':':14}{_shown_repositories(found)}")
+
+
+def _shown_repositories(found: Mapping[str, Any]) -> str:
+    """Return the repositories whose environments a developer may delete."""
+    names = found.get(_REPOSITORIES)
+    return "all" if names is None else ", ".join(map(str, names)) or "none"
 
 
 def _row(kept: KeptLogin) -> dict[str, str | bool]:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from gromit.local.cloud.parts import emulated_account
 from gromit.local.cloud.processes import ProcessId, descendants, wait_for_exit
 from gromit.local.cloud.supervisor import SupervisorState, read_supervisor_state
 from gromit.local.demo import release
+from gromit.local.login.made_up import DEFAULT
 from tests.commands import run_gromit
 from tests.docs.cloud import variables
 from tests.docs.markdown import ROOT
@@ -33,7 +35,7 @@ from tests.local.conftest import eventually
 pytestmark = [pytest.mark.cloud, pytest.mark.terraform, pytest.mark.xdist_group("cloud")]
 """The tests share one cloud, so they run in one process."""
 
-PARTS = ["aws", "serve", "gateway", "sow", "reap", "chitragupta"]
+PARTS = ["aws", "serve", "gateway", "login", "sow", "reap", "chitragupta"]
 
 
 def clean() -> dict[str, str]:
@@ -108,9 +110,9 @@ def listens(port: int) -> bool:
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudPaths]:
-    """A cloud that is up."""
+    """A cloud that is up, with a login."""
     place = CloudPaths(tmp_path_factory.mktemp("cloud") / "with a blank")
-    local(place, "up", "--detach")
+    local(place, "up", "--detach", "--login")
     yield place
     local(place, "down")
 
@@ -127,6 +129,33 @@ def test_all_parts_run_and_a_second_up_says_so(up: CloudPaths) -> None:
     )
     assert record(up).supervisor == before
     gromit("local", "up", "--dir", str(up.root), code=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--serve-port", "1"], "has port"),
+        (["--domain", "other.test"], "has the domain dev.gromit.test"),
+        (["--no-login"], "has a login"),
+        (["--person", "carol=viewer"], "has other people"),
+    ],
+)
+def test_an_option_that_a_running_cloud_cannot_obey_is_refused(
+    up: CloudPaths, options: list[str], why: str
+) -> None:
+    error, hint = complaint("local", "up", "--detach", "--dir", str(up.root), *options)
+    assert error.startswith(f"gromit: the local cloud in {up.root} is already up, and {why}")
+    assert "gromit local down" in hint
+
+
+def test_a_person_logs_in_and_needs_neither_certificate_nor_aws(up: CloudPaths) -> None:
+    exports = local(up, "env", "--login")
+    assert exports.keys() == {"GROMIT_GATEWAY_URL", "GROMIT_CLIENT_LOGIN"}
+    curl = "curl --silent --location --output /dev/null --data person=olga %s"
+    gromit("login", variables={**exports, "BROWSER": curl})
+    found = json.loads(gromit("whoami", "-o", "json", variables=exports))
+    assert (found["name"], found["role"]) == ("olga@example.test", "operator")
+    assert json.loads(gromit("env", "list", "-o", "json", variables=exports)) == []
 
 
 def test_the_demo_leaves_a_cloud_that_is_up_alone(up: CloudPaths) -> None:
@@ -268,11 +297,12 @@ def test_a_build_of_an_unknown_repository_is_refused_before_anything_is_pushed(
 
 
 def test_a_worker_that_is_killed_is_started_again(up: CloudPaths) -> None:
-    before = next(p for p in record(up).parts if p.name == "reap")
+    number = PARTS.index("reap")
+    before = record(up).parts[number]
     assert before.pid
     os.kill(before.pid, signal.SIGKILL)
-    eventually(lambda: control.status(up)[4]["restarts"] == before.restarts + 1, within=30)
-    eventually(lambda: control.status(up)[4]["state"] == "running", within=30)
+    eventually(lambda: control.status(up)[number]["restarts"] == before.restarts + 1, within=30)
+    eventually(lambda: control.status(up)[number]["state"] == "running", within=30)
 
 
 def use_the_local_cloud() -> list[str]:
@@ -410,6 +440,32 @@ def test_components_are_as_before_unless_something_is_said_of_them(tmp_path: Pat
     assert kept(mine, GROMIT_CATALOGUE="", GROMIT_REPOS="") == new
     with pytest.raises(ConfigError, match="cannot read"):
         kept(new, GROMIT_CATALOGUE=str(tmp_path / "nowhere"))
+
+
+def test_people_are_as_before_unless_something_is_said_of_them() -> None:
+    ranges = Ranges(IPv4Network("127.44.0.0/16"), IPv4Network("127.45.0.0/16"))
+    without = CloudState(domain="x.test", region="eu-central-1", ranges=ranges)
+    carol = {"carol": "viewer"}
+    having = replace(without, people=carol)
+    options = cloud.CloudOptions
+    assert cloud._people(options(), without) == {}
+    assert cloud._people(options(login=True), without) == DEFAULT
+    assert cloud._people(options(login=True), having) == carol
+    assert cloud._people(options(), having) == carol
+    assert cloud._people(options(login=True, people=DEFAULT), having) == DEFAULT
+    assert cloud._people(options(login=False), having) == {}
+
+
+def test_a_cloud_without_a_login_says_so(tmp_path: Path) -> None:
+    place = CloudPaths(tmp_path)
+    ranges = Ranges(IPv4Network("127.44.0.0/16"), IPv4Network("127.45.0.0/16"))
+    write_state(
+        place, CloudState(domain="x.test", region="eu-central-1", ranges=ranges, zone_id="Z1")
+    )
+    error, hint = complaint("local", "env", "--login", "--dir", str(place.root))
+    assert error == f"gromit: the local cloud in {place.root} has no login"
+    assert "--login" in hint
+    complaint("local", "up", "--no-login", "--person", "a=viewer", "--dir", str(tmp_path), code=2)
 
 
 def test_where_the_cloud_is_down_commands_say_so(tmp_path: Path) -> None:

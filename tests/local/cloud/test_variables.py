@@ -14,6 +14,7 @@ from gromit.errors import ConfigError, NotFound
 from gromit.local.cloud import variables
 from gromit.local.cloud.layout import CloudPaths, CloudState, read_state, require_state, write_state
 from gromit.local.cloud.network import Ranges
+from gromit.local.login.made_up import LoginSecrets
 
 RANGES = Ranges(ipaddress.IPv4Network("127.44.0.0/16"), ipaddress.IPv4Network("127.45.0.0/16"))
 PORTS = {"aws": 1001, "dns": 1002, "serve": 1003, "health": 1004, "gateway": 1005}
@@ -79,6 +80,27 @@ def test_every_variable_is_a_setting_of_the_product_or_one_that_the_issue_names(
     ]
     ours = {name for each in environ for name in each if name.startswith("GROMIT_")}
     assert ours - known == {"GROMIT_TOKEN", "GROMIT_DNS"}
+
+
+def test_people_log_in_where_a_cloud_has_some(place: CloudPaths) -> None:
+    facts = replace(FACTS, people={"olga": "operator"}, ports={**PORTS, "login": 1006})
+    LoginSecrets.make(place.login_secrets)
+    gateway = load_settings(variables.gateway_variables(USERS, place, facts)).settings.gateway
+    assert (gateway.url, gateway.login.issuer) == ("http://127.0.0.1:1005", "http://127.0.0.1:1006")
+    serve = load_settings(variables.serve_variables(USERS, place, facts)).settings.serve
+    assert serve.people == "operator"
+    without = load_settings(variables.gateway_variables(USERS, place, FACTS)).settings.gateway
+    assert without.login.issuer is None
+    assert variables.person_variables(place, facts) == {
+        "GROMIT_GATEWAY_URL": "http://127.0.0.1:1005",
+        "GROMIT_CLIENT_LOGIN": str(place.login),
+    }
+
+
+def test_the_state_keeps_the_people(place: CloudPaths) -> None:
+    facts = replace(FACTS, people={"olga": "operator"})
+    write_state(place, facts)
+    assert read_state(place) == facts
 
 
 def test_nothing_waits_for_a_grace_period_and_users_may_choose_how_services_are_polled(

@@ -7,7 +7,7 @@ product's own processes.
 import fcntl
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -22,10 +22,13 @@ from gromit.local.cloud.parts import CloudParts, emulated_account
 from gromit.local.cloud.platform import MONGO, make_platform
 from gromit.local.cloud.supervisor import Supervisor, read_supervisor_state, terminate_on_signals
 from gromit.local.cloud.trust import make_trust
+from gromit.local.login.made_up import DEFAULT, LoginSecrets, describe_people
 
 __all__ = ["PORTS", "CloudOptions", "folder", "run_cloud"]
 
 PORTS = ("aws", "dns", "serve", "health", "gateway")
+LOGIN_PORT = "login"
+"""Port of a cloud with a login."""
 
 _GRACE = 90.0
 """Seconds that parts of a former supervisor have to end.
@@ -45,6 +48,10 @@ class CloudOptions:
     region: str | None = None
     ports: Mapping[str, int] = field(default_factory=dict)
     """Ports by the names of `PORTS`; for the others, the former or free ones."""
+    login: bool | None = None
+    """Whether people log in; None: as before."""
+    people: Mapping[str, str] = field(default_factory=dict)
+    """Role by name of these people; empty: as before, or those of `made_up.DEFAULT`."""
     programs: Mapping[str, RealProgram] = field(default_factory=dict)
     """Real programs by the names of the components that they run for, until the cloud is down."""
 
@@ -71,6 +78,9 @@ def run_cloud(
         try:
             first = CloudParts(place, facts, environ, options.programs)
             _assemble(first, parts, echo)
+            if facts.people:
+                who = describe_people(facts.people)
+                echo(f"log in without a password at {facts.url('gateway')} as {who}")
             echo(f"the local cloud in {place.root} is up")
             parts.mark_ready()
             parts.watch()
@@ -128,15 +138,27 @@ def _facts(
             f"the cloud in {place.root} has {had}", hint="Make a new one in another folder."
         )
     facts = _with_components(facts, environ, echo)
-    facts = replace(facts, ports=_ports(options.ports, facts.ports))
+    facts = replace(facts, people=_people(options, facts))
+    names = (*PORTS, LOGIN_PORT) if facts.people else PORTS
+    facts = replace(facts, ports=_ports(names, options.ports, facts.ports))
     layout.write_state(place, facts)
     return facts
 
 
-def _ports(requested: Mapping[str, int], former: Mapping[str, int]) -> dict[str, int]:
+def _people(options: CloudOptions, facts: CloudState) -> Mapping[str, str]:
+    """Return the people with a login, none for a cloud without one."""
+    if options.login is False:
+        return {}
+    default = DEFAULT if options.login else {}
+    return options.people or facts.people or default
+
+
+def _ports(
+    names: Iterable[str], requested: Mapping[str, int], former: Mapping[str, int]
+) -> dict[str, int]:
     """Return a free port for each name. Raises `Conflict` if a requested one is in use."""
     ports: dict[str, int] = {}
-    for name in PORTS:
+    for name in names:
         preferred = requested.get(name)
         port = network.free_port(preferred or former.get(name), taken=ports.values())
         if preferred and port != preferred:
@@ -205,6 +227,8 @@ def _assemble(first: CloudParts, parts: Supervisor, echo: EchoFn) -> None:
             parts.start([mongo], _START_TIMEOUT)
         echo("making certificates and the token")
         trust.result()
+    if facts.people:
+        LoginSecrets.make(place.login_secrets)
     facts = replace(facts, zone_id=made.zone_id, account_id=made.account_id)
     layout.write_state(place, facts)
     whole = CloudParts(place, facts, environ)

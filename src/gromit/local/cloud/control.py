@@ -165,11 +165,12 @@ def _addresses(facts: CloudState | None) -> dict[str, str]:
     """URLs of the parts that have one."""
     if facts is None:
         return {}
-    return {
+    found = {
         "aws": facts.url("aws"),
         "serve": facts.url("serve", "https"),
         "gateway": facts.url("gateway"),
     }
+    return {**found, **({"login": facts.url("login")} if facts.people else {})}
 
 
 def _lines(path: Path, start: int) -> list[str]:

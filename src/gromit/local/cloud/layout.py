@@ -71,6 +71,16 @@ class CloudPaths:
         return self.root / "token"
 
     @property
+    def login_secrets(self) -> Path:
+        """Secrets of the cloud's logins, readable by this user only."""
+        return self.root / "login-secrets.json"
+
+    @property
+    def login(self) -> Path:
+        """The login that `gromit login` keeps for this cloud."""
+        return self.root / "login.json"
+
+    @property
     def overlay(self) -> Path:
         """Files added to the terraform stack: the provider's endpoints."""
         return self.root / "overlay"
@@ -102,13 +112,15 @@ class CloudState:
     region: str
     ranges: Ranges
     ports: Mapping[str, int] = field(default_factory=dict)
-    """Port of `aws`, `dns`, `serve`, `health` and `gateway`, all on 127.0.0.1."""
+    """Port of `aws`, `dns`, `serve`, `health`, `gateway` and `login`, all on 127.0.0.1."""
     zone_id: str = ""
     account_id: str = ""
     catalogue: str = ""
     """Absolute path of the catalogue file (`GROMIT_CATALOGUE`); empty for the shipped one."""
     repositories: str = ""
     """Repositories that it is limited to (`GROMIT_REPOS`); empty for all."""
+    people: Mapping[str, str] = field(default_factory=dict)
+    """Role by name of the made-up people with a login; empty for a cloud without one."""
 
     def url(self, name: str, scheme: str = "http") -> str:
         """Return the URL of one of the cloud's parts."""
@@ -143,6 +155,7 @@ def _parse(tree: Any) -> CloudState:
         account_id=str(tree["account_id"]),
         catalogue=str(tree.get("catalogue", "")),
         repositories=str(tree.get("repositories", "")),
+        people={str(name): str(role) for name, role in tree.get("people", {}).items()},
     )
 
 
@@ -170,5 +183,6 @@ def write_state(place: CloudPaths, facts: CloudState) -> None:
         "account_id": facts.account_id,
         "catalogue": facts.catalogue,
         "repositories": facts.repositories,
+        "people": dict(facts.people),
     }
     write_atomically(place.facts, json.dumps(tree, indent=1).encode() + b"\n")

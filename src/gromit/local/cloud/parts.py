@@ -22,6 +22,7 @@ from gromit.local.cloud.layout import CloudPaths, CloudState
 from gromit.local.cloud.overlay import write_overlay
 from gromit.local.cloud.platform import MONGO, MONGO_PORT, EmulatedAccount
 from gromit.local.cloud.supervisor import ManagedProcess
+from gromit.local.login.spec import ProviderSpec
 
 GROMIT = (sys.executable, "-m", "gromit")
 """Beginning of every command line of the product."""
@@ -102,8 +103,26 @@ class CloudParts:
             lambda: _is_ready(facts),
         )
 
+    def login(self) -> ManagedProcess | None:
+        """Return the process of the provider of logins; None for a cloud without a login."""
+        facts, place = self.facts, self.place
+        if not facts.people:
+            return None
+        spec = ProviderSpec(
+            port=facts.ports["login"],
+            gateway=facts.url("gateway"),
+            secrets=str(place.login_secrets),
+            people=facts.people,
+        )
+        return ManagedProcess(
+            name="login",
+            command=spec.command,
+            variables=variables.command_variables(self.environ, place),
+            ready=lambda: _listens(facts.ports["login"]),
+        )
+
     def others(self) -> list[ManagedProcess]:
-        """Return the gateway and the workers, which need serve."""
+        """Return the gateway, the provider of logins and the workers, which need serve."""
         facts, place = self.facts, self.place
         gateway = self._part(
             "gateway",
@@ -115,7 +134,8 @@ class CloudParts:
             self._part(name, environ, lambda: True, "--watch", str(place.config))
             for name in WORKERS
         ]
-        return [gateway, *(replace(worker, grace_s=_WORKER_GRACE) for worker in workers)]
+        doors = [part for part in (gateway, self.login()) if part is not None]
+        return [*doors, *(replace(worker, grace_s=_WORKER_GRACE) for worker in workers)]
 
     def _part(
         self, name: str, environ: Mapping[str, str], ready: Callable[[], bool], *arguments: str

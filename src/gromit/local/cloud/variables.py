@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from gromit.local.cloud.layout import CloudPaths, CloudState
 from gromit.local.cloud.platform import BUCKET, PARAMETER
+from gromit.local.login.made_up import LoginSecrets, gateway_login
 
 LOCAL_CREDENTIAL = "local"
 """Access key and secret of the emulated account, which accepts any."""
@@ -57,6 +58,14 @@ def user_variables(place: CloudPaths, facts: CloudState) -> dict[str, str]:
     }
 
 
+def person_variables(place: CloudPaths, facts: CloudState) -> dict[str, str]:
+    """Return variables for a person who logs in: the gateway, and where the login is kept."""
+    return {
+        "GROMIT_GATEWAY_URL": facts.url("gateway"),
+        "GROMIT_CLIENT_LOGIN": str(place.login),
+    }
+
+
 def shell_exports(variables: Mapping[str, str], environ: Mapping[str, str]) -> str:
     """Return the variables as lines for `eval` in a POSIX shell with the environment `environ`.
 
@@ -99,6 +108,7 @@ def serve_variables(
         "GROMIT_SERVE_CERT": str(place.certificate("serve")),
         "GROMIT_SERVE_KEY": str(place.key("serve")),
         "GROMIT_SERVE_DENYLIST": str(place.pki / "denylist"),
+        **({"GROMIT_SERVE_PEOPLE": "operator"} if facts.people else {}),
     }
 
 
@@ -115,6 +125,8 @@ def gateway_variables(
         **_identity(place, "gateway"),
         "GROMIT_GATEWAY_LISTEN": f"127.0.0.1:{facts.ports['gateway']}",
         "GROMIT_GATEWAY_TOKENS": str(place.tokens),
+        "GROMIT_GATEWAY_URL": facts.url("gateway"),
+        **_login(place, facts),
     }
 
 
@@ -148,6 +160,12 @@ def _identity(place: CloudPaths, name: str) -> dict[str, str]:
         "GROMIT_CLIENT_CERT": str(place.certificate(name)),
         "GROMIT_CLIENT_KEY": str(place.key(name)),
     }
+
+
+def _login(place: CloudPaths, facts: CloudState) -> dict[str, str]:
+    if not facts.people:
+        return {}
+    return gateway_login(facts.url("login"), LoginSecrets.read(place.login_secrets))
 
 
 def _shared(place: CloudPaths, facts: CloudState) -> dict[str, str]:
