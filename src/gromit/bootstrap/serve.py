@@ -14,6 +14,7 @@ from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.machine import domain_if_set, now_ms, require_setting, to_ms
 from gromit.config.schema import Settings
 from gromit.core.environments.phases import Work
+from gromit.core.metrics import definitions
 from gromit.core.security.roles import Role
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.component_inputs import recipe_hash
@@ -35,9 +36,12 @@ from gromit.web.api.admission import ApiDeps, LogLevel, get_caller
 from gromit.web.api.app import build_app
 from gromit.web.api.audit import RequestAudit
 from gromit.web.api.changes import ChangeHub
+from gromit.web.api.connection_metrics import ConnectionReadings
 from gromit.web.api.metrics import Metrics
 from gromit.web.api.views import EnvironmentViews
 from gromit.web.server.health import health_app
+from gromit.web.server.limits import App
+from gromit.web.server.metrics import RequestMetrics
 from gromit.web.server.proxies import Networks
 from gromit.web.server.server import Listener, Server
 from gromit.web.server.tls import ServerTls
@@ -72,15 +76,25 @@ def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Ser
     parts = ServeParts(
         store, image_registry(settings), configured_catalogue(settings), changes, task_output()
     )
-    api = build_app(replace(api_deps(settings, parts), now_ms=clock, outcome=metrics.count))
+    deps = replace(
+        api_deps(settings, parts), now_ms=clock, outcome=metrics.count, run_metrics=metrics.runs
+    )
+    api = build_app(deps)
+    connections = ConnectionReadings(deps.sightings, changes, tls, clock)
+    metrics.add(connections.watchers, definitions.WATCHERS)
+    metrics.add(connections.certificates, definitions.CLIENT_CERTIFICATES, definitions.CA_EXPIRES)
 
     def not_ready() -> str | None:
         return metrics.not_ready() or tls.expiry_problem(clock())
 
     proxies = Networks(serve.proxies)
     health = health_app(metrics.registry, not_ready, metrics.log_ages)
+
+    def around(app: App) -> App:
+        return RequestMetrics(RequestAudit(app), api, metrics.registry)
+
     return Server(
-        Listener(api, serve.listen, tls, around=RequestAudit, proxies=proxies, shared=proxies),
+        Listener(api, serve.listen, tls, around=around, proxies=proxies, shared=proxies),
         Listener(health, serve.health, proxies=proxies, shared=proxies),
         on_stop=changes.close,
     )

@@ -1,6 +1,5 @@
 """Counters and readiness, scraped without a certificate from the second address."""
 
-import re
 from collections.abc import Mapping
 
 import httpx2
@@ -15,20 +14,12 @@ from gromit.ports import DueRows
 from gromit.web.api.metrics import Metrics
 from tests.fakes.store import MemoryStore
 from tests.logs import lines_about
+from tests.web.scraping import metric_value
 from tests.web.serving import GRACE_S, Certificates, Emulator, Serve, emulated, serving
 
 
 def _value(serve: Serve, name: str, **labels: str) -> float | None:
-    """Return the value of a metric with exactly these labels; None if there is none."""
-    for line in httpx2.get(f"{serve.health_url}/metrics", trust_env=False).text.splitlines():
-        match = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line)
-        if (
-            match
-            and match[1] == name
-            and dict(re.findall(r'(\w+)="([^"]*)"', match[2] or "")) == labels
-        ):
-            return float(match[3])
-    return None
+    return metric_value(serve.health_url, name, **labels)
 
 
 def test_what_clients_and_workers_do_is_counted(

@@ -27,6 +27,7 @@ from gromit.services.sweeps import Sweeps
 from gromit.web.api.changes import ChangeHub
 from gromit.web.api.origin import RequestOrigin, request_origin, vouched_person
 from gromit.web.api.queues import Queues
+from gromit.web.api.run_metrics import RunMetrics
 from gromit.web.api.sightings import Sightings
 from gromit.web.api.views import EnvironmentView, EnvironmentViews
 from gromit.web.server.gate import peer_certificate
@@ -93,6 +94,7 @@ class ApiDeps:
     """Count (what, outcome) for the metrics."""
     sightings: Sightings = field(default_factory=Sightings)
     run_times: RunTimes = field(default_factory=RunTimes)
+    run_metrics: RunMetrics = field(default_factory=RunMetrics)
 
     def stamp(self, caller: Caller) -> ChangeContext:
         """Return actor and time of a change that the caller makes now."""

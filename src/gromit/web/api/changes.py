@@ -84,6 +84,11 @@ class ChangeHub:
         self._closed = True
         self._send(None, tuple(self._watchers))
 
+    def count_watchers(self) -> tuple[int, int]:
+        """Return the numbers of open streams: those of parts, and those of people."""
+        owned = [watcher.owner is not None for watcher in tuple(self._watchers)]
+        return owned.count(False), owned.count(True)
+
     def check_share(self, owner: StreamOwner | None) -> None:
         """Raise `TooMany` if an owner has its share of streams already; None has no share."""
         if excess := self._excess(owner):

@@ -14,6 +14,7 @@ from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.phases import Work
 from gromit.core.environments.run_progress import COUNT_MAX, TEXT_MAX, RunProgress
 from gromit.core.environments.suspensions import FileReport
+from gromit.core.metrics.definitions import DONE, RELEASED
 from gromit.core.names import NAME_MAX
 from gromit.core.stack.contract import LINEAGE_MAX, SERIAL_MAX, StateMark
 from gromit.core.stack.made import COMPONENTS_MAX, REVISION_MAX, MadeComponent, MadeStack
@@ -229,6 +230,7 @@ def claim(
         case environment:
             deps.outcome("claim", body.kind)
             deps.run_times.begin(body.kind, environment.name, now_ms)
+            deps.run_metrics.claimed(body.kind, environment, now_ms)
             deps.sightings.worker(body.kind, body.holder, now_ms, environment.name)
             return JSONResponse(asdict(_claim(deps, environment)))
 
@@ -262,7 +264,9 @@ def release(
 ) -> ClaimView:
     """Give a claim back without a result. 409 if it is no longer valid."""
     environment = deps.leases.release(name, body.fence)
-    deps.run_times.end(name, deps.now_ms(), is_done=False)
+    now_ms = deps.now_ms()
+    deps.run_times.end(name, now_ms, is_done=False)
+    deps.run_metrics.ended(environment, RELEASED, now_ms)
     return _claim(deps, environment)
 
 
@@ -284,6 +288,7 @@ def done(
         environment = deps.leases.reaped(name, body.fence, body.nonce, stamp)
     deps.outcome(body.kind, "done")
     deps.run_times.end(name, stamp.now_ms, is_done=True)
+    deps.run_metrics.ended(environment, DONE, stamp.now_ms)
     return _claim(deps, environment)
 
 
@@ -299,6 +304,7 @@ def fail(
     environment = deps.leases.failed(name, body.fence, failure, body.mark)
     deps.outcome("run", body.error_kind)
     deps.run_times.end(name, failure.at_ms, is_done=False)
+    deps.run_metrics.ended(environment, failure.failure_class, failure.at_ms)
     deps.outcome("failure", failure.failure_class)
     return _claim(deps, environment)
 

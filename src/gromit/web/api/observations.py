@@ -108,4 +108,5 @@ def observe(
     changed = deps.observations.record(seen, stamp)
     for environment in changed:
         deps.outcome("observation", environment.phase(stamp.now_ms))
+        deps.run_metrics.observed(environment, stamp.now_ms)
     return ObservationReceipt(len(changed))

@@ -4,6 +4,7 @@ Nothing of it is kept: after a restart of serve the lists begin again.
 """
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -14,6 +15,7 @@ from gromit.web.server.tls import Peer
 
 KEPT = 100
 """Entries of each list. A new one takes the place of the one that was seen longest ago."""
+_DAY_MS = 86_400_000
 
 _Key = TypeVar("_Key")
 _Entry = TypeVar("_Entry")
@@ -77,6 +79,24 @@ class Sightings:
             for at, peer in reversed(seen)
             if peer.role is not None
         ]
+
+    def expiries(self, now_ms: Millis) -> Mapping[Role, Millis]:
+        """Return the earliest expiry of certificates that were used in the last day, by role.
+
+        Of one name only the certificate that was used last counts: it has replaced the others.
+        """
+        with self._lock:
+            seen = list(self._callers.values())
+        newest = {
+            (peer.name, peer.role): peer.expires_ms
+            for at, peer in seen
+            if peer.role is not None and now_ms - at <= _DAY_MS
+        }
+        found: dict[Role, Millis] = {}
+        for (_, role), expires_ms in newest.items():
+            if role is not None:
+                found[role] = min(expires_ms, found.get(role, expires_ms))
+        return found
 
 
 def _keep(entries: dict[_Key, _Entry], key: _Key, entry: _Entry) -> None:

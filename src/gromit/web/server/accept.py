@@ -14,9 +14,10 @@ from contextlib import suppress
 from typing import Any
 
 import structlog
-from prometheus_client import Counter
 
+from gromit.core.metrics import definitions
 from gromit.web.server.limits import ClientLimits
+from gromit.web.server.metrics import counter
 from gromit.web.server.proxies import (
     CLIENT,
     NO_NETWORKS,
@@ -28,8 +29,8 @@ from gromit.web.server.tls import TLS_ALERT, ServerTls
 
 log = structlog.get_logger(__name__)
 
-HANDSHAKES_FAILED = Counter("gromit_tls_handshakes_failed", "Failed TLS handshakes", ["reason"])
-REFUSED = Counter("gromit_connections_refused", "Connections beyond the limit of a listener")
+HANDSHAKES_FAILED = counter(definitions.HANDSHAKES_FAILED)
+REFUSED = counter(definitions.CONNECTIONS_REFUSED)
 
 _QUIET_S = 1.0
 """Shortest interval of equal log lines; the next line counts those that were left out."""

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import structlog
-from prometheus_client import Counter
 from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
@@ -22,19 +21,17 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 from uvicorn.server import ServerState
 
+from gromit.core.metrics.definitions import CONNECTIONS_CUT
 from gromit.errors import TrustError
 from gromit.web.server.limits import ClientLimits
 from gromit.web.server.line_budget import LineBudget, client_group
+from gromit.web.server.metrics import counter
 from gromit.web.server.proxies import CLIENT
 from gromit.web.server.tls import Peer
 
 log = structlog.get_logger(__name__)
 
-CUT = Counter(
-    "gromit_connections_cut",
-    "Connections closed because they exceeded a limit of size or time",
-    ["reason"],
-)
+CUT = counter(CONNECTIONS_CUT)
 DISCARDED_BYTES = 1024 * 1024
 """Bytes of a refused body that are still read, so that the client gets the response."""
 

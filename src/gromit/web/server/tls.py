@@ -16,11 +16,12 @@ import structlog
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import NameOID
-from prometheus_client import Gauge
 
+from gromit.core.metrics.definitions import CERTIFICATE_EXPIRES
 from gromit.core.security.roles import Role, find_role
 from gromit.core.time import Millis, iso
 from gromit.errors import ConfigError, TrustError
+from gromit.web.server.metrics import gauge
 from gromit.web.tls import (
     CertificateFiles,
     PemMaterial,
@@ -31,9 +32,7 @@ from gromit.web.tls import (
 
 log = structlog.get_logger(__name__)
 
-EXPIRES = Gauge(
-    "gromit_certificate_expires_timestamp_seconds", "Expiry of this process's server certificate"
-)
+EXPIRES = gauge(CERTIFICATE_EXPIRES)
 TLS_ALERT: ContextVar[Callable[[bytes], None] | None] = ContextVar("tls_alert", default=None)
 """Callback that sends the TLS alert of a failed handshake, for connections of this context."""
 EXPIRY_WARNING_MS = 24 * 3_600_000
@@ -147,6 +146,13 @@ class ServerTls:
         EXPIRES.set(leaf.not_valid_after_utc.timestamp())
         log.info("tls.reloaded", serial=format(leaf.serial_number, "x"))
         return True
+
+    def ca_expires_ms(self) -> Millis | None:
+        """Return the expiry of the CA for clients, the last of several; None without one."""
+        if not self._material.ca:
+            return None
+        found = x509.load_pem_x509_certificates(self._material.ca.encode())
+        return max(map(_expires_ms, found))
 
     def expiry_problem(self, now_ms: Millis) -> str | None:
         """Return why clients can soon not connect; None while the certificate is valid long enough.

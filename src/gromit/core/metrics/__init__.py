@@ -1,0 +1,1 @@
+"""Definitions of all metrics. Registration, the reference page and tests derive from them."""

@@ -1,0 +1,119 @@
+"""Metrics of a server: registration of their definitions, and the counts of requests."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from gromit.core.metrics.definition import MetricDefinition, MetricReading
+from gromit.core.metrics.definitions import METHODS, REQUEST_DURATION, REQUESTS, UNMATCHED
+from gromit.web.server.limits import App, Message, Receive, Scope, Send
+
+CLIENT_LEFT = 499
+"""Status of a request whose client left before the answer."""
+
+
+def counter(definition: MetricDefinition, registry: CollectorRegistry = REGISTRY) -> Counter:
+    """Register a counter."""
+    return Counter(definition.name, definition.help, definition.label_names, registry=registry)
+
+
+def gauge(definition: MetricDefinition, registry: CollectorRegistry = REGISTRY) -> Gauge:
+    """Register a gauge that keeps its value."""
+    return Gauge(definition.name, definition.help, definition.label_names, registry=registry)
+
+
+def histogram(definition: MetricDefinition, registry: CollectorRegistry = REGISTRY) -> Histogram:
+    """Register a histogram."""
+    return Histogram(
+        definition.name,
+        definition.help,
+        definition.label_names,
+        buckets=definition.buckets,
+        registry=registry,
+    )
+
+
+class ReadGauges(Collector):
+    """Gauges that are read at each scrape. A gauge that cannot be read has no values."""
+
+    def __init__(
+        self,
+        read: Callable[[], Iterable[MetricReading]],
+        *definitions: MetricDefinition,
+    ) -> None:
+        self._read = read
+        self._definitions = definitions
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the metrics without values, so that registering them reads nothing."""
+        yield from self._families().values()
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the metrics with their present values."""
+        families = self._families()
+        for reading in self._read():
+            families[reading.definition.name].add_metric(reading.labels, reading.value)
+        yield from families.values()
+
+    def _families(self) -> dict[str, GaugeMetricFamily]:
+        return {
+            d.name: GaugeMetricFamily(d.name, d.help, labels=d.label_names)
+            for d in self._definitions
+        }
+
+
+class RequestMetrics:
+    """Counts the requests of `app`, whose routes are those of `routed`."""
+
+    def __init__(self, app: App, routed: Starlette, registry: CollectorRegistry) -> None:
+        self._app = app
+        self._routed = routed
+        self._requests = counter(REQUESTS, registry)
+        self._durations = histogram(REQUEST_DURATION, registry)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun, status = time.monotonic(), CLIENT_LEFT
+        answered: float | None = None
+
+        async def record(message: Message) -> None:
+            nonlocal status, answered
+            if message["type"] == "http.response.start":
+                status, answered = message["status"], time.monotonic()
+            await send(message)
+
+        try:
+            await self._app(scope, receive, record)
+        finally:
+            method = scope["method"] if scope["method"] in METHODS else METHODS[-1]
+            route = _route(scope, self._routed)
+            self._requests.labels(method, route, str(status)).inc()
+            if answered is not None:
+                self._durations.labels(method, route).observe(answered - begun)
+
+
+def _route(scope: Scope, routed: Starlette) -> str:
+    """Return the route of a request as it was declared."""
+    found = scope.get("route")
+    if found is not None:
+        return str(found.path)
+    # Starlette, unlike FastAPI, leaves the endpoint only. A few routes may share it.
+    endpoint = scope.get("endpoint")
+    if endpoint is None:
+        return UNMATCHED
+    for route in routed.routes:
+        if (
+            isinstance(route, Route)
+            and route.endpoint == endpoint
+            and route.path_regex.match(scope["path"])
+        ):
+            return route.path
+    return UNMATCHED

@@ -1,0 +1,52 @@
+"""Make the reference of metrics (`make docs`)."""
+
+from gromit.core.metrics.definition import MetricDefinition, MetricKind, MetricLabel
+from gromit.core.metrics.definitions import DEFINITIONS
+
+_HEAD = """\
+# Metrics
+
+`make docs` generates this page from the definitions, and a test compares the two.
+
+serve has its metrics at `/metrics` on `serve.health`, in the text format of Prometheus.
+The address asks for no certificate: keep it inside.
+In an installation the bastion reaches it, and no environment does.
+
+Names, labels and values of labels stay from release to release.
+No label has the name of an environment, a branch or a person.
+Counters begin at 0 with the process, and `rate` and `increase` of Prometheus expect that.
+
+"""
+_TAIL = """\
+
+## Of the process
+
+Each port also has the metrics of the Python client: `process_cpu_seconds_total`,
+`process_resident_memory_bytes`, `process_open_fds`, `process_start_time_seconds`, `python_…`.
+"""
+
+
+def page() -> str:
+    """Return the whole page."""
+    return f"{_HEAD}{''.join(map(_section, DEFINITIONS)).removeprefix(chr(10))}{_TAIL}"
+
+
+def _section(definition: MetricDefinition) -> str:
+    lines = [
+        f"\n## {definition.name}\n",
+        f"{definition.help}.\n",
+        "| | |\n|---|---|",
+        f"| type | {definition.kind} |",
+        f"| unit | {definition.unit} |",
+        f"| served by | {', '.join(definition.parts)} |",
+        f"| values from | {definition.source} |",
+        *(f"| label `{label.name}` | {_values(label)} |" for label in definition.labels),
+    ]
+    if definition.kind is MetricKind.HISTOGRAM:
+        bounds = ", ".join(f"{bound:g}" for bound in definition.buckets)
+        lines.append(f"| buckets | {bounds} |")
+    return "\n".join(lines) + "\n"
+
+
+def _values(label: MetricLabel) -> str:
+    return label.meaning or ", ".join(f"`{value}`" for value in label.values)
