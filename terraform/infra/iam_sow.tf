@@ -14,20 +14,28 @@ locals {
   # Named secrets of the catalogue, and secrets that a catalogue names by their ARN. The control plane has none with such a name.
   secret_names = ["gromit/environments/*", "gromit-env/*"]
 
-  # Both in one pattern: the policy of sow has little room.
-  environment_secrets = ["arn:aws:secretsmanager:${local.here}:secret:gromit?env*/*"]
+  environment_secrets = [for name in local.secret_names : "arn:aws:secretsmanager:${local.here}:secret:${name}"]
 }
 
 data "aws_iam_policy_document" "sow" {
   source_policy_documents = [data.aws_iam_policy_document.terraform.json, data.aws_iam_policy_document.hooks["on-create"].json]
+}
 
-  # Whether images exist, another tag for those that environments use, and whether secrets of environments have a value. No part may
-  # read a secret. One statement for all: there is little room in this policy. PutImage cannot add an image, because that takes the
-  # upload of its layers.
+# What sow uses for an environment: whether images exist, another tag for those that environments use, and whether secrets have a value.
+# A policy of its own: it grows with the registries, and the one above has all permissions of terraform.
+data "aws_iam_policy_document" "sources" {
+  # PutImage cannot add an image, because that takes the upload of its layers.
   statement {
     sid       = "Images"
-    actions   = ["ecr:BatchGetImage", "ecr:PutImage", "secretsmanager:DescribeSecret"]
-    resources = concat(values(local.platform.registries), local.environment_secrets)
+    actions   = ["ecr:BatchGetImage", "ecr:PutImage"]
+    resources = values(local.platform.registries)
+  }
+
+  # No part may read a secret.
+  statement {
+    sid       = "Secrets"
+    actions   = ["secretsmanager:DescribeSecret"]
+    resources = local.environment_secrets
   }
 }
 

@@ -96,8 +96,11 @@ module "worker" {
   volumes      = each.value.volumes
   policies     = each.value.policies
 
-  # sow keeps the records of the environment that it works on. Its own policy has no room for them.
-  managed_policies = each.key == "sow" ? { records = data.aws_iam_policy_document.records.json } : {}
+  # sow also keeps the records of the environment that it works on. One policy has no room for all of this.
+  managed_policies = each.key == "sow" ? {
+    records = data.aws_iam_policy_document.records.json
+    sources = data.aws_iam_policy_document.sources.json
+  } : {}
 
   asks_programs  = each.key == "chitragupta"
   size           = each.value.size

@@ -148,13 +148,24 @@ def everybody(iam: Any) -> Mapping[str, Policies]:
     }
 
 
-def inline_length(iam: Any, role: str) -> int:
-    """Return the total length of a role's inline policies as IAM counts it: without white space."""
+def policy_texts(iam: Any, role: str) -> Mapping[str, str]:
+    """Return a role's policies as IAM counts their length: without white space.
+
+    All inline policies share one limit, and are one text, under "". Each managed one has its own.
+    """
     names = iam.list_role_policies(RoleName=role)["PolicyNames"]
-    documents = [
+    inline = (
         iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names
-    ]
-    return sum(len(re.sub(r"\s", "", json.dumps(document))) for document in documents)
+    )
+    attached = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+    return {
+        "": "".join(map(_without_space, inline)),
+        **{p["PolicyName"]: _without_space(_managed(iam, p["PolicyArn"])) for p in attached},
+    }
+
+
+def _without_space(document: Any) -> str:
+    return re.sub(r"\s", "", json.dumps(document))
 
 
 def role_trust(iam: Any, name: str) -> Trust:
