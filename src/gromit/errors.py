@@ -5,7 +5,11 @@ goes into JSON. HTTP statuses and exit codes are tables at the edges (`web/api/a
 `cli/__init__.py`), not attributes of an error.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
+
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class GromitError(Exception):
@@ -128,6 +132,13 @@ class RolloutFailed(GromitError):
     """Terraform succeeded, but the services do not run what was applied."""
 
     code = "rollout"
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, stopped: Mapping[str, str] = _NONE
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.stopped = stopped
+        """Id of the newest task that stopped, by component; its last lines say why."""
 
 
 class HookFailed(GromitError):

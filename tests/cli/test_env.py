@@ -5,9 +5,7 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +19,6 @@ from gromit.cli import run
 from gromit.config.load import load_settings
 from gromit.core.environments.terraform_locks import Owner
 from gromit.core.security.roles import Role
-from gromit.core.stack.task_output import log_group
 from gromit.core.time import iso
 from gromit.web.clients.retries import Retries
 from gromit.web.server.limits import Receive, Scope, Send, answer_error
@@ -578,15 +575,7 @@ def test_wait_ends_when_a_worker_has_made_it_ready(shell: Shell) -> None:
 
 def test_logs_shows_what_components_wrote(shell: Shell) -> None:
     shell.serve.build("tyk", "app-test", "sha")
-    logs = shell.serve.emulator.client("logs")
-    place = {"logGroupName": log_group("app-test"), "logStreamName": "tyk/tyk/t1"}
-    with suppress(logs.exceptions.ResourceAlreadyExistsException):
-        logs.create_log_group(logGroupName=log_group("app-test"))
-    with suppress(logs.exceptions.ResourceAlreadyExistsException):
-        logs.create_log_stream(**place)
-        at_ms = time.time_ns() // 1_000_000
-        events = [{"timestamp": at_ms, "message": text} for text in ("one", "two")]
-        logs.put_log_events(**place, logEvents=events)
+    shell.serve.write_output("app-test", "t1", "one", "two")
     all_of_them = shell.run("logs", "app-test").splitlines()
     assert [line.split()[1:] for line in all_of_them] == [["tyk", "one"], ["tyk", "two"]]
     of_tyk = shell.run("logs", "app-test", "tyk", "--since", "3650d").splitlines()
@@ -595,6 +584,16 @@ def test_logs_shows_what_components_wrote(shell: Shell) -> None:
     assert shell.run("logs", "app-test", "tyk", "--previous") == ""
     assert "no component 'typo'" in shell.fail("logs", "app-test", "typo", code=2)
     assert "--previous" in shell.fail("logs", "app-test", "--previous", "--follow", code=2)
+
+
+def test_get_shows_what_a_crashed_task_wrote_last(shell: Shell) -> None:
+    shell.serve.build("tyk", "app-test", "sha")
+    shell.serve.write_output("app-test", "t1", "one", "two")
+    stopped = [{"component": "tyk", "task": "t1"}]
+    shell.serve.outcome(shell.serve.claim("sow"), "fail", stopped=stopped)
+    lines = shell.table("get", "app-test")
+    assert ["tyk", "wrote", "one"] in lines
+    assert ["tyk", "wrote", "two"] in lines
 
 
 def test_explain_says_why_what_next_and_what_would_change_it(shell: Shell) -> None:

@@ -59,6 +59,7 @@ class _Fake:
             running=0,
             desired=1,
             reason=reason,
+            stopped_task=f"task-{self._revision}",
         )
         self.fake.put(environment, state)
 
@@ -122,6 +123,7 @@ def test_a_failed_service_says_why(world: World) -> None:
     (state,) = world.services.describe("app-test")
     assert (state.rollout, state.task_definition) == ("FAILED", definition)
     assert state.reason.startswith("Essential container in task exited")
+    assert state.stopped_task
 
 
 def test_a_newer_definition_takes_the_place_of_the_older_with_its_failure(world: World) -> None:
@@ -129,7 +131,7 @@ def test_a_newer_definition_takes_the_place_of_the_older_with_its_failure(world:
     world.fail("app-test", "tyk", older, "the old one's end")
     newer = world.serve("app-test", "tyk", "IN_PROGRESS", 0)
     (state,) = world.services.describe("app-test")
-    assert (state.task_definition, state.reason) == (newer, "")
+    assert (state.task_definition, state.reason, state.stopped_task) == (newer, "", "")
 
 
 @pytest.mark.parametrize("other", ["app-test-2", "test", "app"])

@@ -11,8 +11,9 @@ from moto import mock_aws
 
 from gromit.adapters.aws import task_output
 from gromit.adapters.aws.task_output import CloudWatchTaskOutput
-from gromit.core.stack.task_output import OutputLine, log_group
+from gromit.core.stack.task_output import OutputLine, StoppedTask, log_group
 from gromit.errors import InvalidInput
+from gromit.log import mask
 from gromit.ports.task_output import TaskOutput
 from tests.fakes.task_output import FakeTaskOutput
 
@@ -58,7 +59,7 @@ class InCloudWatch:
 
     def __init__(self, client: Any) -> None:
         self.client = client
-        self.output = CloudWatchTaskOutput(client)
+        self.output = CloudWatchTaskOutput(client, mask)
         for name in ("app", "app-2"):
             client.create_log_group(logGroupName=log_group(name))
         client.create_log_stream(logGroupName=log_group("app-2"), logStreamName="tyk/tyk/other")
@@ -151,6 +152,15 @@ def test_since_has_all_tasks_in_order(world: World) -> None:
     ]
 
 
+def test_a_task_has_its_last_lines_also_when_a_newer_one_runs(world: World) -> None:
+    busy(world)
+    crashed = StoppedTask("tyk", "t1")
+    assert [o.text for o in world.output.of_task("app", crashed, 10)] == ["start 1", "crash"]
+    assert [o.text for o in world.output.of_task("app", crashed, 1)] == ["crash"]
+    for environment, task in (("app", "t9"), ("never-made", "t1")):
+        assert list(world.output.of_task(environment, StoppedTask("tyk", task), 10)) == []
+
+
 def test_what_never_ran_has_no_lines(world: World) -> None:
     for name in ("app", "never-made"):
         assert world.output.newest(name, ["tyk"], 10, previous=False).lines == ()
@@ -226,6 +236,19 @@ def test_lines_are_safe_to_show_and_never_endless(cloudwatch: InCloudWatch) -> N
     red, long = cloudwatch.output.newest("app", ["tyk"], 10, previous=False).lines
     assert red.text == "\tred \\x1b]0;title\\x07 \\u202e"
     assert len(long.text.encode()) == task_output.LINE_BYTES
+
+
+def test_secrets_are_masked_however_the_lines_are_read(cloudwatch: InCloudWatch) -> None:
+    cloudwatch.start("tyk", "t1")
+    secret = "gh" + "p_" + "a1B2" * 9
+    cloudwatch.write("tyk", "t1", 0, f"token {secret} refused")
+    output = cloudwatch.output
+    shown = [
+        *output.newest("app", ["tyk"], 10, previous=False).lines,
+        *output.since("app", None, 0, None).lines,
+        *output.of_task("app", StoppedTask("tyk", "t1"), 10),
+    ]
+    assert [line.text for line in shown] == ["token *** refused"] * 3
 
 
 def test_too_many_bytes_keep_the_newest_lines(

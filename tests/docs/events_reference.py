@@ -188,6 +188,9 @@ MEANINGS: Mapping[str, str] = {
     ),
     "hook.left_over": "a task of a hook that an earlier attempt has left is stopped",
     "lock.judged": "a lock was in the way: the verdict on its owner",
+    "output.unreadable": (
+        "the output of a task that stopped could not be read; its failure is recorded without it"
+    ),
     "lock.left": "the worker could not release its own lock; it retries before the next run",
     "lock.lost": (
         "the worker's own lock was missing at its release, because another process removed it "

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gromit.core.stack.task_output import OutputLine, OutputPage
+from gromit.core.stack.task_output import OutputLine, OutputPage, StoppedTask
 
 
 class FakeTaskOutput:
@@ -34,6 +34,12 @@ class FakeTaskOutput:
                 found += lines[-limit:]
                 is_cut = is_cut or len(lines) >= limit
         return OutputPage(tuple(sorted(found, key=lambda line: line.at_ms)), is_cut=is_cut)
+
+    def of_task(self, environment: str, task: StoppedTask, limit: int) -> Sequence[OutputLine]:
+        """Return the last lines of one task."""
+        lines = [line for _, lines in self._tasks.get(environment, ()) for line in lines]
+        own = [o for o in lines if (o.component, o.task) == (task.component, task.task)]
+        return own[-limit:]
 
     def since(
         self, environment: str, component: str | None, since_ms: int, cursor: str | None

@@ -1,6 +1,7 @@
 """The job shows its environment: progress, outcome, comment, deployment, summary and outputs."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -536,7 +537,9 @@ def _hostile() -> Mapping[str, Any]:
         components={HOSTILE: parts},
         urls={HOSTILE: "http://x/)[y](http://evil"},
         versions={"tyk": version(), HOSTILE: version(HOSTILE, ref=HOSTILE, reason=HOSTILE)},
-        error=failure(HOSTILE, remedy=HOSTILE),
+        error=failure(
+            HOSTILE, remedy=HOSTILE, output=[{"component": HOSTILE, "lines": [HOSTILE, 7]}]
+        ),
     )
 
 
@@ -548,16 +551,33 @@ def test_foreign_text_is_only_text_everywhere(
     (body,) = github.bodies(7)
     for text in (body.partition("\n")[2], done.summary):
         for active in ("@", "#7", "|x|", "`", "**z", "<script", "](http:", "\u202e", "www.evil"):
-            assert active not in text.replace("**Why", "").replace("**Remedy", ""), active
+            assert active not in re.sub(r"\*\*(Why|Remedy|Last)", "", text), active
         assert text.count("<!--") == 0
     assert [line for line in done.log.splitlines() if line.startswith("::error::")] == []
     assert done.outputs["urls"] == "{}"
     assert SHA not in done.outputs
 
 
+def test_the_comment_has_the_last_lines_of_a_crashed_task(
+    run: Run, gateway: ShowingGateway, github: Repository
+) -> None:
+    lines = [f"line {n}" for n in range(7)]
+    output = [{"component": "tyk", "task": "t1", "lines": lines}, "rubbish", {"lines": None}]
+    gateway.views[:] = [view("failed", error=failure("tyk: exit code 1", output=output))]
+    done = run()
+    for text in (github.bodies(7)[0], done.summary):
+        assert "**Last lines of <code>tyk</code>:**<br><code>line 2</code><br>" in text
+        assert "<code>line 6</code>" in text
+        assert "line 1<" not in text
+    gateway.views[:] = [view("failed", error=failure("no", output="rubbish"))]
+    assert "Last lines" not in run().summary
+
+
 def test_secrets_are_in_no_page(run: Run, gateway: ShowingGateway, github: Repository) -> None:
     leaks = "gromit_ours_0123456789abcdef ghs_0123456789abcdefghij eyJhbGciOiJI.eyJzdWIiOiIx.c2ln"
-    gateway.views[:] = [view("failed", error=failure(leaks))]
+    gateway.views[:] = [
+        view("failed", error=failure(leaks, output=[{"component": "tyk", "lines": [leaks]}]))
+    ]
     done = run()
     for text in (github.bodies(7)[0], done.summary, done.log):
         assert "0123456789abcdef" not in text

@@ -9,7 +9,7 @@ from gromit.core.discrepancies.kinds import Discrepancy
 from gromit.core.dns.ownership import NameOwner
 from gromit.core.dns.tasks import PublicTask
 from gromit.core.environments.claims import Claim, Claimant, ClaimStatus, Fence, NoWork
-from gromit.core.environments.environment import Failure
+from gromit.core.environments.failures import Failure
 from gromit.core.environments.phases import Want, Work
 from gromit.core.environments.run_progress import RunProgress
 from gromit.core.environments.terraform_locks import Lock

@@ -6,7 +6,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from gromit.core.environments.claims import Claimant, Fence
-from gromit.core.environments.environment import Environment, Failure, RepositoryVersion, Source
+from gromit.core.environments.environment import Environment, RepositoryVersion, Source
+from gromit.core.environments.failures import Failure
 from gromit.core.environments.history import HISTORY_MAX, TOMBSTONE_MS
 from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.names import environment_name

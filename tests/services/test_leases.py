@@ -7,8 +7,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from gromit.core.environments.claims import Claimant, Fence
-from gromit.core.environments.environment import Environment, Failure
-from gromit.core.environments.failures import FailureClass, first_pause_ms
+from gromit.core.environments.environment import Environment
+from gromit.core.environments.failures import Failure, FailureClass, first_pause_ms
 from gromit.core.environments.phases import Phase, Work
 from gromit.core.environments.row_writes import NotExists, RowWrite
 from gromit.core.stack.made import MadeStack

@@ -7,7 +7,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from gromit.core.environments.claims import Claimant
-from gromit.core.environments.environment import Environment, Failure
+from gromit.core.environments.environment import Environment
+from gromit.core.environments.failures import Failure
 from gromit.core.environments.lifetime import LifetimePolicy, LifetimeRule, lifetime_of
 from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.environments.suspensions import EVERYTHING, ScopeKind, SuspensionScope

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from gromit.core.environments.claims import Claimant, Fence
-from gromit.core.environments.environment import Environment, Failure
+from gromit.core.environments.environment import Environment
+from gromit.core.environments.failures import Failure
 from gromit.core.environments.fallbacks import follows_branch
 from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.stack.made import MadeStack

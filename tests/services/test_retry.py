@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from gromit.core.environments.claims import Claimant
-from gromit.core.environments.environment import Environment, Failure
+from gromit.core.environments.environment import Environment
+from gromit.core.environments.failures import Failure
 from gromit.core.environments.phases import Phase, Work
 from gromit.core.stack.made import MadeStack
 from gromit.errors import Conflict, NotFound, UnreadableRow

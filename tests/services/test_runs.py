@@ -12,12 +12,14 @@ from gromit.core.environments.claims import Claim
 from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner
 from gromit.core.environments.worker_protocol import EndRun, Problem, ProtocolStep, RunEnding
 from gromit.core.stack.made import MadeStack
+from gromit.core.stack.task_output import StoppedTask
 from gromit.errors import (
     BackendError,
     ConfigRootUnusable,
     Conflict,
     GromitError,
     InvalidInput,
+    RolloutFailed,
     Suspended,
     Temporary,
     TerraformFailed,
@@ -361,6 +363,10 @@ def test_without_an_answer_of_serve_nothing_is_done() -> None:
         ),
         (InvalidInput("there is no image tyk:1"), Problem("invalid", "there is no image tyk:1")),
         (Temporary("throttled"), Problem("temporary", "throttled")),
+        (
+            RolloutFailed("tyk: exit code 1", stopped={"tyk": "task-1"}),
+            Problem("rollout", "tyk: exit code 1", (StoppedTask("tyk", "task-1"),)),
+        ),
         (Conflict("it is wanted"), Problem("conflict", "it is wanted")),
         (ConfigRootUnusable("not mounted"), Problem("root_unusable", "not mounted")),
     ],

@@ -65,7 +65,7 @@ def completed(state: ServiceState) -> ServiceState:
 
 
 def broken(state: ServiceState) -> ServiceState:
-    return replace(state, rollout="FAILED", running=0, reason="exit code 1")
+    return replace(state, rollout="FAILED", running=0, reason="exit code 1", stopped_task="task-1")
 
 
 def in_progress(state: ServiceState) -> ServiceState:
@@ -295,10 +295,14 @@ def test_a_service_that_completed_its_rollout_and_then_crashes_does_not_count_as
     world: World,
 ) -> None:
     world.terraform.rolled_out = only(
-        "tyk", lambda state: replace(completed(state), running=0, reason="exit code 3")
+        "tyk",
+        lambda state: replace(
+            completed(state), running=0, reason="exit code 3", stopped_task="task-3"
+        ),
     )
-    with pytest.raises(RolloutFailed, match="not running after 600 s: tyk: exit code 3"):
+    with pytest.raises(RolloutFailed, match="not running after 600 s: tyk: exit code 3") as failure:
         world.run()
+    assert failure.value.stopped == {"tyk": "task-3"}
 
 
 def test_an_image_that_has_expired_is_kept_while_its_version_is_unchanged(world: World) -> None:
@@ -413,8 +417,9 @@ def test_services_that_take_their_time_are_waited_for(world: World) -> None:
 
 def test_a_rollout_that_fails_is_reported_with_its_reason(world: World) -> None:
     world.terraform.rolled_out = only("tyk", broken)
-    with pytest.raises(RolloutFailed, match="tyk: exit code 1"):
+    with pytest.raises(RolloutFailed, match="tyk: exit code 1") as failure:
         world.run()
+    assert failure.value.stopped == {"tyk": "task-1"}
     assert world.services.restarted == []
     assert world.clock == 0
 

@@ -39,6 +39,7 @@ from gromit.core.environments.attributes import RESERVED
 from gromit.core.environments.suspensions import SUSPENSION_ROW
 from gromit.core.security.certificates import SERIAL_BITS, Kind, LeafRequest
 from gromit.core.security.roles import Role
+from gromit.core.stack.task_output import log_group
 from gromit.core.time import Millis
 from gromit.web.clients.connections import HttpConnections
 from gromit.web.clients.serve import ServeClient
@@ -304,6 +305,20 @@ class Serve:
         self.dynamodb.put_item(
             TableName=self.settings.tablename, Item={**item, "protected": {"BOOL": False}}
         )
+
+    def write_output(self, name: str, task: str, *texts: str) -> int:
+        """Let a task of tyk write, if it has not yet, and return the instant of its first line."""
+        logs = self.emulator.client("logs")
+        place = {"logGroupName": log_group(name), "logStreamName": f"tyk/tyk/{task}"}
+        with suppress(logs.exceptions.ResourceAlreadyExistsException):
+            logs.create_log_group(logGroupName=log_group(name))
+        # CloudWatch refuses lines of the future, where the clock of serve may be.
+        now_ms = time.time_ns() // 1_000_000
+        events = [{"timestamp": now_ms + n, "message": text} for n, text in enumerate(texts)]
+        with suppress(logs.exceptions.ResourceAlreadyExistsException):
+            logs.create_log_stream(**place)
+            logs.put_log_events(**place, logEvents=events)
+        return now_ms
 
     def clear(self) -> None:
         """Empty the table."""

@@ -140,6 +140,13 @@ class Environment:
         ]
         return next(filter(None, found), "")
 
+    def last_lines(self) -> list[tuple[str, list[str]]]:
+        """Return what tasks wrote before they stopped, by component."""
+        output = _mapping(self._view, "error").get("output")
+        found = output if isinstance(output, list) else []
+        tasks = [task for task in found if isinstance(task, dict)]
+        return [(_text(task, "component"), _lines(task)) for task in tasks]
+
     def line(self) -> str:
         """Return the present state in one line."""
         reason, waiting = self.reason(), ", ".join(self.unreachable())
@@ -220,3 +227,8 @@ def _mapping(found: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 def _text(found: Mapping[str, Any], key: str) -> str:
     value = found.get(key)
     return value if isinstance(value, str) else ""
+
+
+def _lines(found: Mapping[str, Any]) -> list[str]:
+    value = found.get("lines")
+    return [line for line in value if isinstance(line, str)] if isinstance(value, list) else []

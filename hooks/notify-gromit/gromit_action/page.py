@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from gromit_action.environments import Environment, Row
 
+TASKS, LAST_LINES = 3, 5
+"""Stopped tasks, and lines of each, that a page shows."""
 LONGEST = 50_000
 """Characters of a page; GitHub accepts comments of 65,536."""
 
@@ -85,7 +87,15 @@ def _faults(environment: Environment, outcome: Outcome | None) -> list[str]:
     lines = [f"**Why:** {code(reason)}"] if reason else []
     if remedy:
         lines.append(f"**Remedy:** {code(remedy)}")
+    if outcome is None or outcome.result == FAILED:
+        written = environment.last_lines()[:TASKS]
+        lines += [_written_last(name, found[-LAST_LINES:]) for name, found in written if found]
     return lines
+
+
+def _written_last(component: str, lines: list[str]) -> str:
+    shown = "<br>".join(code(line, 200) for line in lines)
+    return f"**Last lines of {code(component, 100)}:**<br>{shown}"
 
 
 def _table(rows: list[Row], room: int) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import boto3
 
+from gromit import log
 from gromit.adapters.aws import client as aws
 from gromit.adapters.aws import conflicts, route53
 from gromit.adapters.aws.dynamodb import DynamoStore
@@ -96,7 +97,7 @@ def managed_secrets() -> ManagedSecrets:
 
 def task_output() -> CloudWatchTaskOutput:
     """Output of environments' tasks in CloudWatch Logs."""
-    return CloudWatchTaskOutput(session().client("logs", config=aws.CLIENT))
+    return CloudWatchTaskOutput(session().client("logs", config=aws.CLIENT), log.mask)
 
 
 def service_states() -> EcsServices:

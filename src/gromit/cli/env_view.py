@@ -140,6 +140,9 @@ def _notes(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if error := found["error"]:
         found_class = f", {error['class']}" if "class" in error else ""
         yield "error", f"{error['kind']}{found_class}: {error['message']}"
+        # A serve of an earlier release sends no output.
+        for last in error.get("output", ()):
+            yield from ((f"{last['component']} wrote", line) for line in last["lines"])
     if degraded := found.get("degraded"):
         yield "degraded", f"since {degraded['since']}: {degraded['reason']}"
     if found.get("outdated"):

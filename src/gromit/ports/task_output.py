@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from gromit.core.stack.task_output import OutputPage
+from gromit.core.stack.task_output import OutputLine, OutputPage, StoppedTask
 
 
 class TaskOutput(Protocol):
@@ -17,6 +17,9 @@ class TaskOutput(Protocol):
         `previous`: of the task before it, which shows why a component was started again. A
         component that never ran has no lines, and neither has an environment without a log group.
         """
+
+    def of_task(self, environment: str, task: StoppedTask, limit: int) -> Sequence[OutputLine]:
+        """Return the last lines of one task, oldest first; none if it wrote nothing."""
 
     def since(
         self, environment: str, component: str | None, since_ms: int, cursor: str | None

@@ -2,19 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
 from gromit.core.environments import work
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.claims import Claimant, Fence, backoff_ms, put_off_ms
-from gromit.core.environments.environment import (
-    Environment,
-    Failure,
-    parse_environment,
-    unreadable_row,
-)
-from gromit.core.environments.failures import first_pause_ms
+from gromit.core.environments.environment import Environment, parse_environment, unreadable_row
+from gromit.core.environments.failures import Failure, first_pause_ms
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.phases import Work
 from gromit.core.environments.row_writes import (
@@ -239,7 +235,12 @@ class Leases:
         pause = backoff_ms(attempts, first, policy.retry_max_ms, self.jitter())
         stamp = ChangeContext(fence.holder, failure.at_ms, state)
         # Words of terraform, AWS or a lock. All that is recorded of a failure goes through here.
-        what = {"kind": plain_line(failure.kind), "message": plain_line(failure.message)}
+        what: dict[str, Any] = {
+            "kind": plain_line(failure.kind),
+            "message": plain_line(failure.message),
+        }
+        if failure.output:
+            what["output"] = [last.to_row() for last in failure.output]
         writes = (
             work.failed(fence, what, pause, stamp),
             work.failed_superseded(fence, what, stamp),

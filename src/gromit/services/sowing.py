@@ -230,11 +230,12 @@ class Sower:
                 unpublished &= set(unsettled)
                 self.records.update(name, progress)
             if self.policy.monotonic() >= until:
-                late = _describe([states[c] for c in unsettled if c in states])
+                late = [states[c] for c in unsettled if c in states]
                 raise RolloutFailed(
                     f"not running after {self.policy.settle_s:.0f} s:"
-                    f" {late or ', '.join(unsettled)}",
+                    f" {_describe(late) or ', '.join(unsettled)}",
                     hint="check the component's log group, or increase `sow.settle`",
+                    stopped=_stopped_tasks(late),
                 )
             if self.policy.pause(self.policy.poll_s):
                 raise Suspended("this worker was asked to stop while services were settling")
@@ -260,7 +261,9 @@ def _require_unfailed(states: Mapping[str, ServiceState], desired: Mapping[str, 
     ]
     if failed:
         raise RolloutFailed(
-            _describe(failed), hint="fix the build or its config, then report it again"
+            _describe(failed),
+            hint="fix the build or its config, then report it again",
+            stopped=_stopped_tasks(failed),
         )
 
 
@@ -272,6 +275,10 @@ def _is_settled(state: ServiceState | None, task_definition: str) -> bool:
         and 0 < state.desired <= state.running
         and state.task_definition == task_definition
     )
+
+
+def _stopped_tasks(states: Sequence[ServiceState]) -> Mapping[str, str]:
+    return {s.component: s.stopped_task for s in states if s.stopped_task}
 
 
 def _describe(states: Sequence[ServiceState]) -> str:

@@ -7,13 +7,13 @@ from gromit.core.environments.claims import Claimant
 from gromit.core.environments.environment import (
     WIRE_STATE,
     Environment,
-    Failure,
     HistoryEvent,
     Lease,
     RepositoryVersion,
     Source,
     parse_environment,
 )
+from gromit.core.environments.failures import Failure
 from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.stack.made import MadeStack
 from gromit.errors import Conflict

@@ -25,7 +25,8 @@ from gromit.core.discrepancies.facts import InstallationInventory
 from gromit.core.doctor.findings import Check, Finding, FindingStatus
 from gromit.core.doctor.quotas import Quota, QuotaHeadroom
 from gromit.core.environments.claims import Claim, Claimant
-from gromit.core.environments.environment import Environment, Failure
+from gromit.core.environments.environment import Environment
+from gromit.core.environments.failures import Failure
 from gromit.core.environments.phases import Work
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.security.certificates import LeafRequest

@@ -1,27 +1,15 @@
 """Output of components over HTTP."""
 
-import time
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from gromit.adapters.aws.task_output import CloudWatchTaskOutput
 from gromit.core.stack.task_output import log_group
 from gromit.core.time import iso
+from gromit.errors import Denied
 from tests.web.serving import Serve, from_token
-
-
-def _write(serve: Serve, name: str, task: str, *texts: str) -> int:
-    """Let a task of tyk write, and return the instant of its first line."""
-    logs = serve.emulator.client("logs")
-    if not logs.describe_log_groups(logGroupNamePrefix=log_group(name))["logGroups"]:
-        logs.create_log_group(logGroupName=log_group(name))
-    place = {"logGroupName": log_group(name), "logStreamName": f"tyk/tyk/{task}"}
-    logs.create_log_stream(**place)
-    # CloudWatch refuses lines of the future, where the clock of serve may be.
-    now_ms = time.time_ns() // 1_000_000
-    events = [{"timestamp": now_ms + n, "message": text} for n, text in enumerate(texts)]
-    logs.put_log_events(**place, logEvents=events)
-    return now_ms
 
 
 def _lines(found: Any) -> list[tuple[str, str]]:
@@ -30,7 +18,7 @@ def _lines(found: Any) -> list[tuple[str, str]]:
 
 def test_the_output_of_an_environment_is_shown(serve: Serve) -> None:
     serve.build("tyk", "shown", "sha")
-    at_ms = _write(serve, "shown", "t1", "one", "two")
+    at_ms = serve.write_output("shown", "t1", "one", "two")
     path = "/v1/environments/shown/logs"
     found = serve.get(path)
     assert _lines(found) == [("tyk", "one"), ("tyk", "two")]
@@ -75,3 +63,54 @@ def test_a_token_reads_only_environments_of_its_repository(serve: Serve) -> None
     path = "/v1/environments/mine/logs"
     assert serve.send("GET", path, **from_token("tyk")).status_code == 200
     assert serve.send("GET", path, **from_token("tyk-pump")).status_code == 404
+
+
+def _fail(serve: Serve, name: str, *stopped: str, component: str = "tyk") -> Any:
+    serve.build("tyk", name, "sha")
+    tasks = [{"component": component, "task": task} for task in stopped]
+    report = {"error_kind": "rollout", "message": "tyk: exit code 1", "stopped": tasks}
+    answer = serve.outcome(serve.claim("sow"), "fail", **report)
+    assert answer.status_code == 200, answer.text
+    return serve.get(f"/v1/environments/{name}")["error"]
+
+
+def test_a_failure_keeps_the_last_lines_of_the_task_that_crashed(serve: Serve) -> None:
+    secret = "eyJhbGciOiJI" + "." + "eyJzdWIiOiIx" + ".c2ln"
+    lines = ["one", " ", "two", "three", "four", f"token {secret}", "x" * 300]
+    serve.write_output("crashed", "t1", *lines)
+    serve.write_output("crashed", "t2", "started again")
+    found = _fail(serve, "crashed", "t1")
+    kept = ["two", "three", "four", "token ***", "x" * 199 + "…"]
+    assert found["output"] == [{"component": "tyk", "task": "t1", "lines": kept}]
+    assert (found["message"], found["class"]) == ("tyk: exit code 1", "build")
+    why = serve.get("/v1/environments/crashed/explanation")["why"]
+    assert any("tyk wrote last: two | three" in reason for reason in why)
+    # What the log group becomes does not matter any more.
+    serve.emulator.client("logs").delete_log_group(logGroupName=log_group("crashed"))
+    assert serve.get("/v1/environments/crashed")["error"]["output"] == found["output"]
+
+
+def test_a_failure_without_output_is_recorded_as_well(serve: Serve) -> None:
+    assert _fail(serve, "mute", "t1")["output"] == []
+    assert _fail(serve, "unasked")["output"] == []
+
+
+def test_a_failure_is_recorded_although_cloudwatch_refuses(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise Denied("not authorized to perform logs:GetLogEvents")
+
+    monkeypatch.setattr(CloudWatchTaskOutput, "of_task", refuse)
+    with capture_logs() as logged:
+        assert _fail(serve, "closed", "t1")["output"] == []
+    assert [e["component"] for e in logged if e["event"] == "output.unreadable"] == ["tyk"]
+
+
+@pytest.mark.parametrize("task", ["../other", "", "x" * 101])
+def test_a_stopped_task_is_named_by_its_id(serve: Serve, task: str) -> None:
+    serve.build("tyk", "named", "sha")
+    stopped = [{"component": "tyk", "task": task}]
+    answer = serve.outcome(serve.claim("sow"), "fail", stopped=stopped)
+    assert answer.status_code == 400
+    assert "stopped" in answer.json()["error"]

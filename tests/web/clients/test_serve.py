@@ -21,6 +21,7 @@ from gromit.core.environments.worker_protocol import Problem
 from gromit.core.security.roles import Role
 from gromit.core.stack.contract import StateMark
 from gromit.core.stack.made import MadeComponent, MadeStack
+from gromit.core.stack.task_output import StoppedTask
 from gromit.errors import (
     BackendError,
     Conflict,
@@ -419,6 +420,26 @@ def test_a_serve_of_an_earlier_release_gets_renewals_without_progress() -> None:
     with _broken(refused, renewed) as server:
         queue = ServeQueue(server.client, "sower-1")
         assert queue.renew(a_claim(), progress).generation == 2
+
+
+def test_a_queue_reports_the_tasks_that_stopped(serve: Serve) -> None:
+    serve.write_output("app-stopped", "t1", "no licence")
+    queue = ServeQueue(serve.serve_client(Role.WORKER), "sower-1")
+    serve.build("tyk", "app-stopped", "sha")
+    claim = queue.claim(Work.SOW)
+    assert isinstance(claim, Claim)
+    stopped = (StoppedTask("tyk", "t1"), *(StoppedTask("pump", f"p{n}") for n in range(9)))
+    queue.failed(claim, Problem("rollout", "tyk: exit code 1", stopped))
+    error = serve.get("/v1/environments/app-stopped")["error"]
+    assert [o["lines"] for o in error["output"]] == [["no licence"]]
+
+
+def test_a_serve_of_an_earlier_release_gets_failures_without_stopped_tasks() -> None:
+    refused = _answering(400, b'{"error":"unknown key stopped","code":"invalid","hint":null}')
+    recorded = _answering(200, b"{}")
+    with _broken(refused, recorded) as server:
+        queue = ServeQueue(server.client, "sower-1")
+        queue.failed(a_claim(), Problem("rollout", "no", (StoppedTask("tyk", "t1"),)))
 
 
 def test_the_history_names_the_program_that_applied(serve: Serve) -> None:

@@ -1,11 +1,9 @@
 """The page of what components wrote, before a real serve."""
 
-import time
 from collections.abc import Iterator
 
 import pytest
 
-from gromit.core.stack.task_output import log_group
 from tests.web.page.looking import Look, look_as
 from tests.web.serving import Serve
 
@@ -16,16 +14,7 @@ NAME = "app-written"
 def look(serve: Serve) -> Iterator[Look]:
     """Show an environment whose tyk has written two lines."""
     serve.build("tyk", NAME, "sha-1")
-    logs = serve.emulator.client("logs")
-    place = {"logGroupName": log_group(NAME), "logStreamName": "tyk/tyk/t1"}
-    if not logs.describe_log_groups(logGroupNamePrefix=log_group(NAME))["logGroups"]:
-        logs.create_log_group(logGroupName=log_group(NAME))
-        logs.create_log_stream(**place)
-        # CloudWatch refuses lines of the future, where the clock of serve may be.
-        now_ms = time.time_ns() // 1_000_000
-        texts = ("<script>alert(1)</script>", "serving")
-        events = [{"timestamp": now_ms + n, "message": text} for n, text in enumerate(texts)]
-        logs.put_log_events(**place, logEvents=events)
+    serve.write_output(NAME, "t1", "<script>alert(1)</script>", "serving")
     with look_as(serve) as page:
         yield page
 
@@ -63,3 +52,12 @@ def test_no_output_is_said(look: Look) -> None:
 )
 def test_an_impossible_choice_is_explained(look: Look, query: str, named: str) -> None:
     assert named in look.get(f"/environments/{NAME}/logs?{query}", status=400).text
+
+
+def test_a_failure_shows_what_the_crashed_task_wrote_last(serve: Serve, look: Look) -> None:
+    stopped = [{"component": "tyk", "task": "t1"}]
+    serve.outcome(serve.claim("sow"), "fail", stopped=stopped)
+    card = look.get(f"/environments/{NAME}").one("div", class_="failed")
+    assert card.all("pre")[1].text == "<script>alert(1)</script> serving"
+    link = f"/environments/{NAME}/logs?component=tyk"
+    assert link in [a.attributes["href"] for a in card.all("a")]

@@ -66,47 +66,26 @@ class EcsServices:
         )
         definition = (primary or {}).get("taskDefinition") or service.get("taskDefinition", "")
         rollout = (primary or {}).get("rolloutState") or _inferred_rollout(service)
-        reason = ""
+        reason, stopped = "", None
         if rollout != COMPLETED or service.get("runningCount", 0) < service.get("desiredCount", 0):
-            reason = self._reason(cluster, service, primary, definition)[:_LONGEST]
+            stopped = self._newest_stopped(cluster, service["serviceName"], definition)
+            reason = _stop_reason(stopped) if stopped else _event_reason(service, primary)
         return ServiceState(
             component=service["serviceName"],
             task_definition=definition,
             rollout=rollout,
             running=service.get("runningCount", 0),
             desired=service.get("desiredCount", 0),
-            reason=reason,
+            # Of the newest stopped task, else of the service.
+            reason=reason[:_LONGEST],
+            stopped_task=_task_id(stopped) if stopped else "",
         )
 
-    def _reason(
-        self,
-        cluster: str,
-        service: "ServiceTypeDef",
-        primary: "DeploymentTypeDef | None",
-        definition: str,
-    ) -> str:
-        """Return why the service does not run.
-
-        This is the reason of its newest stopped task, else a recent event of the service, else the
-        reason of its failed deployment, else nothing.
-        """
-        stopped = [
-            t
-            for t in self._stopped(cluster, service["serviceName"])
-            if t.get("taskDefinitionArn") == definition
-        ]
-        if stopped:
-            return _stop_reason(max(stopped, key=_end))
-        deployment = primary or {}
-        since = deployment.get("createdAt", _BEFORE_ALL)
-        for event in service.get("events", [])[:_RECENT_EVENTS]:
-            message = event["message"]
-            is_trouble = "unable" in message or "failed" in message
-            if is_trouble and event.get("createdAt", since) >= since:
-                return message
-        if deployment.get("rolloutState") == "FAILED":
-            return deployment.get("rolloutStateReason", "")
-        return ""
+    def _newest_stopped(self, cluster: str, service: str, definition: str) -> "TaskTypeDef | None":
+        """Return the newest stopped task that a service started from a task definition."""
+        stopped = self._stopped(cluster, service)
+        own = (t for t in stopped if t.get("taskDefinitionArn") == definition)
+        return max(own, key=_end, default=None)
 
     def _stopped(self, cluster: str, service: str) -> "Iterator[TaskTypeDef]":
         """Yield the stopped tasks of a service; ECS keeps them for about an hour."""
@@ -146,6 +125,24 @@ def _inferred_rollout(service: "ServiceTypeDef") -> str:
 
 def _end(task: "TaskTypeDef") -> datetime:
     return task.get("stoppedAt") or task.get("stoppingAt") or task.get("createdAt") or _BEFORE_ALL
+
+
+def _task_id(task: "TaskTypeDef") -> str:
+    return task["taskArn"].rpartition("/")[2]
+
+
+def _event_reason(service: "ServiceTypeDef", primary: "DeploymentTypeDef | None") -> str:
+    """Return a recent event of a service, else the reason of its failed deployment."""
+    deployment = primary or {}
+    since = deployment.get("createdAt", _BEFORE_ALL)
+    for event in service.get("events", [])[:_RECENT_EVENTS]:
+        message = event["message"]
+        is_trouble = "unable" in message or "failed" in message
+        if is_trouble and event.get("createdAt", since) >= since:
+            return message
+    if deployment.get("rolloutState") == "FAILED":
+        return deployment.get("rolloutStateReason", "")
+    return ""
 
 
 def _stop_reason(task: "TaskTypeDef") -> str:

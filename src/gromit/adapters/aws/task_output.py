@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from gromit.adapters.aws.client import aws_errors, error_code
-from gromit.core.stack.task_output import OutputLine, OutputPage, log_group
+from gromit.core.stack.task_output import OutputLine, OutputPage, StoppedTask, log_group
+from gromit.core.stack.terraform_events import Mask
 from gromit.core.text import plain_output
 from gromit.errors import InvalidInput
 
@@ -36,10 +37,11 @@ _STREAM = re.compile(r"([^/]+)/[^/]+/([^/]+)")
 
 
 class CloudWatchTaskOutput:
-    """The port `TaskOutput`."""
+    """The port `TaskOutput`, with secrets masked."""
 
-    def __init__(self, client: "CloudWatchLogsClient") -> None:
+    def __init__(self, client: "CloudWatchLogsClient", mask: Mask) -> None:
         self._logs = client
+        self._mask = mask
 
     def newest(
         self, environment: str, components: Sequence[str], limit: int, *, previous: bool
@@ -58,6 +60,17 @@ class CloudWatchTaskOutput:
         found.sort(key=lambda line: line.at_ms)
         kept = _newest_that_fit(found)
         return OutputPage(tuple(kept), is_cut=is_cut or len(kept) < len(found))
+
+    def of_task(self, environment: str, task: StoppedTask, limit: int) -> Sequence[OutputLine]:
+        """Return the last lines of one task, oldest first; none if it wrote nothing."""
+        stream = f"{task.component}/{task.component}/{task.task}"
+        with aws_errors(f"read the output of {environment}"):
+            try:
+                return self._tail(environment, stream, limit)
+            except ClientError as error:
+                if error_code(error) != _ABSENT:
+                    raise
+                return ()
 
     def since(
         self, environment: str, component: str | None, since_ms: int, cursor: str | None
@@ -110,7 +123,7 @@ class CloudWatchTaskOutput:
         while len(found) < limit:
             more: dict[str, Any] = {} if token is None else {"nextToken": token}
             answer = self._logs.get_log_events(**place, limit=limit - len(found), **more)
-            lines = [_stream_line(stream, event) for event in answer["events"]]
+            lines = [self._line(stream, event) for event in answer["events"]]
             found = lines + found
             # A call may return nothing before the end: only a repeated token is the end.
             if answer["nextBackwardToken"] == token:
@@ -130,7 +143,7 @@ class CloudWatchTaskOutput:
                 query["nextToken"] = token
             answer = self._filtered(environment, query, is_continued=cursor is not None)
             token = answer.get("nextToken")
-            lines = [_stream_line(e["logStreamName"], e) for e in answer.get("events", ())]
+            lines = [self._line(e["logStreamName"], e) for e in answer.get("events", ())]
             own = [line for line in lines if component in {None, line.component}]
             yield sorted(own, key=lambda line: line.at_ms), token
             if token is None:
@@ -150,12 +163,12 @@ class CloudWatchTaskOutput:
                 ) from error
             raise
 
-
-def _stream_line(stream: str, event: Mapping[str, Any]) -> OutputLine:
-    named = _STREAM.fullmatch(stream)
-    component, task = named.groups() if named else (stream, "")
-    text = plain_output(event["message"]).encode()[:LINE_BYTES].decode(errors="ignore")
-    return OutputLine(event["timestamp"], component, task, text)
+    def _line(self, stream: str, event: Mapping[str, Any]) -> OutputLine:
+        named = _STREAM.fullmatch(stream)
+        component, task = named.groups() if named else (stream, "")
+        text = plain_output(self._mask(event["message"]))
+        cut = text.encode()[:LINE_BYTES].decode(errors="ignore")
+        return OutputLine(event["timestamp"], component, task, cut)
 
 
 def _newest_that_fit(lines: Sequence[OutputLine]) -> Sequence[OutputLine]:

@@ -171,7 +171,15 @@ _CHECKS: Mapping[str, ValueCheck] = MappingProxyType(
         Attribute.DUE: _number,
         Attribute.SINCE: _number,
         Attribute.ATTEMPTS: _number,
-        Attribute.LAST_ERROR: _map({"kind": _text, "message": _text, "at": _number}),
+        Attribute.LAST_ERROR: _map(
+            {
+                "kind": _text,
+                "message": _text,
+                "at": _number,
+                "output": _list(_map({"component": _text, "id": _text, "lines": _list(_text)})),
+            },
+            required={"kind", "message", "at"},
+        ),
         Attribute.HOLDER: _text,
         Attribute.LEASE_UNTIL: _number,
         Attribute.CLAIMED: _number,

@@ -19,7 +19,7 @@ from gromit.core.environments.attributes import (
     Attribute,
 )
 from gromit.core.environments.damage import SOURCE, find_damage
-from gromit.core.environments.failures import FailureClass, classify_failure
+from gromit.core.environments.failures import Failure
 from gromit.core.environments.made_status import MadeStatus, made_from_row
 from gromit.core.environments.observed_status import (
     Degradation,
@@ -87,20 +87,6 @@ class Lease:
     """Instant of the claim; None if an earlier release of serve gave it."""
     progress: ProgressStatus | None = None
     """Progress that the worker last reported."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """The last failure, kept until the next success or change."""
-
-    kind: str
-    message: str
-    at_ms: int
-
-    @property
-    def failure_class(self) -> FailureClass:
-        """Return the class, which decides the pause and who has to act."""
-        return classify_failure(self.kind, self.message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +301,7 @@ def parse_environment(row: Row) -> Environment:
         work=Work(row[Attribute.WORK]) if Attribute.WORK in row else None,
         due_ms=row.get(Attribute.DUE, 0),
         attempts=row.get(Attribute.ATTEMPTS, 0),
-        failure=_failure(row.get(Attribute.LAST_ERROR)),
+        failure=Failure.from_row(row.get(Attribute.LAST_ERROR)),
         lease=_lease(row),
         epoch=row[Attribute.EPOCH],
         infra=row.get(Attribute.INFRA, False),
@@ -370,10 +356,6 @@ def _versions(row: Row) -> Mapping[str, RepositoryVersion]:
 
 def _prefixed(row: Row, prefix: str) -> dict[str, Any]:
     return {a.removeprefix(prefix): v for a, v in sorted(row.items()) if a.startswith(prefix)}
-
-
-def _failure(value: Mapping[str, Any] | None) -> Failure | None:
-    return Failure(value["kind"], value["message"], value["at"]) if value else None
 
 
 def _state(row: Row) -> StateMark | None:

@@ -18,6 +18,7 @@ from gromit.core.environments.work import impossible_work
 from gromit.core.stack.addresses import NameState
 from gromit.core.stack.health import HealthState
 from gromit.core.stack.made import gone_text
+from gromit.core.stack.task_output import output_text
 from gromit.core.time import iso
 
 _OF_WORKERS = frozenset({"sown", "failed", "reaped"})
@@ -125,6 +126,8 @@ def _failure(environment: Environment) -> Iterator[str]:
         f"{times} failed, at {iso(failure.at_ms)} as {failure.kind}"
         f" (class {failure.failure_class}): {failure.message}"
     )
+    if written := output_text(failure.output):
+        yield written
 
 
 # ── facts that hold in any phase ──────────────────────────────────────────────────────────────────

@@ -13,9 +13,12 @@ A newer build, or a retry, makes any of them due at once.
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any
 
+from gromit.core.stack.task_output import LastLines
 from gromit.errors import (
     BackendError,
     ConfigError,
@@ -138,3 +141,27 @@ def first_pause_ms(failure: FailureClass, retry_ms: int, longest_ms: int) -> int
     """Return the pause after the first failure of a class, from the one of a transient failure."""
     factor = _FIRST_PAUSE.get(failure)
     return longest_ms if factor is None else min(retry_ms * factor, longest_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The last failure, kept until the next success or change."""
+
+    kind: str
+    message: str
+    at_ms: int
+    output: tuple[LastLines, ...] = ()
+    """Last lines of the tasks that stopped, if that was the reason."""
+
+    @classmethod
+    def from_row(cls, value: Mapping[str, Any] | None) -> "Failure | None":
+        """Return the failure that a row stores; None without one."""
+        if not value:
+            return None
+        output = tuple(LastLines.from_row(last) for last in value.get("output", ()))
+        return cls(value["kind"], value["message"], value["at"], output)
+
+    @property
+    def failure_class(self) -> FailureClass:
+        """Return the class, which decides the pause and who has to act."""
+        return classify_failure(self.kind, self.message)

@@ -350,7 +350,7 @@ def reaped_revived(fence: Fence, claim_id: str, stamp: ChangeContext) -> RowWrit
 
 
 def failed(
-    fence: Fence, failure: Mapping[str, str], retry_ms: int, stamp: ChangeContext
+    fence: Fence, failure: Mapping[str, Any], retry_ms: int, stamp: ChangeContext
 ) -> RowWrite:
     """Record a failure of the newest generation; the next attempt is due after `retry_ms`."""
     due_ms = stamp.now_ms + retry_ms
@@ -377,7 +377,7 @@ def failed(
     )
 
 
-def failed_superseded(fence: Fence, failure: Mapping[str, str], stamp: ChangeContext) -> RowWrite:
+def failed_superseded(fence: Fence, failure: Mapping[str, Any], stamp: ChangeContext) -> RowWrite:
     """Record a failure of a superseded generation: the work stays due as the change has set it."""
     return RowWrite(
         conditions=(

@@ -15,6 +15,7 @@ from typing import assert_never
 from gromit.core.environments.terraform_locks import FoundLock, Lock
 from gromit.core.stack.contract import StateMark
 from gromit.core.stack.made import MadeStack
+from gromit.core.stack.task_output import StoppedTask
 
 
 class RunEnding(StrEnum):
@@ -36,6 +37,8 @@ class Problem:
 
     kind: str
     message: str
+    stopped: tuple[StoppedTask, ...] = ()
+    """Tasks that stopped although they should run, if that is the reason."""
 
 
 # ── steps ─────────────────────────────────────────────────────────────────────────────────────────

@@ -175,3 +175,5 @@ class ServiceState:
     desired: int
     reason: str = ""
     """Why the rollout failed or makes no progress: the reason of the newest stopped task."""
+    stopped_task: str = ""
+    """Id of that task; empty if the reason is another one."""

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, Strict
 from starlette.responses import JSONResponse, Response
 
 from gromit.core.environments.claims import Claimant, Fence
-from gromit.core.environments.environment import Environment, Failure
+from gromit.core.environments.environment import Environment
+from gromit.core.environments.failures import Failure
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.phases import Work
 from gromit.core.environments.run_progress import COUNT_MAX, TEXT_MAX, RunProgress
@@ -18,8 +19,10 @@ from gromit.core.metrics.definitions import DONE, RELEASED
 from gromit.core.names import NAME_MAX
 from gromit.core.stack.contract import LINEAGE_MAX, SERIAL_MAX, StateMark
 from gromit.core.stack.made import COMPONENTS_MAX, REVISION_MAX, MadeComponent, MadeStack
+from gromit.core.stack.task_output import LAST_TASKS, TASK_MAX, StoppedTask
 from gromit.core.text import plain_line
 from gromit.errors import Suspended
+from gromit.services.last_lines import read_last_lines
 from gromit.services.leases import NoWorkAvailable
 from gromit.web.api.admission import ApiDeps, CurrentCaller, Deps
 from gromit.web.api.claim_view import ClaimView, claim_view
@@ -179,11 +182,32 @@ class DoneBody(_OutcomeBody):
         return MadeStack(self.spec_hash, self.recipe, made, plain_line(self.program))
 
 
+class StoppedBody(_Body):
+    """A task of a component that stopped although it should run."""
+
+    component: Text
+    task: Annotated[
+        StrictStr, Field(pattern=r"^[A-Za-z0-9-]+$", max_length=TASK_MAX, description="its id")
+    ]
+
+    @property
+    def stopped(self) -> StoppedTask:
+        """The stopped task."""
+        return StoppedTask(self.component, self.task)
+
+
 class FailBody(_OutcomeBody):
     """Failure of a claim."""
 
     error_kind: Annotated[Text, Field(description="code of the error")]
     message: Annotated[StrictStr, Field(max_length=2000, description="reason, for people")]
+    stopped: Annotated[
+        list[StoppedBody],
+        Field(
+            max_length=LAST_TASKS,
+            description="tasks that stopped although they should run; serve keeps their last lines",
+        ),
+    ] = []
 
 
 _ANSWERS: dict[int | str, dict[str, Any]] = {
@@ -300,7 +324,8 @@ def fail(
     body: Annotated[FailBody, Depends(json_body(FailBody))],
 ) -> ClaimView:
     """Record a failure; the work becomes due again later. 409 if the claim is no longer valid."""
-    failure = Failure(body.error_kind, body.message, deps.now_ms())
+    output = read_last_lines(deps.output, name, [s.stopped for s in body.stopped])
+    failure = Failure(body.error_kind, body.message, deps.now_ms(), output)
     environment = deps.leases.failed(name, body.fence, failure, body.mark)
     deps.outcome("run", body.error_kind)
     deps.run_times.end(name, failure.at_ms, is_done=False)

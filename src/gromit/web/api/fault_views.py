@@ -5,13 +5,23 @@ from typing import Annotated
 
 from pydantic import Field
 
-from gromit.core.environments.environment import Environment, Failure, unreadable_row
-from gromit.core.environments.failures import FailureClass
+from gromit.core.environments.environment import Environment, unreadable_row
+from gromit.core.environments.failures import Failure, FailureClass
 from gromit.core.environments.phases import UNREADABLE
 from gromit.core.environments.suspensions import ActiveSuspension, ScopeKind
 from gromit.core.environments.work import impossible_work
 from gromit.core.time import iso
 from gromit.services.environments import UnreadableEntry
+
+
+@dataclass(frozen=True, slots=True)
+class LastLinesView:
+    """Last lines that a stopped task wrote, shortened."""
+
+    component: str
+    task: str
+    """Id of the ECS task."""
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +33,8 @@ class FailureView:
     """Class that decides the pause and the people to act: docs/reference/errors.md."""
     message: str
     at: str
+    output: tuple[LastLinesView, ...] = ()
+    """Last lines of tasks that stopped, if that was the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +79,8 @@ def failure_view(failure: Failure | None) -> FailureView | None:
     if failure is None:
         return None
     at = iso(failure.at_ms)
-    return FailureView(failure.kind, failure.failure_class, failure.message, at)
+    output = tuple(LastLinesView(o.component, o.task, o.lines) for o in failure.output)
+    return FailureView(failure.kind, failure.failure_class, failure.message, at, output)
 
 
 def contradiction_view(environment: Environment) -> FailureView | None:

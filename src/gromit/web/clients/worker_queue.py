@@ -13,6 +13,7 @@ from gromit.core.environments.run_progress import RunProgress
 from gromit.core.environments.worker_protocol import Problem
 from gromit.core.stack.contract import StateMark
 from gromit.core.stack.made import MadeComponent, MadeStack
+from gromit.core.stack.task_output import LAST_TASKS
 from gromit.errors import InvalidInput, Suspended
 from gromit.web.clients.connections import ClientResponse
 from gromit.web.clients.serve import ServeClient, response_json
@@ -111,14 +112,19 @@ class ServeQueue:
         )
 
     def failed(self, claim: Claim, problem: Problem, state: StateMark | None = None) -> None:
-        """Report a failure."""
-        self._post(
-            claim,
-            "fail",
-            error_kind=problem.kind,
-            message=problem.message[:2000],
+        """Report a failure, with the tasks whose output says why."""
+        report = {
+            "error_kind": problem.kind,
+            "message": problem.message[:2000],
             **self._state_field(state),
-        )
+        }
+        if problem.stopped:
+            stopped = [asdict(task) for task in problem.stopped[:LAST_TASKS]]
+            # A serve of an earlier release refuses it.
+            with suppress(InvalidInput):
+                self._post(claim, "fail", stopped=stopped, **report)
+                return
+        self._post(claim, "fail", **report)
 
     def _made_fields(self, made: MadeStack) -> dict[str, Any]:
         if not made.components or not self._records_made:
