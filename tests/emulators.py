@@ -119,7 +119,8 @@ class _Moto:
         from werkzeug.serving import make_server  # noqa: PLC0415
 
         application = moto.DomainDispatcherApplication(moto.create_backend_app)
-        handler = type("Quiet", (moto.MotoRequestHandler,), {"log": lambda *_, **__: None})
+        own = {"log": lambda *_, **__: None, "wbufsize": -1}  # as the emulator's handler
+        handler = type("Quiet", (moto.MotoRequestHandler,), own)
         server = make_server("127.0.0.1", 0, application, request_handler=handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{server.server_port}"

@@ -261,6 +261,8 @@ def _drawing_from(seed: int) -> Iterator[None]:
 
 
 class _SilentHandler(MotoRequestHandler):  # type: ignore[misc]  # moto is untyped
+    wbufsize = -1  # Status, headers and body of a response are one write, not one each.
+
     def log(self, *_args: Any, **_kwargs: Any) -> None:
         """Requests to the emulator are not logged."""
 

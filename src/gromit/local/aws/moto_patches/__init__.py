@@ -10,6 +10,8 @@ from collections.abc import Callable
 from gromit.local.aws.moto_patches import (
     buckets,
     discovery,
+    dispatching,
+    expressions,
     instances,
     listings,
     network,
@@ -64,6 +66,11 @@ PATCHES: tuple[Callable[[Patches], None], ...] = (
     volumes.delete_policies,
     buckets.enforce_secure_transport,
     tables.serialize_by_type,
+    dispatching.find_services_once,
+    dispatching.list_actions_once,
+    expressions.copy_node_by_node,
+    expressions.choose_by_type,
+    expressions.examine_once,
 )
 """All patches, in the order in which they are applied."""
 
