@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import webbrowser
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -584,6 +585,41 @@ def test_logs_shows_what_components_wrote(shell: Shell) -> None:
     assert shell.run("logs", "app-test", "tyk", "--previous") == ""
     assert "no component 'typo'" in shell.fail("logs", "app-test", "typo", code=2)
     assert "--previous" in shell.fail("logs", "app-test", "--previous", "--follow", code=2)
+
+
+def _made(*names: str) -> list[dict[str, Any]]:
+    return [{"name": name, "version": "sha", "port": 8080} for name in names]
+
+
+def test_open_prints_the_url_and_opens_it_in_a_browser(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = tmp_path / "opened"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {opened}\n')
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER", f"{browser} %s")
+    monkeypatch.setattr(webbrowser, "_tryorder", None)
+    shell.serve.build("tyk", "app-test", "sha")
+    assert "app-test has no URL: it is pending" in shell.fail("open", "app-test")
+    shell.serve.outcome(shell.serve.claim("sow"), "done", made=_made("tyk"))
+    url = shell.serve.get("/v1/environments/app-test")["urls"]["tyk"]
+    assert shell.run("open", "app-test") == f"{url}\n"
+    assert opened.read_text() == url
+    found = shell.json("open", "app-test", "tyk", "--no-browser")
+    assert found == {"component": "tyk", "url": url}
+    assert "no URL of 'typo'" in shell.fail("open", "app-test", "typo", code=2)
+
+
+def test_open_asks_which_of_several_and_uses_the_proxy_of_a_local_cloud(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell.serve.build("tyk", "app-test", "sha")
+    shell.serve.outcome(shell.serve.claim("sow"), "done", made=_made("tyk", "tyk-analytics"))
+    assert "name one of tyk, tyk-analytics" in shell.fail("open", "app-test", code=2)
+    monkeypatch.setenv("GROMIT_CLIENT_NAME_PROXY", "localhost:8090")
+    shown = shell.run("open", "app-test", "tyk-analytics", "--no-browser")
+    assert shown == "http://tyk-analytics.app-test.localhost:8090/\n"
 
 
 def test_get_shows_what_a_crashed_task_wrote_last(shell: Shell) -> None:

@@ -335,6 +335,7 @@ MEANINGS: Mapping[str, str] = {
 
 LOCAL: Mapping[str, str] = {
     "aws.ready": "the emulated AWS and the DNS server answer",
+    "name_proxy.failed": "the proxy for public names could not forward a request because of a bug",
     "dns.failed": "a DNS question hit a bug",
     "fargate.service_failed": "a service of the Fargate simulator hit a bug",
     "part.ended": "a part ended by itself and is started again",

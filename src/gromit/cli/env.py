@@ -11,6 +11,7 @@ from gromit.cli.completion import complete_components, complete_phases, environm
 from gromit.cli.env_explain import explain
 from gromit.cli.env_history import diff, history
 from gromit.cli.env_logs import logs
+from gromit.cli.env_open import open_
 from gromit.cli.env_unlock import unlock
 from gromit.cli.env_view import (
     read_versions,
@@ -235,7 +236,7 @@ def rollback(run: CliContext, name: str, to: str | None, component: str | None) 
     _change(run, name, "rollback", {k: v for k, v in given.items() if v is not None})
 
 
-for command in (diff, explain, history, logs, unlock, wait, watch):
+for command in (diff, explain, history, logs, open_, unlock, wait, watch):
     env.add_command(command)
 
 

@@ -24,7 +24,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 """Commands by group, in the order of `gromit --help`."""
 OTHERS = "Other commands"
 ENV_GROUPS: Mapping[str, tuple[str, ...]] = {
-    "Show": ("list", "get", "explain", "history", "diff", "watch", "wait"),
+    "Show": ("list", "get", "explain", "history", "diff", "logs", "open", "watch", "wait"),
     "Change": ("set", "create", "replace", "redeploy", "rollback", "retry", "park", "unpark"),
     "Keep and remove": ("protect", "unprotect", "extend", "delete", "unlock"),
 }
@@ -53,6 +53,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "gromit env logs app-test tyk --previous",
         "gromit env logs app-test --since 2h",
     ),
+    "env open": ("gromit env open app-test tyk", "curl $(gromit env open app-test --no-browser)"),
     "env redeploy": ("gromit env redeploy app-test tyk",),
     "env rollback": ("gromit env rollback app-test", "gromit env rollback app-test 2h"),
     "env set": ("gromit env set app-test tyk=2b3c4d tyk-pump=master",),

@@ -24,7 +24,7 @@ folder_option = click.option(
     show_default=True,
     help="Folder of the local cloud.",
 )
-_PORTS = ("aws", "dns", "serve", "health", "gateway", "login")
+_PORTS = ("aws", "dns", "names", "serve", "health", "gateway", "login")
 
 
 def say(line: str) -> None:

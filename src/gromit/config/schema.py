@@ -53,6 +53,11 @@ class ClientSettings(SettingsGroup):
         description="file in which `gromit login` keeps a login, for commands without a "
         "certificate; unset: gromit/login.json in $XDG_STATE_HOME or ~/.local/state",
     )
+    name_proxy: str | None = setting(
+        default=None,
+        description="proxy that makes public names of a local cloud work in a browser, such as "
+        "localhost:8090; `gromit local env` sets it",
+    )
 
 
 class WorkerSettings(SettingsGroup):

@@ -150,7 +150,11 @@ def test_an_option_that_a_running_cloud_cannot_obey_is_refused(
 
 def test_a_person_logs_in_and_needs_neither_certificate_nor_aws(up: CloudPaths) -> None:
     exports = local(up, "env", "--login")
-    assert exports.keys() == {"GROMIT_GATEWAY_URL", "GROMIT_CLIENT_LOGIN"}
+    assert exports.keys() == {
+        "GROMIT_GATEWAY_URL",
+        "GROMIT_CLIENT_LOGIN",
+        "GROMIT_CLIENT_NAME_PROXY",
+    }
     curl = "curl --silent --location --output /dev/null --data person=olga %s"
     gromit("login", variables={**exports, "BROWSER": curl})
     found = json.loads(gromit("whoami", "-o", "json", variables=exports))

@@ -17,7 +17,7 @@ from gromit.local.cloud.network import Ranges
 from gromit.local.login.made_up import LoginSecrets
 
 RANGES = Ranges(ipaddress.IPv4Network("127.44.0.0/16"), ipaddress.IPv4Network("127.45.0.0/16"))
-PORTS = {"aws": 1001, "dns": 1002, "serve": 1003, "health": 1004, "gateway": 1005}
+PORTS = {"aws": 1001, "dns": 1002, "names": 1007, "serve": 1003, "health": 1004, "gateway": 1005}
 FACTS = CloudState(
     domain="dev.gromit.test",
     region="eu-central-1",
@@ -94,6 +94,7 @@ def test_people_log_in_where_a_cloud_has_some(place: CloudPaths) -> None:
     assert variables.person_variables(place, facts) == {
         "GROMIT_GATEWAY_URL": "http://127.0.0.1:1005",
         "GROMIT_CLIENT_LOGIN": str(place.login),
+        "GROMIT_CLIENT_NAME_PROXY": "localhost:1007",
     }
 
 

@@ -52,6 +52,14 @@ def url(component: str, environment: str, domain: str | None, port: int | None) 
     return f"http://{public_name(component, environment, domain)}:{port}"
 
 
+def proxied_url(component: str, environment: str, proxy: str) -> str:
+    """URL of a component through the proxy `localhost:PORT` of a local cloud.
+
+    A browser takes each name below `localhost` for its own machine.
+    """
+    return f"http://{component}.{environment}.{proxy}/"
+
+
 def urls(catalogue: "Catalogue", environment: str, domain: str | None) -> Mapping[str, str]:
     """URL of each public component of the catalogue; empty if no domain is set."""
     found = {

@@ -23,6 +23,7 @@ from gromit.local.aws.emulator import ACCOUNT, Emulator
 from gromit.local.aws.fargate import Fargate
 from gromit.local.aws.hosts_file import HostsFile
 from gromit.local.aws.mongo import MongoServer
+from gromit.local.aws.name_proxy import NameProxy
 from gromit.local.aws.placement import Host
 from gromit.local.aws.programs import ProgramFolder
 from gromit.local.aws.spec import EmulatorSpec
@@ -104,9 +105,11 @@ def run_emulator(spec: EmulatorSpec, stop: threading.Event) -> None:
     emulator.on_change(fargate.wake)
     emulator.on_change(saver.changed)
     dns = DnsServer(names, port=spec.dns_port)
+    proxy = NameProxy(names, spec.domain, spec.public_ports, port=spec.names_port)
     mongo = MongoServer(spec.mongo) if spec.mongo else None
     emulator.start()
     dns.start()
+    proxy.start()
     if mongo:
         mongo.start()
     saver.start()
@@ -116,6 +119,7 @@ def run_emulator(spec: EmulatorSpec, stop: threading.Event) -> None:
     fargate.stop()
     if mongo:
         mongo.stop()
+    proxy.stop()
     dns.stop()
     saver.stop()
     emulator.stop()

@@ -32,6 +32,11 @@ class EmulatorSpec:
     """Real programs by the names of the components that they run for."""
     program_folder: str = ""
     """Folder that they share."""
+    names_port: int = 0
+    """Port of the proxy for public names; 0: any."""
+    domain: str = ""
+    public_ports: Mapping[str, int] = field(default_factory=dict)
+    """Public port of each component that has one."""
 
     @classmethod
     def from_json(cls, text: str) -> Self:

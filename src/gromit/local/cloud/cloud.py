@@ -26,7 +26,7 @@ from gromit.local.login.made_up import DEFAULT, LoginSecrets, describe_people
 
 __all__ = ["PORTS", "CloudOptions", "folder", "run_cloud"]
 
-PORTS = ("aws", "dns", "serve", "health", "gateway")
+PORTS = ("aws", "dns", "names", "serve", "health", "gateway")
 LOGIN_PORT = "login"
 """Port of a cloud with a login."""
 

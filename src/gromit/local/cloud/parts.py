@@ -66,6 +66,9 @@ class CloudParts:
             simulated={name: c.program for name, c in components.items() if c.program},
             programs=self.programs,
             program_folder=str(place.programs),
+            names_port=facts.ports["names"],
+            domain=facts.domain,
+            public_ports={name: c.port for name, c in components.items() if c.public and c.port},
         )
         return ManagedProcess(
             name="aws",

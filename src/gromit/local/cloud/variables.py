@@ -51,6 +51,7 @@ def user_variables(place: CloudPaths, facts: CloudState) -> dict[str, str]:
         "GROMIT_PKI_DIR": str(place.pki),
         "GROMIT_SERVE_DENYLIST": str(place.pki / "denylist"),
         "GROMIT_DNS": f"127.0.0.1:{facts.ports['dns']}",
+        **_name_proxy(facts),
         "GROMIT_ROOT": str(place.config),
         "GROMIT_DOCTOR_ACCOUNT": facts.account_id,
         "GROMIT_DOCTOR_REGION": facts.region,
@@ -63,6 +64,7 @@ def person_variables(place: CloudPaths, facts: CloudState) -> dict[str, str]:
     return {
         "GROMIT_GATEWAY_URL": facts.url("gateway"),
         "GROMIT_CLIENT_LOGIN": str(place.login),
+        **_name_proxy(facts),
     }
 
 
@@ -160,6 +162,12 @@ def _identity(place: CloudPaths, name: str) -> dict[str, str]:
         "GROMIT_CLIENT_CERT": str(place.certificate(name)),
         "GROMIT_CLIENT_KEY": str(place.key(name)),
     }
+
+
+def _name_proxy(facts: CloudState) -> dict[str, str]:
+    # A cloud that an earlier release brought up has none.
+    port = facts.ports.get("names")
+    return {} if port is None else {"GROMIT_CLIENT_NAME_PROXY": f"localhost:{port}"}
 
 
 def _login(place: CloudPaths, facts: CloudState) -> dict[str, str]:
