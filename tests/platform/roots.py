@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -24,6 +25,7 @@ from typing import Any, ClassVar, Self
 from gromit.adapters.terraform import guard as terraform_guard
 from gromit.core.stack.terraform import TerraformCall, child_environment, cli_config
 from tests.platform.emulator import Emulator
+from tests.provider_process import SHARED
 from tests.stacks.hcl import Directory
 
 REPOSITORY = Path(__file__).parents[2]
@@ -198,15 +200,16 @@ class Root:
             *arguments,
         ]
         environment = child_environment(self.environ, call)
-        done = subprocess.run(
-            argv,
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_TIMEOUT_S,
-        )
+        with self._provider(command) as variables:
+            done = subprocess.run(
+                argv,
+                cwd=self.folder,
+                env={**environment, **variables},
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_TIMEOUT_S,
+            )
         self.said.append(done.stderr if command == "show" else done.stdout + done.stderr)
         if done.returncode not in accepted:
             raise TerraformError(
@@ -214,6 +217,12 @@ class Root:
                 f"{self.said[-1]}"
             )
         return done
+
+    def _provider(self, command: str) -> AbstractContextManager[Mapping[str, str]]:
+        """Lend the shared provider to the embedded terraform; others start their own."""
+        if self.engine.program != terraform_guard.EMBEDDED:
+            return nullcontext({})
+        return SHARED.attached(command, self.engine.mirror, self.environ)
 
 
 def copied(to: Path) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gromit.adapters.terraform import guard as terraform_guard
 from gromit.core.stack.terraform import TerraformCall, child_environment, cli_config
+from tests.provider_process import SHARED, SharedProvider
 from tests.stacks.hcl import PLATFORM, REPOSITORY, STACK
 from tests.terraforms import shell_variables
 
@@ -23,6 +24,7 @@ class Terraform:
 
     folder: Path
     mirror: Path
+    provider: SharedProvider = SHARED
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one command, whatever its result."""
@@ -40,15 +42,17 @@ class Terraform:
         environment = child_environment(
             shell_variables(), TerraformCall(cli_config=str(config), data_dir=str(data))
         )
-        return subprocess.run(
-            argv,
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_TIMEOUT_S,
-        )
+        provider = self.provider.attached(arguments[0], self.mirror, shell_variables())
+        with provider as variables:
+            return subprocess.run(
+                argv,
+                cwd=self.folder,
+                env={**environment, **variables},
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_TIMEOUT_S,
+            )
 
     def does(self, *arguments: str) -> str:
         """Return what a command prints. Raises `AssertionError` with all its output if it fails."""
