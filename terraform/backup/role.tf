@@ -15,6 +15,13 @@ data "aws_iam_policy_document" "trust" {
       type        = "Service"
       identifiers = ["backup.amazonaws.com"]
     }
+
+    # Only for backups of this account, whatever account makes AWS Backup ask.
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [var.account_id]
+    }
   }
 }
 

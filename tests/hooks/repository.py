@@ -69,6 +69,8 @@ class Repository:
     """Called before each request is answered, to let others act in between."""
     size: int = 100
     """Most entries on a page."""
+    filters: bool = True
+    """Whether it can read the branch of a list; GitHub ignores one that it cannot read."""
     asked: list[str] = field(default_factory=list)
     url: str = ""
     _ids: int = 1000
@@ -158,7 +160,7 @@ class Repository:
             pull
             for pull in self.pulls
             if query["state"] in {"all", pull["state"]}
-            and (not branch or (pull["owner"], pull["head"]["ref"]) == (owner, branch))
+            and (not self.filters or (pull["owner"], pull["head"]["ref"]) == (owner, branch))
         ]
         return self._page(request, found)
 

@@ -368,6 +368,13 @@ class TestComments:
         github.pulls.clear()
         assert (run().code, github.comments) == (0, {})
 
+    def test_no_other_pull_request_has_one_if_github_lists_all(
+        self, run: Run, github: Repository
+    ) -> None:
+        github.filters = False
+        github.open_pull(9, "another")
+        assert (run().code, set(github.comments)) == (0, {7})
+
 
 class TestDeployments:
     """Deployments of the builds of a branch."""

@@ -10,7 +10,7 @@ class Guard:
     name: str
     """The rule that it enforces."""
     path: str
-    """File below `src/gromit/`."""
+    """File below `src/gromit/`; one below `hooks/` begins with that."""
     text: str
     """The guard itself. The file has it exactly once."""
     weaker: str
@@ -1068,8 +1068,312 @@ _IMAGES = (
     ),
 )
 
+_SESSIONS = "web/gateway/sessions.py"
+_GATEWAY_PEOPLE = "web/gateway/people.py"
+_LOGIN = "web/gateway/login.py"
+_PROVIDER = "web/gateway/provider.py"
+_LOGIN_TESTS = ("web/gateway/test_login.py",)
+_PEOPLE_TESTS = ("web/gateway/test_people_api.py",)
+
+_LOGINS = (
+    Guard(
+        "a text that the gateway signed is good for one purpose",
+        _SESSIONS,
+        'b"gromit %s\\n%s" % (purpose.encode(), self._scope)',
+        'b"gromit %s" % self._scope',
+        _LOGIN_TESTS,
+    ),
+    Guard(
+        "new rules of logins end the sessions that old ones gave",
+        _SESSIONS,
+        'b"gromit %s\\n%s" % (purpose.encode(), self._scope)',
+        'b"gromit %s" % purpose.encode()',
+        _LOGIN_TESTS,
+    ),
+    Guard(
+        "a session ends",
+        _SESSIONS,
+        'return facts if self._now_ms() < facts["exp"] else None',
+        "return facts",
+        _LOGIN_TESTS,
+    ),
+    Guard(
+        "a session of a person who is denied is none",
+        _SESSIONS,
+        'if facts is None or self._rules.denies(facts["sub"], facts["name"]):',
+        "if facts is None:",
+        _LOGIN_TESTS,
+    ),
+    Guard(
+        "an answer of the provider is for the browser that asked",
+        _LOGIN,
+        'if facts is None or not hmac.compare_digest(facts["state"].encode(), state):',
+        "if facts is None:",
+        _LOGIN_TESTS,
+    ),
+    Guard(
+        "an answer of another provider begins no session",
+        _LOGIN,
+        "        await self._check_issuer(request)\n",
+        "",
+        _LOGIN_TESTS,
+    ),
+    Guard(
+        "an ID token is for the login that asked for it",
+        _PROVIDER,
+        'params = {"nonce": nonce, ',
+        "params = {",
+        _LOGIN_TESTS,
+    ),
+    Guard(
+        "an ID token is for this client",
+        _PROVIDER,
+        '            "aud": {"essential": True, "value": audience},\n',
+        "",
+        _LOGIN_TESTS,
+    ),
+    Guard(
+        "an ID token is of this provider",
+        _PROVIDER,
+        '            "iss": {"essential": True, "value": (await self.endpoints()).issuer},\n',
+        "",
+        _LOGIN_TESTS,
+    ),
+    Guard(
+        "a login goes on to a path of the gateway",
+        _GATEWAY_PEOPLE,
+        'text.startswith("/") and not text.startswith("//")',
+        'text.startswith("/")',
+        _LOGIN_TESTS,
+    ),
+    Guard(
+        "a login goes on to no path that a browser reads as an address",
+        _GATEWAY_PEOPLE,
+        'return None if "\\\\" in text or " " in text else text',
+        "return text",
+        _LOGIN_TESTS,
+    ),
+    Guard(
+        "logins of one address are bounded",
+        _LOGIN,
+        'if self._deps.attempts.wait_ms(address or "", self._deps.now_ms()):',
+        "if False:",
+        _LOGIN_TESTS,
+    ),
+    Guard(
+        "scripts do not read the cookie of a session",
+        _GATEWAY_PEOPLE,
+        "            httponly=True,\n",
+        "            httponly=False,\n",
+        _LOGIN_TESTS,
+    ),
+    Guard(
+        "an address that the provider has not verified is no one's",
+        "core/security/logins.py",
+        "if claim == _ADDRESS and claims.get(_VERIFIED) is not True:",
+        "if False:",
+        _LOGIN_TESTS,
+    ),
+    Guard(
+        "who has no role gets no session",
+        "core/security/logins.py",
+        "        return None\n\n    def _repositories",
+        "        return Role.VIEWER\n\n    def _repositories",
+        _LOGIN_TESTS,
+    ),
+)
+
+_CHANGES_OF_PEOPLE = (
+    Guard(
+        "a change with a cookie comes from a page of the gateway",
+        _GATEWAY_PEOPLE,
+        "if not self._is_own_page(request):",
+        "if False:",
+        _PEOPLE_TESTS,
+    ),
+    Guard(
+        "a browser that says nothing of the page has none of the gateway",
+        _GATEWAY_PEOPLE,
+        "return bool(origins or sites)",
+        "return True",
+        _PEOPLE_TESTS,
+    ),
+    Guard(
+        "a change with a cookie needs the proof of its page",
+        _GATEWAY_PEOPLE,
+        "if not self._signer.is_proof(session.id, given):",
+        "if False:",
+        _PEOPLE_TESTS,
+    ),
+    Guard(
+        "a proof is of one session",
+        _SESSIONS,
+        "session_id.encode(), sha256)",
+        'b"", sha256)',
+        _PEOPLE_TESTS,
+    ),
+    Guard(
+        "two authorisations count as none",
+        _GATEWAY_PEOPLE,
+        'bearer_value(values[0]) if len(values) == 1 else ""',
+        "bearer_value(values[0])",
+        _PEOPLE_TESTS,
+    ),
+    Guard(
+        "the requests of one person are bounded",
+        "web/gateway/people_api.py",
+        "if wait_ms := self._people.wait_ms(session):",
+        "if wait_ms := 0:",
+        _PEOPLE_TESTS,
+    ),
+    Guard(
+        "the gateway forwards what the role may send",
+        "web/gateway/people_api.py",
+        "if not is_allowed(role, request.method, route):",
+        "if False:",
+        _PEOPLE_TESTS,
+    ),
+    Guard(
+        "no part of a path leads to another one",
+        "web/gateway/people_api.py",
+        'any(part in {"", ".", ".."} for part in str(value).split("/"))',
+        "False",
+        _PEOPLE_TESTS,
+    ),
+    Guard(
+        "serve believes the gateway no higher role than its setting names",
+        "web/api/admission.py",
+        "if not person.has_role_up_to(highest):",
+        "if False:",
+        _PEOPLE_TESTS,
+    ),
+    Guard(
+        "only the gateway vouches for people",
+        "web/api/origin.py",
+        "if peer is None or peer.role is not Role.GATEWAY:\n        return None\n    given",
+        "if peer is None:\n        return None\n    given",
+        ("web/api/test_people.py",),
+    ),
+    Guard(
+        "a token of a repository reads its own environments only",
+        "web/api/visibility.py",
+        "VisibleEnvironments(deps.environments, trusted_repository(caller, repository))",
+        "VisibleEnvironments(deps.environments, None)",
+        ("web/gateway/test_with_serve.py",),
+    ),
+    Guard(
+        "only a trusted proxy says whose request it is",
+        "web/gateway/forwarded.py",
+        ' and scope["client"][0] in self._proxies:',
+        ":",
+        ("web/gateway/test_forwarded.py",),
+    ),
+)
+
+_PAGE = (
+    Guard(
+        "a form of the page has the token of its session",
+        "web/page/security.py",
+        'if not hmac.compare_digest(form.get("csrf", "").encode(), visitor.csrf.encode()):',
+        "if False:",
+        ("web/page/test_environment.py",),
+    ),
+    Guard(
+        "a form that names another origin is not of the page",
+        "web/page/security.py",
+        "if origin is not None and urlsplit(origin).netloc != host:",
+        "if False:",
+        ("web/page/test_environment.py",),
+    ),
+    Guard(
+        "a form that the browser calls another site's is not of the page",
+        "web/page/security.py",
+        'request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}',
+        "False",
+        ("web/page/test_environment.py",),
+    ),
+    Guard(
+        "texts of others are no HTML",
+        "web/page/rendering.py",
+        "autoescape=True",
+        "autoescape=False",
+        ("web/page/test_list.py",),
+    ),
+    Guard(
+        "the key of the page is good once",
+        "web/page/local_guard.py",
+        "            self._key = None\n",
+        "",
+        ("web/page/test_local_guard.py",),
+    ),
+    Guard(
+        "a website that takes the page's address for its own gets nothing",
+        "web/page/local_guard.py",
+        'if request.headers.getlist("host") not in [',
+        "if [] in [",
+        ("web/page/test_local_guard.py",),
+    ),
+)
+
+_COMMENTS = "hooks/notify-gromit/gromit_action/comments.py"
+_ACTION = (
+    Guard(
+        "what a person wrote is no comment of the action",
+        _COMMENTS,
+        'return user.get("type") == "Bot" and str(',
+        "return str(",
+        ("hooks/test_showing.py",),
+    ),
+    Guard(
+        "an older run leaves the comment of a newer one",
+        _COMMENTS,
+        "        if _run(found) > self._sequence:\n            return False\n",
+        "",
+        ("hooks/test_showing.py",),
+    ),
+    Guard(
+        "the last text of a run stays",
+        _COMMENTS,
+        "        for _ in range(_REWRITES):\n",
+        "        for _ in range(1):\n",
+        ("hooks/test_showing.py",),
+    ),
+    Guard(
+        "two jobs leave one comment",
+        _COMMENTS,
+        """        github.call("DELETE", f"/issues/comments/{int(made['id'])}")\n""",
+        "",
+        ("hooks/test_showing.py",),
+    ),
+    Guard(
+        "a pull request of a fork gets no comment",
+        _COMMENTS,
+        'bool(head["ref"] == branch and repository and repository["id"] == base["repo"]["id"])',
+        'bool(head["ref"] == branch and repository and repository["id"])',
+        ("hooks/test_showing.py",),
+    ),
+    Guard(
+        "foreign text is no Markdown",
+        "hooks/notify-gromit/gromit_action/markdown.py",
+        "{''.join(map(_reference, line))}",
+        "{line}",
+        ("hooks/test_showing.py",),
+    ),
+    Guard(
+        "secrets are masked in comments",
+        "hooks/notify-gromit/gromit_action/markdown.py",
+        "masked(str(text))",
+        "str(text)",
+        ("hooks/test_showing.py",),
+    ),
+)
+
 GUARDS = (
     *_IMAGES,
+    *_LOGINS,
+    *_CHANGES_OF_PEOPLE,
+    *_PAGE,
+    *_ACTION,
     *_CLAIMS,
     *_RUNS,
     *_STATES,

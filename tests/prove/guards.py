@@ -48,7 +48,7 @@ class TreeCopy:
     @contextmanager
     def weakened(self, guard: Guard) -> Iterator[None]:
         """Replace the guard by its weaker form during the block."""
-        path = self.root / SOURCE / guard.path
+        path = self.root / place(guard)
         text, times = path.read_text(encoding="utf-8"), path.stat()
         path.write_text(weakened(text, guard), encoding="utf-8")
         try:
@@ -85,6 +85,11 @@ class TreeCopy:
         return done.returncode, "\n".join((done.stdout + done.stderr).splitlines()[-15:])
 
 
+def place(guard: Guard) -> Path:
+    """Return the path of a guard's file in the tree."""
+    return Path(guard.path) if guard.path.startswith("hooks/") else SOURCE / guard.path
+
+
 def weakened(text: str, guard: Guard) -> str:
     """Return a file's text with the guard in its weaker form."""
     return text.replace(guard.text, guard.weaker)
@@ -92,7 +97,7 @@ def weakened(text: str, guard: Guard) -> str:
 
 def faults(guard: Guard, root: Path = ROOT) -> Iterator[str]:
     """Yield what is wrong with an entry of the list."""
-    path = root / SOURCE / guard.path
+    path = root / place(guard)
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     if (found := text.count(guard.text)) != 1:
         yield f"the guard's text is found {found} times in {guard.path}: {guard.text!r}"

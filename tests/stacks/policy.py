@@ -252,6 +252,28 @@ def task_definitions_go_last(directory: Directory) -> Iterator[str]:
             yield f"{block} is not created before it is destroyed"
 
 
+def trusts_of_services_name_the_account(directory: Directory) -> Iterator[str]:
+    """Only for this account does a service assume a role, whatever account makes it ask.
+
+    A machine gets its role from an instance profile, which is of its own account.
+    """
+    for block in directory.blocks("data"):
+        for statement in block.body.get("statement", []):
+            services = {
+                service
+                for principal in statement.get("principals", [])
+                if principal["type"] == "Service"
+                for service in principal["identifiers"]
+            }
+            tested = {condition["variable"] for condition in statement.get("condition", [])}
+            if (
+                statement.get("actions") == ["sts:AssumeRole"]
+                and services - {"ec2.amazonaws.com"}
+                and "aws:SourceAccount" not in tested
+            ):
+                yield f"{block} does not name the account"
+
+
 def sensitive_outputs_are_none(directory: Directory) -> Iterator[str]:
     """No output is sensitive: anyone can read outputs, so they must not hold secrets."""
     for block in directory.blocks("output"):
@@ -280,6 +302,7 @@ RULES: Mapping[str, Rule] = {
         policies_are_documents,
         wildcards_are_explained,
         task_definitions_go_last,
+        trusts_of_services_name_the_account,
         sensitive_outputs_are_none,
     )
 }

@@ -43,6 +43,11 @@ BREAKS = {
         'resource "aws_ecs_task_definition" "this" {\n'
         '  family = "x"\n  lifecycle {}\n  tags = {}\n}'
     ),
+    "trusts_of_services_name_the_account": (
+        'data "aws_iam_policy_document" "trust" {\n  statement {\n'
+        '    actions = ["sts:AssumeRole"]\n    principals {\n      type = "Service"\n'
+        '      identifiers = ["ecs-tasks.amazonaws.com"]\n    }\n  }\n}'
+    ),
     "sensitive_outputs_are_none": 'output "x" {\n  value     = 1\n  sensitive = true\n}',
 }
 

@@ -47,6 +47,11 @@ run "only_aws_backup_may_assume_the_role" {
     condition     = one(data.aws_iam_policy_document.trust.statement[0].principals).identifiers == toset(["backup.amazonaws.com"])
     error_message = "Another principal may assume the role."
   }
+
+  assert {
+    condition     = one(data.aws_iam_policy_document.trust.statement[0].condition).values == tolist(["123456789012"])
+    error_message = "AWS Backup may assume the role for another account."
+  }
 }
 
 run "a_retention_of_no_days_is_refused" {
