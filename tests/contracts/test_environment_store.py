@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gromit.adapters.aws.dynamodb import DynamoStore
+from gromit.adapters.aws.dynamodb import FIRST_LOOK, DynamoStore
 from gromit.adapters.aws.dynamodb_table import TableSetup
 from gromit.core.environments.row_writes import (
     AllOf,
@@ -546,10 +546,19 @@ def test_every_operation_is_one_call(table: Dynamo) -> None:
     assert table.calls == {"UpdateItem": 2, "GetItem": 1, "Scan": 1, "Query": 2}
 
 
-def test_looking_for_work_in_vain_takes_a_second_call_for_when_there_will_be_some(
-    table: Dynamo,
-) -> None:
-    table.store.due("sow", 10, 5)
+def test_looking_for_work_in_vain_is_one_call_which_finds_what_is_due_next(table: Dynamo) -> None:
+    put(table.store, "later", work="sow", due=20)
+    table.calls.clear()
+    assert table.store.due("sow", 10, 5).next_ms == 20
+    assert table.calls == {"Query": 1}
+
+
+def test_only_behind_many_held_rows_a_look_takes_a_second_call(table: Dynamo) -> None:
+    for number in range(FIRST_LOOK):
+        put(table.store, f"held{number}", work="sow", due=number, holder="w", lease_until=1000)
+    put(table.store, "free", work="sow", due=FIRST_LOOK)
+    table.calls.clear()
+    assert table.store.due("sow", 100, 5).names == ("free",)
     assert table.calls == {"Query": 2}
 
 

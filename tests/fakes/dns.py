@@ -195,6 +195,13 @@ class FakeFeed:
         self.stop.set()
         return False
 
+    def is_awaited(self) -> bool:
+        """Whether an announcement is followed by further looks: always."""
+        return True
+
+    def forget(self) -> None:
+        """Forget nothing."""
+
 
 def records_of(*tasks: PublicTask, domain: str, ttl: int = 10) -> tuple[RecordSet, ...]:
     """Return the desired records of these tasks, if all their environments exist."""

@@ -168,6 +168,15 @@ def test_those_who_wait_hear_of_it(registry: Registry, scope: SuspensionScope) -
     ]
 
 
+@pytest.mark.parametrize("scope", [EVERYTHING, TYK, A])
+def test_its_end_wakes_every_watcher_because_work_was_made_due_before(
+    registry: Registry, scope: SuspensionScope
+) -> None:
+    suspend(registry, scope)
+    resume(registry, scope)
+    assert registry.announcer.woken[-1] is None
+
+
 def test_a_second_suspension_is_refused_with_the_first_and_its_end_frees_the_place(
     registry: Registry,
 ) -> None:

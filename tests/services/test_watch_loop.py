@@ -29,6 +29,8 @@ class Timeline:
     """Instants of the steps."""
     failures: list[int] = field(default_factory=list)
     """Numbers of failures in a row that the loop reported."""
+    forgotten: list[float] = field(default_factory=list)
+    """Instants at which the loop awaited announced work no more."""
 
     def wait(self, seconds: float) -> bool:
         """Advance the clock to the next announcement, at most by `seconds`.
@@ -57,6 +59,7 @@ class Timeline:
         pause_s: float = 0.0,
         retry_s: float | None = None,
         recheck_s: tuple[float, ...] = (),
+        claimed_at: float = math.inf,
     ) -> WatchLoop:
         """Return a loop on this time that outlives every `BackendError` but `Denied`."""
         return WatchLoop(
@@ -73,6 +76,8 @@ class Timeline:
             report=lambda _error, failures: self.failures.append(failures),
             retry_s=retry_s,
             recheck_s=recheck_s,
+            is_awaited=lambda: self.now < claimed_at,
+            forget=lambda: self.forgotten.append(self.now),
         )
 
     def step(self, wait_s: float = math.inf, errors: list[GromitError] | None = None) -> Step:
@@ -163,6 +168,36 @@ def test_after_an_announcement_the_step_is_repeated_soon() -> None:
     time = Timeline(until=80, announced={10.0})
     time.loop(recheck_s=(0.5, 2.0)).run(time.step())
     assert time.steps == [0, 10, 10.5, 12.5, 72.5]
+
+
+@pytest.mark.parametrize(
+    ("claimed_at", "steps"),
+    [
+        (10.0, [0, 10, 70]),
+        (10.2, [0, 10, 70]),
+        (10.6, [0, 10, 10.5, 70.5]),
+        (13.0, [0, 10, 10.5, 12.5, 72.5]),
+    ],
+)
+def test_the_step_is_not_repeated_for_what_has_been_claimed(
+    claimed_at: float, steps: list[float]
+) -> None:
+    time = Timeline(until=80, announced={10.0})
+    time.loop(recheck_s=(0.5, 2.0), claimed_at=claimed_at).run(time.step())
+    assert time.steps == steps
+
+
+def test_announced_work_is_awaited_until_the_last_repeated_step() -> None:
+    time = Timeline(until=60, announced={10.0, 11.0})
+    time.loop(recheck_s=(0.5, 2.0)).run(time.step())
+    assert time.steps == [0, 10, 10.5, 11, 11.5, 13.5]
+    assert time.forgotten == [0, 13.5]
+
+
+def test_a_repeated_step_keeps_to_the_wait_that_the_step_asks_for() -> None:
+    time = Timeline(until=12, announced={10.0})
+    time.loop(recheck_s=(0.5, 2.0)).run(time.step(0.25))
+    assert time.steps[-4:] == [11.0, 11.25, 11.5, 11.75]
 
 
 def test_pauses_after_failures_double_up_to_the_backstop_whatever_is_announced() -> None:

@@ -1,5 +1,6 @@
 """Worker pool: concurrent runs that are limited, independent, and stopped by a signal."""
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -430,6 +431,12 @@ class PassingFeed:
             self._crew.stop.set()
         return False
 
+    def is_awaited(self) -> bool:
+        return True
+
+    def forget(self) -> None:
+        pass
+
 
 @pytest.mark.parametrize(
     ("retry_s", "looks"),
@@ -549,15 +556,16 @@ def test_results_are_reported_while_a_watch_has_nothing_else_to_do() -> None:
     crew.give("a")
     reported_before_the_end: list[int] = []
 
-    class Feed:
-        def wait(self, _seconds: float) -> bool:
+    class Feed(PassingFeed):
+        def wait(self, seconds: float) -> bool:
+            assert seconds > 0
             acted.wait(PATIENCE_S)
             reported_before_the_end.append(len(crew.outcomes))
             if reported_before_the_end[-1] or len(reported_before_the_end) > 10_000:
                 crew.stop.set()
             return False
 
-    crew.workers().watch(Feed(), 60.0)
+    crew.workers().watch(Feed(crew, math.inf), 60.0)
     assert reported_before_the_end[-1] == 1
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from gromit.bootstrap.machine import require_setting
 from gromit.config.schema import Settings
+from gromit.core.environments.wakes import Watcher
+from gromit.core.names import parse_ref
 from gromit.errors import ConfigError
 from gromit.web.clients.connections import HttpConnections
 from gromit.web.clients.serve import ServeChanges, ServeClient
@@ -69,6 +71,15 @@ def suspension_check(settings: Settings) -> Callable[[], None]:
     return serve_client(settings).check_suspension
 
 
-def change_feed(settings: Settings, progress: str | None = None) -> ServeChanges:
-    """Feed of the changes that serve announces, and of the progress of one environment."""
-    return ServeChanges(serve_client(settings), progress)
+def work_feed(settings: Settings, watcher: Watcher) -> ServeChanges:
+    """Feed of the changes that make work for a watcher."""
+    return ServeChanges(
+        serve_client(settings), concerns=lambda change: change.makes_work_for(watcher)
+    )
+
+
+def environment_feed(settings: Settings, name_or_ref: str) -> ServeChanges:
+    """Feed of the changes of one environment, and of the progress of its runs."""
+    ref = parse_ref(name_or_ref)
+    names = frozenset({name_or_ref, ref.leaf, ref.environment})
+    return ServeChanges(serve_client(settings), ref.leaf, lambda change: change.is_about(names))

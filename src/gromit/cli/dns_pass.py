@@ -10,11 +10,12 @@ import click
 
 from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.chitragupta import build_chitragupta, health_watch, watch_intervals
-from gromit.bootstrap.clients import change_feed, suspension_check
+from gromit.bootstrap.clients import suspension_check, work_feed
 from gromit.bootstrap.config_root import config_root
 from gromit.cli import PARTLY, CliContext
 from gromit.cli.render import print_rows
 from gromit.cli.stopping import on_stop_signal
+from gromit.core.environments.wakes import Watcher
 from gromit.errors import GromitError, InvalidInput
 from gromit.services.chitragupta import Chitragupta, PassResult, log_failed_pass
 from gromit.services.health import HealthFeed
@@ -58,7 +59,7 @@ def expose(run: CliContext, root: Path | None, *, watch: bool, dry_run: bool, fo
         stop = threading.Event()
         with health_watch() as health, on_stop_signal(stop.set):
             build_chitragupta(settings, configured_catalogue(settings), health).watch(
-                HealthFeed(change_feed(settings), health),
+                HealthFeed(work_feed(settings, Watcher.CHITRAGUPTA), health),
                 check,
                 stop,
                 watch_intervals(settings, stop),

@@ -23,7 +23,6 @@ from gromit.cli.live_lines import LiveLines
 from gromit.cli.render import print_line
 from gromit.cli.serve_requests import connected_serve, name_in_path
 from gromit.core.environments.readiness import unhealthy_components, unpublished_names
-from gromit.core.names import parse_ref
 from gromit.core.time import format_duration, parse_duration
 from gromit.errors import InvalidInput, NotFound, Temporary
 
@@ -137,10 +136,10 @@ def _poll(
 
     An environment that does not exist counts as gone. Lost connections are reported.
     """
-    from gromit.bootstrap.clients import change_feed  # noqa: PLC0415
+    from gromit.bootstrap.clients import environment_feed  # noqa: PLC0415
 
     until = time.monotonic() + seconds if seconds is not None else None
-    with closing(change_feed(run.settings, parse_ref(name).leaf)) as feed:
+    with closing(environment_feed(run.settings, name)) as feed:
         while True:
             try:
                 yield connected_serve(run).get(f"/v1/environments/{name_in_path(name)}")

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from gromit.bootstrap.clients import change_feed, serve_client, worker_settings
+from gromit.bootstrap.clients import serve_client, work_feed, worker_settings
 from gromit.bootstrap.config_root import config_root
 from gromit.bootstrap.machine import now_ms
 from gromit.bootstrap.workers import RunningPool, WorkerCallbacks, workers
@@ -20,6 +20,7 @@ from gromit.cli.stopping import on_stop_signal
 from gromit.config.schema import Settings
 from gromit.core.environments.pass_plan import plan_of_views
 from gromit.core.environments.phases import Work
+from gromit.core.environments.wakes import Watcher
 from gromit.core.environments.worker_protocol import RunEnding
 from gromit.errors import ConfigRootUnusable, GromitError, InvalidInput, Suspended
 from gromit.log import get_logger
@@ -76,7 +77,8 @@ def work(run: CliContext, kind: Work, root: Path | None, *, watch: bool, dry_run
     )
     with closing(running), on_stop_signal(partial(_stop_gently, stop, running.interrupt)):
         if watch:
-            running.pool.watch(change_feed(settings), settings.sow.backstop.total_seconds())
+            feed = work_feed(settings, Watcher(kind))
+            running.pool.watch(feed, settings.sow.backstop.total_seconds())
             return 0
         _pass(run, running, outcomes)
     return INTERRUPTED if stop.is_set() else _exit_code(outcomes)

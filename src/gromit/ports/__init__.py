@@ -16,6 +16,7 @@ from gromit.core.environments.phases import Work
 from gromit.core.environments.row_writes import Condition, Row, RowWrite, WriteResult
 from gromit.core.environments.run_progress import RunProgress
 from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner, Verdict
+from gromit.core.environments.wakes import Watcher
 from gromit.core.environments.worker_protocol import Problem
 from gromit.core.security.tokens import TokenEntry
 from gromit.core.stack.clusters import ClusterEvent, ClusterState
@@ -116,8 +117,17 @@ class EnvironmentStore(Protocol):
 class Announcer(Protocol):
     """Announces changes of environments to watchers."""
 
-    def announce(self, name: str, kind: str, text: str | None = None) -> None:
-        """Announce a change, perhaps with a text. Never blocks and never raises."""
+    def announce(
+        self,
+        name: str,
+        kind: str,
+        text: str | None = None,
+        wakes: Collection[Watcher] | None = None,
+    ) -> None:
+        """Announce a change, perhaps with a text, and the watchers that it makes work for.
+
+        None is every watcher. Never blocks and never raises.
+        """
 
 
 class ImageRegistry(Protocol):
@@ -318,6 +328,16 @@ class ChangeFeed(Protocol):
 
         Never raises: a broken feed reconnects.
         """
+
+
+class WorkFeed(ChangeFeed, Protocol):
+    """Announcements of changes that make work for one kind of worker."""
+
+    def is_awaited(self) -> bool:
+        """Whether announced work may still be unclaimed, of all that ended a `wait`."""
+
+    def forget(self) -> None:
+        """Await the work no more that ended a `wait`."""
 
 
 class WorkQueue(Protocol):

@@ -30,6 +30,7 @@ from gromit.core.environments.suspensions import (
     ActiveSuspensions,
     forget_file,
 )
+from gromit.core.environments.wakes import CLAIMED
 from gromit.core.stack.contract import StateMark
 from gromit.core.stack.made import MadeStack
 from gromit.core.text import plain_line
@@ -126,7 +127,7 @@ class Leases:
             raise halt.error()
         kind, claimant, now_ms = request.kind, request.claimant, request.now_ms
         write = work.claim(kind, claimant, now_ms, self.policy.ttl_ms)
-        match self.ledger.write(name, write, "claimed"):
+        match self.ledger.write(name, write, CLAIMED):
             case WriteAccepted(row):
                 return parse_environment(row)
             # The same request again, because its answer was lost: the row has its nonce already.
@@ -153,7 +154,7 @@ class Leases:
         pause_ms = put_off_ms(waited_ms, self.policy.retry_ms, self.policy.retry_max_ms)
         # Past the ledger: a postponement is no change of the environment, and needs no history.
         self.ledger.store.write(name, work.put_off(kind, due_ms, now_ms + pause_ms))
-        self.ledger.announcer.announce(name, "set_aside")
+        self.ledger.announcer.announce(name, "set_aside", wakes=())
         log.error(
             "row.set_aside",
             env=name,
@@ -174,7 +175,7 @@ class Leases:
         write = work.renew(fence, now_ms, self.policy.ttl_ms, progress)
         environment = self._require_held(name, self.ledger.store.write(name, write))
         if progress is not None:
-            self.ledger.announcer.announce(name, "progress", str(progress))
+            self.ledger.announcer.announce(name, "progress", str(progress), ())
         return environment
 
     def forget_state(self, name: str, fence: Fence, now_ms: int) -> Environment:

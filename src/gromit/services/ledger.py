@@ -25,6 +25,7 @@ from gromit.core.environments.suspensions import (
     parse_suspensions,
 )
 from gromit.core.environments.v1_rows import is_v1_row, v1_names, v1_refusal
+from gromit.core.environments.wakes import concerned_watchers
 from gromit.core.names import EnvironmentName, Ref, parse_ref
 from gromit.errors import Temporary, UnreadableRow
 from gromit.log import AUDIT
@@ -81,15 +82,20 @@ class Ledger:
         row = self.store.read(name)
         return parse_environment(row) if row is not None else None
 
-    def write(self, name: str, write: RowWrite, kind: str) -> WriteResult:
+    def write(
+        self, name: str, write: RowWrite, kind: str, *, wakes_all: bool = False
+    ) -> WriteResult:
         """Apply a write; `kind` names the change in announcements and in the log.
+
+        Only watchers that it makes work for are woken; with `wakes_all` every one, because the
+        work was changed before.
 
         Raises `Temporary` if the history is full again after each attempt to truncate it.
         """
         for _ in range(ATTEMPTS):
             outcome = self.store.write(name, write)
             if isinstance(outcome, WriteAccepted):
-                self._record(name, write, kind, outcome.row)
+                self._record(name, write, kind, outcome, wakes_all=wakes_all)
                 return outcome
             if outcome.row is None or not _lacks_room(write, outcome.row):
                 return outcome
@@ -110,15 +116,24 @@ class Ledger:
             except UnreadableRow:
                 self.store.write(name, undo_write(outcome, Attribute.REVISION))
                 raise
-            self._record(name, write, kind, outcome.row)
+            self._record(name, write, kind, outcome)
         return outcome
 
-    def _record(self, name: str, write: RowWrite, kind: str, row: Row) -> None:
+    def _record(
+        self,
+        name: str,
+        write: RowWrite,
+        kind: str,
+        accepted: WriteAccepted,
+        *,
+        wakes_all: bool = False,
+    ) -> None:
         """Announce a change, and log it."""
         event = _last_event(write)
         text = event["text"] if event and kind == EXPIRING else None
-        self.announcer.announce(name, kind, text)
-        _log_change(name, kind, write, row)
+        wakes = None if wakes_all else concerned_watchers(accepted.before, accepted.row)
+        self.announcer.announce(name, kind, text, wakes)
+        _log_change(name, kind, write, accepted.row)
 
     def touch(self, environment: Environment, stamp: history.ChangeContext) -> Environment:
         """Record an activity that changes nothing else; return the environment afterwards."""

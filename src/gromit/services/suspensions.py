@@ -162,7 +162,8 @@ class SuspensionRegistry:
     def _note(self, scope: SuspensionScope, stamp: ChangeContext, kind: str, text: str) -> None:
         """Add the event to the history of the environment, and wake those who wait."""
         if scope.kind is ScopeKind.ENVIRONMENT:
-            self.ledger.write(scope.target, history.add_event(stamp, kind, text), kind)
+            event = history.add_event(stamp, kind, text)
+            self.ledger.write(scope.target, event, kind, wakes_all=True)
             return
         self.ledger.announcer.announce(scope.target or "*", kind)
 

@@ -50,7 +50,11 @@ class WatchLoop:
     None: a rest of 1, 2, 4 … seconds, at most the backstop, whatever is announced.
     """
     recheck_s: tuple[float, ...] = ()
-    """Waits before further steps after an announcement."""
+    """Waits before further steps after an announcement, while its work is awaited."""
+    is_awaited: Callable[[], bool] = lambda: True
+    """Whether announced work may still have to be found."""
+    forget: Callable[[], None] = lambda: None
+    """Called when no further step follows an announcement."""
     between: Callable[[], None] = lambda: None
     """Called after each slice of a wait."""
     _failures: int = 0
@@ -64,10 +68,7 @@ class WatchLoop:
         """
         while not self.stop.is_set():
             wait_s = self._attempt(step)
-            if wait_s <= 0:
-                continue
-            longest_s = self._longest_s()
-            if self._wait(min(wait_s, longest_s)):
+            if wait_s > 0 and self._wait_for_reason(wait_s):
                 self._rechecks = deque(self.recheck_s)
 
     def _attempt(self, step: Callable[[], float]) -> float:
@@ -93,11 +94,20 @@ class WatchLoop:
         self.intervals.rest(min(self.intervals.backstop_s, doubled_s))
         return 0.0
 
-    def _longest_s(self) -> float:
-        """Limit of the next wait: the next recheck if there is one, else the backstop."""
-        if self._rechecks:
-            return self._rechecks.popleft()
-        return self.intervals.backstop_s - self.intervals.pause_s
+    def _wait_for_reason(self, longest_s: float) -> bool:
+        """Wait until a step is due. Return whether an announcement made it so."""
+        left_s = min(longest_s, self.intervals.backstop_s - self.intervals.pause_s)
+        while self._rechecks and self.is_awaited():
+            soon_s = min(self._rechecks.popleft(), left_s)
+            if self._wait(soon_s):
+                return True
+            left_s -= soon_s
+            # What was awaited may have been claimed meanwhile: then nothing is left to find.
+            if self.is_awaited() or left_s <= 0 or self.stop.is_set():
+                return False
+        self._rechecks.clear()
+        self.forget()
+        return self._wait(left_s)
 
     def _wait(self, seconds: float) -> bool:
         """Wait for an announcement, at most for `seconds`. Return whether there was one."""

@@ -20,7 +20,7 @@ from gromit.errors import (
     Suspended,
     Temporary,
 )
-from gromit.ports import ChangeFeed, Progress
+from gromit.ports import Progress, WorkFeed
 from gromit.services.runs import Runner
 from gromit.services.watch_loop import SLICE_S, NewReasons, WatchIntervals, WatchLoop
 
@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 RETRY_S = 1.0
 """Longest wait after a failed attempt to claim work."""
 RECHECK_S = (0.5, 2.0)
-"""Waits before further claims after an announcement.
+"""Waits before further claims after an announcement, until a worker has claimed the work.
 
 The index of due work lags behind the write that was announced.
 """
@@ -141,7 +141,7 @@ class WorkerPool:
         if not self.stop.is_set():
             self._end_pass()
 
-    def watch(self, feed: ChangeFeed, backstop_s: float) -> None:
+    def watch(self, feed: WorkFeed, backstop_s: float) -> None:
         """Work on whatever becomes due until the stop signal, then finish the runs in progress.
 
         A suspended system, an unusable config root and failures of serve are logged once while
@@ -153,7 +153,7 @@ class WorkerPool:
             loop.run(lambda: self._step(pool, halts, backstop_s))
             self._drain()
 
-    def _loop(self, feed: ChangeFeed, backstop_s: float, halts: NewReasons) -> WatchLoop:
+    def _loop(self, feed: WorkFeed, backstop_s: float, halts: NewReasons) -> WatchLoop:
         def report(error: GromitError, _failures: int) -> None:
             for reason in halts.update([error.message]):
                 log.warning("work.halted", kind=self.kind, reason=reason, hint=error.hint)
@@ -168,6 +168,8 @@ class WorkerPool:
             report=report,
             retry_s=RETRY_S,
             recheck_s=RECHECK_S,
+            is_awaited=feed.is_awaited,
+            forget=feed.forget,
             between=lambda: self._collect(block=False),
         )
 

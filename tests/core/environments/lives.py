@@ -221,6 +221,15 @@ def lives(draw: st.DrawFn) -> dict[str, Any]:
     return row
 
 
+@st.composite
+def announced_changes(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any], int]:
+    """Return a row before and after one change that serve announces, and its instant."""
+    row = draw(lives())
+    now_ms = max(row["changed"], row.get("claimed_at", 0)) + draw(st.sampled_from(PAUSES))
+    change = draw(st.sampled_from(sorted(_CHANGES.keys() - {"edit", "renew"})))
+    return row, _first_accepted(row, _CHANGES[change](row, now_ms)), now_ms
+
+
 def _first_accepted(row: dict[str, Any], writes: tuple[RowWrite, ...]) -> dict[str, Any]:
     for write in writes:
         result = outcome(row, write)

@@ -5,10 +5,10 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 from gromit.core.environments.claims import Claim, NoWork
 from gromit.core.environments.phases import Want, Work
 from gromit.core.environments.run_progress import RunProgress
+from gromit.core.environments.wakes import Announcement, Watcher
 from gromit.core.environments.worker_protocol import Problem
 from gromit.core.security.roles import Role
 from gromit.core.stack.contract import StateMark
@@ -554,6 +555,41 @@ def test_a_change_wakes_who_waits(serve: Serve) -> None:
         assert not changes.wait(0.05)
         serve.build("tyk", "app-test", "sha")
         assert changes.wait(PATIENCE_S)
+
+
+def test_a_change_wakes_only_who_has_work_by_it_and_is_awaited_until_it_is_claimed(
+    serve: Serve,
+) -> None:
+    with ExitStack() as stack:
+        sow, reap = (
+            stack.enter_context(
+                closing(
+                    ServeChanges(
+                        ServeClient(HttpConnections(serve.url, serve.tls(Role.WORKER))),
+                        concerns=partial(_makes_work_for, watcher),
+                    )
+                )
+            )
+            for watcher in (Watcher.SOW, Watcher.REAP)
+        )
+        for feed in (sow, reap):
+            assert feed.wait(PATIENCE_S)
+            feed.forget()
+        serve.build("tyk", "app-test", "sha")
+        assert sow.wait(PATIENCE_S)
+        assert sow.is_awaited()
+        claim = serve.claim("sow")
+        wait_for("the claim to be heard", lambda: not sow.is_awaited())
+        serve.outcome(claim, "release")
+        assert sow.wait(PATIENCE_S)
+        assert not reap.is_awaited()
+        serve.send("DELETE", "/env/app-test")
+        assert reap.wait(PATIENCE_S)
+        assert not reap.wait(0.05)
+
+
+def _makes_work_for(watcher: Watcher, change: Announcement) -> bool:
+    return change.makes_work_for(watcher)
 
 
 def test_the_stream_is_taken_up_again_after_a_restart_of_serve(

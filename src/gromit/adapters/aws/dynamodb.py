@@ -8,7 +8,7 @@ fails repeatedly. The sparse index `life` does the same for lifetimes (key `life
 `look_at`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, assert_never
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 KEY = Attribute.NAME
 LOOKED_AT = 1000
 """Due rows among which a look finds those that were not put off. They fit into one page."""
+FIRST_LOOK = 64
+"""Entries that the first query reads: more than are due or held at most times."""
 _NO_INDEX = frozenset({"ValidationException", "ResourceNotFoundException"})
 """Codes for an index that is missing or being created: DynamoDB's own, and the emulator's."""
 
@@ -132,14 +134,25 @@ class DynamoStore:
         return True
 
     def due(self, kind: str, now_ms: int, limit: int, claim_id: str | None = None) -> DueRows:
-        """See the port. One query; a second one for the next due time if nothing is due."""
+        """See the port. One query; more only if all that the first one read is due or held.
+
+        It also reads what is due later, which is the next due time if nothing is due now.
+        """
         # The index has the order of due times, so work that was put off is sorted out here.
-        due = self._query(kind, "#due <= :now", now_ms, max(limit, LOOKED_AT), _free(claim_id))
-        upcoming = [] if due else self._query(kind, "#due > :now", now_ms, 1, _EVERY)
+        due: list[Row] = []
+        upcoming: list[Row] = []
+        for row in self._work(kind):
+            if int(row[Attribute.DUE]) > now_ms:
+                upcoming.append(row)
+                break
+            if _is_free(row, now_ms, claim_id):
+                due.append(row)
+            if len(due) == max(limit, LOOKED_AT):
+                break
         # The sort is stable: within each group the oldest stays first.
         ordered = sorted(due, key=lambda r: (not _has_claim(r, claim_id), _is_put_off(r)))
         names = tuple(str(r[KEY]) for r in ordered[:limit])
-        return DueRows(names, _first_due(due), _first_due(upcoming))
+        return DueRows(names, _first_due(due), _first_due(upcoming) if not due else None)
 
     def unfinished(self, kind: str) -> Mapping[str, int]:
         """See the port. Reads all work of the kind.
@@ -195,37 +208,24 @@ class DynamoStore:
         rows = [r for i in answer["Items"] if (r := _row(i)) is not None]
         return RowPage(tuple(r for r in rows if not str(r[KEY]).startswith(RESERVED)), last)
 
-    def _query(
-        self, kind: str, due: str, now_ms: int, limit: int, chosen: "_Filter"
-    ) -> Sequence[Row]:
-        if chosen.expression:
-            more: dict[str, Any] = {"FilterExpression": chosen.expression}
-        else:
-            # Without a filter all rows that are read are returned, so read no more than needed.
-            more = {"PaginationConfig": {"PageSize": limit}}
-        found: list[Row] = []
-        with aws_errors(f"find work in table {self._table}"):
-            pages = self._client.get_paginator("query").paginate(
-                TableName=self._table,
-                IndexName=WORK_INDEX,
-                KeyConditionExpression=f"#work = :work AND {due}",
-                ExpressionAttributeNames={
-                    "#work": Attribute.WORK,
-                    "#due": Attribute.DUE,
-                    **chosen.names,
-                },
-                ExpressionAttributeValues={
-                    ":work": {"S": kind},
-                    ":now": {"N": str(now_ms)},
-                    **chosen.values,
-                },
-                **more,
-            )
-            for page in pages:
-                found += [r for i in page["Items"] if (r := _row(i)) is not None]
-                if len(found) >= limit:
-                    break
-        return found[:limit]
+    def _work(self, kind: str) -> Iterator[Row]:
+        """Yield the entries of work of a kind in order of due times, read as they are needed."""
+        limit, more = FIRST_LOOK, dict[str, Any]()
+        while True:
+            with aws_errors(f"find work in table {self._table}"):
+                answer = self._client.query(
+                    TableName=self._table,
+                    IndexName=WORK_INDEX,
+                    KeyConditionExpression="#work = :work",
+                    ExpressionAttributeNames={"#work": Attribute.WORK},
+                    ExpressionAttributeValues={":work": {"S": kind}},
+                    Limit=limit,
+                    **more,
+                )
+            yield from (row for item in answer["Items"] if (row := _row(item)) is not None)
+            if not (last := answer.get("LastEvaluatedKey")):
+                return
+            limit, more = LOOKED_AT, {"ExclusiveStartKey": last}
 
 
 def _life_entry(row: Row) -> LifeEntry:
@@ -257,27 +257,10 @@ def _first_due(rows: Sequence[Row]) -> int | None:
     return int(rows[0][Attribute.DUE]) if rows else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Filter:
-    """Filter of a query on the index."""
-
-    expression: str = ""
-    names: Mapping[str, str] = field(default_factory=dict)
-    values: Mapping[str, Any] = field(default_factory=dict)
-
-
-_EVERY = _Filter()
-
-
-def _free(claim_id: str | None) -> _Filter:
-    """Return the filter of rows without a valid lease, and of the row with this claim."""
-    free = _Filter(
-        "attribute_not_exists(#lease) OR #lease < :now", {"#lease": Attribute.LEASE_UNTIL}
-    )
-    if claim_id is None:
-        return free
-    names = {**free.names, "#claim": Attribute.CLAIM_ID}
-    return _Filter(f"{free.expression} OR #claim = :claim", names, {":claim": {"S": claim_id}})
+def _is_free(row: Row, now_ms: int, claim_id: str | None) -> bool:
+    """Whether a row has no valid lease, or this claim."""
+    lease_ms = row.get(Attribute.LEASE_UNTIL, 0)  # an index of an older version lacks it
+    return (type(lease_ms) is int and lease_ms < now_ms) or _has_claim(row, claim_id)
 
 
 @dataclass(slots=True)

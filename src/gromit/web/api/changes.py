@@ -6,19 +6,17 @@ address, and in all. The control plane's own parts have none, and people's strea
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from gromit.core.environments.wakes import Watcher
 from gromit.errors import TooMany
+from gromit.web.line_backlog import LineBacklog
 from gromit.web.server.line_budget import client_group
 
 HEARTBEAT_S = 15.0
 """Interval of comments in a quiet stream, so that both sides notice a dead connection."""
-BACKLOG = 256
-"""Announcements kept for one slow watcher.
-
-Later ones are dropped: a watcher looks at all environments after any announcement.
-"""
 EVERY_NAME = "*"
 """Filter of progress that all environments pass."""
 PROGRESS = "progress"
@@ -51,18 +49,11 @@ class _Watcher:
     owner: StreamOwner | None = None
     progress: str | None = None
     """Environment whose progress is sent, or `EVERY_NAME`; None: of no environment."""
-    queue: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(BACKLOG))
+    lines: LineBacklog = field(default_factory=LineBacklog)
 
     def follows(self, name: str, kind: str) -> bool:
         """Whether a change is sent. Watchers of due work are not woken for progress."""
         return kind != PROGRESS or self.progress in {name, EVERY_NAME}
-
-    def put(self, line: str | None) -> None:
-        # The end of the stream (None) must arrive, so it takes the place of an announcement.
-        if line is None and self.queue.full():
-            self.queue.get_nowait()
-        if not self.queue.full():
-            self.queue.put_nowait(line)
 
 
 class ChangeHub:
@@ -73,9 +64,17 @@ class ChangeHub:
         self._watchers: set[_Watcher] = set()
         self._closed = False
 
-    def announce(self, name: str, kind: str, text: str | None = None) -> None:
+    def announce(
+        self,
+        name: str,
+        kind: str,
+        text: str | None = None,
+        wakes: Collection[Watcher] | None = None,
+    ) -> None:
         """Send an announcement to all watchers; from any thread."""
-        change = {"name": name, "kind": kind, **({"text": text} if text else {})}
+        change: dict[str, Any] = {"name": name, "kind": kind, **({"text": text} if text else {})}
+        if wakes is not None:
+            change["wakes"] = sorted(wakes)
         followers = [w for w in tuple(self._watchers) if w.follows(name, kind)]
         self._send(f"data: {json.dumps(change)}\n\n", followers)
 
@@ -120,10 +119,10 @@ class ChangeHub:
         self._watchers.add(watcher)
         try:
             yield ": connected\n\n"
-            # `close` may have run before this watcher was added: then no None is in the queue.
+            # `close` may have run before this watcher was added: then no None is in the backlog.
             while not self._closed:
                 try:
-                    line = await asyncio.wait_for(watcher.queue.get(), HEARTBEAT_S)
+                    line = await asyncio.wait_for(watcher.lines.get(), HEARTBEAT_S)
                 except TimeoutError:
                     line = ": alive\n\n"
                 if line is None:
@@ -136,6 +135,6 @@ class ChangeHub:
         # `watchers` is a copy: other threads add and remove watchers meanwhile.
         for watcher in watchers:
             try:
-                watcher.loop.call_soon_threadsafe(watcher.put, line)
+                watcher.loop.call_soon_threadsafe(watcher.lines.put, line)
             except RuntimeError:  # its loop has ended, and the watcher with it
                 self._watchers.discard(watcher)

@@ -2,12 +2,13 @@
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from gromit.core.environments.phases import UNREADABLE
+from gromit.core.environments.wakes import Announcement, HeardChanges, parse_announcement
 from gromit.errors import (
     BackendError,
     Conflict,
@@ -166,14 +167,22 @@ def response_json(answer: ClientResponse) -> Any:
 
 
 class ServeChanges:
-    """The port `ChangeFeed`: follows the stream of changes in a thread, from the first `wait` on.
+    """The ports `ChangeFeed` and `WorkFeed`: follows the stream of changes in a thread.
 
-    The client is used for the stream only; the thread closes it. `progress` names an environment
-    whose progress counts as a change, too.
+    The thread starts with the first `wait`. It closes the client, which is used for the stream
+    only. `concerns` says which announcements count. `progress` names an environment whose progress
+    counts as a change, too.
     """
 
-    def __init__(self, client: ServeClient, progress: str | None = None) -> None:
+    def __init__(
+        self,
+        client: ServeClient,
+        progress: str | None = None,
+        concerns: Callable[[Announcement], bool] = lambda _announcement: True,
+    ) -> None:
         self._client = client
+        self._changes = HeardChanges(concerns)
+        self._hearing = threading.Lock()
         self._path = "/v1/changes"
         if progress is not None:
             self._path += f"?progress={quote(progress, safe='')}"
@@ -190,7 +199,19 @@ class ServeChanges:
         if is_announced:
             # Before the caller reads: a later change ends the next wait at once.
             self._announced.clear()
+            with self._hearing:
+                self._changes.end_wait()
         return is_announced
+
+    def is_awaited(self) -> bool:
+        """See the port."""
+        with self._hearing:
+            return self._changes.is_awaited()
+
+    def forget(self) -> None:
+        """See the port. What has ended no `wait` yet stays."""
+        with self._hearing:
+            self._changes.forget()
 
     def close(self) -> None:
         """Stop following: the thread ends with serve's next heartbeat, within 15 s."""
@@ -212,12 +233,18 @@ class ServeChanges:
 
     def _listen(self) -> None:
         with self._client.stream(self._path) as lines:
-            self._announced.set()  # something may have changed before the stream was open
+            self._hear(None)  # something may have changed before the stream was open
             for line in lines:
                 if self._closed.is_set():
                     return
                 if line.startswith(DATA):
-                    self._announced.set()
+                    self._hear(parse_announcement(line.removeprefix(DATA)))
+
+    def _hear(self, change: Announcement | None) -> None:
+        with self._hearing:
+            is_concerned = self._changes.hear(change)
+        if is_concerned:
+            self._announced.set()
 
 
 def _error(answer: ClientResponse) -> GromitError:

@@ -14,16 +14,12 @@ import structlog
 from gromit.core.time import Millis
 from gromit.errors import Temporary, TooMany
 from gromit.web.gateway.upstream import Upstream
+from gromit.web.line_backlog import LineBacklog
 
 log = structlog.get_logger(__name__)
 
 PATH = "/v1/changes"
 HEARTBEAT_S = 15.0
-BACKLOG = 256
-"""Lines kept for one slow watcher.
-
-Later ones are dropped: a watcher looks at all environments after any announcement.
-"""
 PER_PERSON = 16
 TOTAL = 400
 OPEN_S = 10.0
@@ -34,14 +30,7 @@ _DATA = "data:"
 @dataclass(eq=False, slots=True)
 class _Seat:
     subject: str
-    queue: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(BACKLOG))
-
-    def put(self, line: str | None) -> None:
-        # The end of the stream (None) must arrive, so it takes the place of an announcement.
-        if line is None and self.queue.full():
-            self.queue.get_nowait()
-        if not self.queue.full():
-            self.queue.put_nowait(line)
+    lines: LineBacklog = field(default_factory=LineBacklog)
 
 
 class ChangeRelay:
@@ -112,7 +101,7 @@ class ChangeRelay:
 
     def _pass_on(self, line: str | None) -> None:
         for seat in tuple(self._seats):
-            seat.put(line)
+            seat.lines.put(line)
 
     async def _lines(self, seat: _Seat, expires_ms: Millis | None) -> AsyncIterator[str]:
         # Requests that came at once have all passed the first check before one of them watched.
@@ -147,6 +136,6 @@ class ChangeRelay:
 async def _next(seat: _Seat) -> str | None:
     """Return the next line of a stream; None at its end."""
     try:
-        return await asyncio.wait_for(seat.queue.get(), HEARTBEAT_S)
+        return await asyncio.wait_for(seat.lines.get(), HEARTBEAT_S)
     except TimeoutError:
         return ": alive\n\n"

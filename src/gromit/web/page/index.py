@@ -35,6 +35,8 @@ NAMES = 50
 DATA = "data:"
 PROGRESS = "progress"
 """Kind of an announcement that changes no row."""
+MISSED = "missed"
+"""Kind of an announcement in place of those that a slow stream has lost."""
 
 
 class EnvironmentIndex:
@@ -193,6 +195,9 @@ class EnvironmentIndex:
     def _take(self, change: Mapping[str, Any]) -> None:
         """Note a change that serve announced."""
         name = str(change["name"])
+        if change["kind"] == MISSED:
+            self._read_ms = None
+            return
         if change["kind"] != PROGRESS:
             self._dirty.add(name)
             return
