@@ -121,10 +121,10 @@ _CLAIMS = (
     ),
     Guard(
         "work that is announced during a look is awaited after it",
-        "core/environments/wakes.py",
+        "web/announcements.py",
         "        self._awaited.clear()",
         "        self._awaited.clear()\n        self._new.clear()",
-        ("core/environments/test_wakes.py",),
+        ("web/test_announcements.py",),
     ),
     Guard(
         "a look is repeated while announced work is not claimed, because the index lags",

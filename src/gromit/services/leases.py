@@ -30,7 +30,6 @@ from gromit.core.environments.suspensions import (
     ActiveSuspensions,
     forget_file,
 )
-from gromit.core.environments.wakes import CLAIMED
 from gromit.core.stack.contract import StateMark
 from gromit.core.stack.made import MadeStack
 from gromit.core.text import plain_line
@@ -127,7 +126,7 @@ class Leases:
             raise halt.error()
         kind, claimant, now_ms = request.kind, request.claimant, request.now_ms
         write = work.claim(kind, claimant, now_ms, self.policy.ttl_ms)
-        match self.ledger.write(name, write, CLAIMED):
+        match self.ledger.write(name, write, "claimed"):
             case WriteAccepted(row):
                 return parse_environment(row)
             # The same request again, because its answer was lost: the row has its nonce already.

@@ -17,7 +17,7 @@ import pytest
 from gromit.core.environments.claims import Claim, NoWork
 from gromit.core.environments.phases import Want, Work
 from gromit.core.environments.run_progress import RunProgress
-from gromit.core.environments.wakes import Announcement, Watcher
+from gromit.core.environments.wakes import Watcher
 from gromit.core.environments.worker_protocol import Problem
 from gromit.core.security.roles import Role
 from gromit.core.stack.contract import StateMark
@@ -33,6 +33,7 @@ from gromit.errors import (
     TrustError,
 )
 from gromit.local.cloud.network import free_port
+from gromit.web.announcements import Announcement
 from gromit.web.clients.connections import ClientRequest, ClientResponse, HttpConnections
 from gromit.web.clients.environments import ServeEnvironments
 from gromit.web.clients.retries import RETRIES

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from gromit.core.environments.phases import UNREADABLE
-from gromit.core.environments.wakes import Announcement, HeardChanges, parse_announcement
 from gromit.errors import (
     BackendError,
     Conflict,
@@ -21,6 +20,7 @@ from gromit.errors import (
     UnreadableRow,
 )
 from gromit.log import get_logger
+from gromit.web.announcements import Announcement, HeardChanges, parse_announcement
 from gromit.web.clients.connections import ClientRequest, ClientResponse, ClientTransport
 from gromit.web.clients.retries import RETRIES, Retries
 
