@@ -314,6 +314,27 @@ def test_progress_of_a_run_goes_to_its_page_and_costs_the_list_nothing(serve: Se
         assert "/v1/overview" not in backend.since()[0]
 
 
+def test_what_an_observer_reports_goes_to_the_page(serve: Serve, look: Look, ready: str) -> None:
+    address = _page(look).one("div", hx_ext="sse").attributes["sse-connect"]
+    epoch = serve.get(f"/v1/environments/{ready}")["epoch"]
+    seen = {
+        "name": ready,
+        "epoch": epoch,
+        "problems": [],
+        "names": [{"component": "tyk", "state": "published"}],
+        "health": [{"component": "tyk", "state": "warn", "reason": "redis is slow"}],
+    }
+    with look.http.stream("GET", address) as live:
+        lines = live.iter_lines()
+        assert next(lines) == ": connected"
+        answer = serve.send("POST", "/v1/observations", {"environments": [seen]}, Role.WORKER)
+        assert answer.json() == {"changed": 1}
+        event = parse_html(read_event(lines))
+    shown = event.one("section", id="components").text
+    assert "DNS published" in shown
+    assert "redis is slow" in shown
+
+
 def test_a_list_counts_the_rows_that_it_does_not_have_instead_of_moving_its_own(
     serve: Serve, look: Look, ready: str
 ) -> None:

@@ -53,8 +53,8 @@ class EnvironmentIndex:
         self.version = 0
         """Grows with each change."""
         self._changed_at: dict[str, int] = {}
-        self._progress_at: dict[str, int] = {}
-        """Versions of the last progress of runs, which no row shows."""
+        self._announced_at: dict[str, int] = {}
+        """Versions of the last announcements: no row shows progress, DNS and health."""
         self._dirty: set[str] = set()
         self._read_ms: Millis | None = None
         self._lock = asyncio.Lock()
@@ -88,8 +88,8 @@ class EnvironmentIndex:
         return {name for name, at in self._changed_at.items() if at > version}
 
     def moved_since(self, version: int) -> set[str]:
-        """Return the environments that changed since a version, or whose runs made progress."""
-        moved = {name for name, at in self._progress_at.items() if at > version}
+        """Return the environments that changed since a version, also in what no row shows."""
+        moved = {name for name, at in self._announced_at.items() if at > version}
         return moved | self.changed_since(version)
 
     def stop(self) -> None:
@@ -160,7 +160,7 @@ class EnvironmentIndex:
         if self.rows.pop(name, None) is not None:
             self.version += 1
             self._changed_at[name] = self.version
-            self._progress_at.pop(name, None)
+            self._announced_at.pop(name, None)
 
     def _take_suspensions(self, page: Mapping[str, Any]) -> bool:
         is_changed: bool = self.suspensions != page["suspensions"]
@@ -200,9 +200,8 @@ class EnvironmentIndex:
             return
         if change["kind"] != PROGRESS:
             self._dirty.add(name)
-            return
         self.version += 1
-        self._progress_at[name] = self.version
+        self._announced_at[name] = self.version
 
     def _announce(self) -> None:
         self.heard += 1
