@@ -29,6 +29,7 @@ _PAGE = """<!doctype html>
 <title>Log in to the local cloud</title>
 <style>
 :root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }
+h1 { font-size: 1.5rem; }
 main { max-width: 26rem; margin: 3rem auto; padding: 0 1rem; }
 button, input { font: inherit; padding: .5rem 1rem; margin: .25rem 0; width: 100%;
   box-sizing: border-box; text-align: left; }
