@@ -42,7 +42,7 @@ module "serve" {
   ports          = [8443, 8080]
   policies       = [data.aws_iam_policy_document.serve.json]
   place          = local.place
-  size           = { cpu = 512, memory = 1024 }
+  size           = var.serve_size
   retention_days = var.alarms.retention_days
 
   environment = merge({

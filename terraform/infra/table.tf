@@ -2,7 +2,7 @@
 resource "aws_dynamodb_table" "environments" {
   # checkov:skip=CKV_AWS_119:the account's DynamoDB key encrypts it, and rows hold no secret
 
-  name         = "DeveloperEnvironments"
+  name         = var.table
   billing_mode = "PAY_PER_REQUEST"
   hash_key     = "name"
   tags         = local.tags

@@ -43,6 +43,18 @@ variable "installation" {
   }
 }
 
+variable "table" {
+  description = "Name of the table of environments, for example `DeveloperEnvironments-2` after a restore; Terraform refuses to replace the table, so import another one first."
+  type        = string
+  nullable    = false
+  default     = "DeveloperEnvironments"
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_.-]{3,255}$", var.table))
+    error_message = "The name must have 3 to 255 letters, digits, `_`, `.` or `-`, for example `DeveloperEnvironments-2`."
+  }
+}
+
 variable "vpc_cidr" {
   description = "IPv4 range of the VPC, for example `10.91.0.0/16`; it cannot be changed later."
   type        = string

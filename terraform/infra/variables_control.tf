@@ -78,6 +78,22 @@ variable "worker_size" {
   }
 }
 
+variable "serve_size" {
+  description = "CPU (units) and memory (MiB) of serve, for example `{ cpu = 512, memory = 1024 }`, which is enough for a thousand environments."
+  nullable    = false
+  default     = { cpu = 512, memory = 1024 }
+
+  type = object({
+    cpu    = number
+    memory = number
+  })
+
+  validation {
+    condition     = var.serve_size.memory >= 512
+    error_message = "The memory must be at least 512 MiB."
+  }
+}
+
 variable "leaves" {
   description = "Certificates besides those of the parts, by name, for example `{ alice = { role = \"operator\" } }`. On the volume `certs` only pki and the bastion see them."
   nullable    = false

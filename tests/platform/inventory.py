@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-import jmespath  # type: ignore[import-untyped]
+import jmespath
 
 from tests.platform.emulator import Emulator
 

@@ -15,6 +15,7 @@ from gromit.local.aws.moto_patches import (
     instances,
     listings,
     network,
+    recovery,
     regions,
     registry,
     services,
@@ -71,6 +72,7 @@ PATCHES: tuple[Callable[[Patches], None], ...] = (
     expressions.copy_node_by_node,
     expressions.choose_by_type,
     expressions.examine_once,
+    recovery.restore_the_moment,
 )
 """All patches, in the order in which they are applied."""
 
