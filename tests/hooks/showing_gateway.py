@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from gromit.core.environments.failures import FailureClass, remedy_of
 from gromit.web.api.views import EnvironmentView
 from gromit.web.server.server import Listener, Server
 
@@ -94,7 +95,8 @@ def view(phase: str = "ready", **more: Any) -> dict[str, Any]:
 def failure(message: str, kind: str = "invalid", **more: Any) -> dict[str, Any]:
     """A failure of the class `build`, as serve shows it."""
     at = "2026-11-30T14:01:00.000Z"
-    return {"kind": kind, "class": "build", "message": message, "at": at, **more}
+    shown = {"kind": kind, "class": "build", "message": message, "at": at}
+    return {**shown, "remedy": remedy_of(FailureClass.BUILD), **more}
 
 
 @dataclass(slots=True)

@@ -172,14 +172,26 @@ def test_a_failure_that_retrying_cannot_fix_ends_the_job(
     assert f"::{level} title=notify-gromit::failed: there is no image; fix the build" in done.log
     (body,) = github.bodies(7)
     assert "**Why:** <code>there is no image</code>" in body
-    assert "**Remedy:** <code>fix the build&#44; then run its workflow again</code>" in body
+    assert "**Remedy:** <code>fix the build&#44; then re&#45;run its workflow</code>" in body
     assert github.states() == {HEAD: ["in_progress", "failure"]}
 
 
 def test_a_failure_that_may_pass_is_waited_for(run: Run, gateway: ShowingGateway) -> None:
-    throttled = {**failure("Throttling"), "class": "transient"}
+    throttled = {**failure("Throttling"), "class": "transient", "remedy": None}
     gateway.views[:] = [view("failed", error=throttled), view()]
     assert run().outputs["result"] == "ready"
+
+
+@pytest.mark.parametrize(("known", "result"), [("person", "failed"), ("quota", "ready")])
+def test_a_failure_that_an_older_serve_shows_is_judged_by_its_class(
+    run: Run, gateway: ShowingGateway, known: str, result: str
+) -> None:
+    shown = {**failure("a foreign state"), "class": known}
+    del shown["remedy"]
+    gateway.views[:] = [view("failed", error=shown), view()]
+    done = run()
+    assert done.outputs["result"] == result
+    assert ("the reason says what to fix" in done.log) is (result == "failed")
 
 
 @pytest.mark.parametrize("phase", ["gone", "deleting", "reaping", "parked"])

@@ -16,12 +16,10 @@ if TYPE_CHECKING:
 READY, FAILED, SUPERSEDED, LATE, UNKNOWN = "ready", "failed", "superseded", "late", "unknown"
 """Results of a wait. The phase is what the environment is; the result is what came of the build."""
 
-_PERSON_ACTS = {
-    "build": "fix the build, then run its workflow again",
-    "platform": "ask the operators of gromit: the build is not the cause",
-    "person": "ask the operators of gromit: one of them has to act first",
-}
-"""Classes of failures that retrying cannot fix, and who acts."""
+_PERSON_ACTS = frozenset({"build", "platform", "person"})
+"""Classes of failures that retrying cannot fix."""
+_OLD_REMEDY = "the reason says what to fix: gromit cannot do it by itself"
+"""Remedy of a failure that a serve of an earlier release shows."""
 _ENDED = {
     "gone": "push to the branch: a new build makes the environment again",
     "deleting": "push to the branch: a new build makes the environment again",
@@ -176,7 +174,9 @@ class Environment:
         if self.phase in _ENDED:
             return Outcome(FAILED, f"the environment is {self.phase}", _ENDED[self.phase])
         error = _mapping(self._view, "error")
-        remedy = _text(error, "remedy") or _PERSON_ACTS.get(_text(error, "class"), "")
+        remedy = _text(error, "remedy")
+        if "remedy" not in error and _text(error, "class") in _PERSON_ACTS:
+            remedy = _OLD_REMEDY
         if self.phase in {"failed", "degraded"} and remedy:
             return Outcome(FAILED, self.reason(), remedy)
         return None

@@ -6,7 +6,7 @@ from typing import Any
 
 from gromit.cli.env_view import phase_and_suspension
 from gromit.cli.render import print_line
-from gromit.core.environments.failures import classify_failure
+from gromit.core.environments.failures import shown_remedy
 from gromit.core.environments.readiness import describe_names, is_blocked, required_action
 from gromit.core.stack.addresses import NameStatus
 
@@ -31,8 +31,7 @@ def action_of_person(found: Mapping[str, Any], names: Mapping[str, NameStatus]) 
     if is_blocked(names):
         return "remove the record that has the name, or wait with --no-dns"
     error = found["error"]
-    known = classify_failure(error["kind"], error["message"]) if error else None
-    return required_action(found["phase"], known)
+    return required_action(found["phase"], shown_remedy(error) if error else None)
 
 
 def why_not_ready(found: Mapping[str, Any], names: Mapping[str, NameStatus]) -> str:

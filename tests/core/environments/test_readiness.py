@@ -2,7 +2,7 @@
 
 import pytest
 
-from gromit.core.environments.failures import FailureClass
+from gromit.core.environments.failures import FailureClass, remedy_of, shown_remedy
 from gromit.core.environments.phases import Phase
 from gromit.core.environments.readiness import required_action, unhealthy_components
 
@@ -11,7 +11,7 @@ GONE = {Phase.GONE, Phase.DELETING, Phase.REAPING}
 
 @pytest.mark.parametrize("phase", Phase)
 def test_a_deleted_environment_needs_a_build_and_one_that_failed_a_fix(phase: Phase) -> None:
-    action = required_action(phase, FailureClass.BUILD)
+    action = required_action(phase, remedy_of(FailureClass.BUILD))
     if phase in GONE:
         assert action == "report a build of the branch"
     elif phase in {Phase.FAILED, Phase.DEGRADED}:
@@ -24,14 +24,21 @@ def test_a_deleted_environment_needs_a_build_and_one_that_failed_a_fix(phase: Ph
 
 @pytest.mark.parametrize("failure", [FailureClass.PLATFORM, FailureClass.PERSON])
 def test_what_the_build_did_not_cause_is_for_the_operators(failure: FailureClass) -> None:
-    action = required_action(Phase.FAILED, failure)
+    action = required_action(Phase.FAILED, remedy_of(failure))
     assert action
     assert action.startswith("ask the operators of gromit")
 
 
-@pytest.mark.parametrize("failure", [None, FailureClass.TRANSIENT, FailureClass.QUOTA])
-def test_a_failure_that_may_pass_needs_nothing(failure: FailureClass | None) -> None:
-    assert required_action(Phase.FAILED, failure) is None
+@pytest.mark.parametrize("failure", [FailureClass.TRANSIENT, FailureClass.QUOTA])
+def test_a_failure_that_may_pass_needs_nothing(failure: FailureClass) -> None:
+    assert required_action(Phase.FAILED, remedy_of(failure)) is None
+
+
+def test_the_remedy_of_an_older_serve_comes_from_what_it_shows() -> None:
+    shown = {"kind": "rollout", "message": "tyk does not start"}
+    assert shown_remedy(shown) == remedy_of(FailureClass.BUILD)
+    assert shown_remedy({**shown, "remedy": "ask alice"}) == "ask alice"
+    assert shown_remedy({**shown, "remedy": None}) is None
 
 
 def test_a_component_without_an_answer_that_counts_is_waited_for() -> None:

@@ -132,6 +132,8 @@ def test_the_phase_follows_an_environment_through_its_life(serve: Serve) -> None
         "class": "build",
         "message": "tyk does not start",
         "at": iso(serve.clock.now),
+        "remedy": "fix the build, then re-run its workflow",
+        "output": [],
     }
     serve.clock.advance(s=3600)
     serve.work_off("sow")

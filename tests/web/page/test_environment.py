@@ -94,7 +94,7 @@ def test_a_failure_shows_its_reason_and_who_has_to_act(serve: Serve, look: Look)
     serve.outcome(serve.claim("sow"), "fail", error_kind="conflict", message="a foreign state")
     card = _page(look).one("div", class_="failed")
     assert card.one("pre").text == "a foreign state"
-    assert "an operator has to, and then retry" in card.text
+    assert "one of them has to act first" in card.text
     assert "after 1 attempt" in card.text
     assert card.all("time")[1].text.startswith("in ")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.environment import Environment, HistoryEvent, Source
 from gromit.core.environments.expected_steps import ExpectedStep, Outlook, next_steps
-from gromit.core.environments.failures import FailureClass
+from gromit.core.environments.failures import FailureClass, remedy_of
 from gromit.core.environments.lifetime import lifetime_of
 from gromit.core.environments.phases import Phase, Want
 from gromit.core.environments.readiness import required_action
@@ -198,7 +198,7 @@ def _changes(environment: Environment, phase: Phase, outlook: Outlook) -> Iterat
     if any(status.state is NameState.BLOCKED for status in environment.dns.values()):
         yield PossibleChange("removing the foreign record: chitragupta then publishes the name")
     if phase in {Phase.FAILED, Phase.DEGRADED} and failure is not None:
-        action = required_action(phase, failure.failure_class)
+        action = required_action(phase, remedy_of(failure.failure_class))
         if action is not None:
             yield PossibleChange(action)
         if (

@@ -127,6 +127,27 @@ def classify_failure(kind: str, message: str) -> FailureClass:
     return _CLASS_OF_KIND.get(kind, FailureClass.TRANSIENT)
 
 
+_REMEDIES: Mapping[FailureClass, str] = MappingProxyType(
+    {
+        FailureClass.BUILD: "fix the build, then re-run its workflow",
+        FailureClass.PLATFORM: "ask the operators of gromit: the build is not the cause",
+        FailureClass.PERSON: "ask the operators of gromit: one of them has to act first",
+    }
+)
+
+
+def remedy_of(failure: FailureClass) -> str | None:
+    """Return what a person has to do first; None for a class that retrying may fix."""
+    return _REMEDIES.get(failure)
+
+
+def shown_remedy(error: Mapping[str, Any]) -> str | None:
+    """Return the remedy of a failure in serve's JSON view; an older serve shows only its kind."""
+    if "remedy" in error:
+        return str(error["remedy"]) if error["remedy"] else None
+    return remedy_of(classify_failure(error["kind"], error["message"]))
+
+
 _FIRST_PAUSE: Mapping[FailureClass, int] = MappingProxyType(
     {
         FailureClass.TRANSIENT: 1,

@@ -3,30 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gromit.core.environments.failures import FailureClass
 from gromit.core.environments.phases import Phase
 from gromit.core.stack.addresses import NameState, NameStatus
 from gromit.core.stack.health import HealthState
 
-_ACTIONS = {
-    FailureClass.BUILD: "fix the build, then re-run its workflow",
-    FailureClass.PLATFORM: "ask the operators of gromit: the build is not the cause",
-    FailureClass.PERSON: "ask the operators of gromit: one of them has to act first",
-}
 
-
-def required_action(phase: str, failure: FailureClass | None) -> str | None:
+def required_action(phase: str, remedy: str | None) -> str | None:
     """Return what a person has to do first; None if the environment may recover on its own.
 
-    `failure` is the class of the last failed run.
+    `remedy` is that of the last failed run, if there is one: see `failures.remedy_of`.
     """
     if phase in {Phase.GONE, Phase.DELETING, Phase.REAPING}:
         return "report a build of the branch"
     if phase == Phase.PARKED:
         return "unpark it with `gromit env unpark`"
-    if phase in {Phase.FAILED, Phase.DEGRADED} and failure is not None:
-        return _ACTIONS.get(failure)
-    return None
+    return remedy if phase in {Phase.FAILED, Phase.DEGRADED} else None
 
 
 def unpublished_names(view: Mapping[str, Any]) -> dict[str, NameStatus]:

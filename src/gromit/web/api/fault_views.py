@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from gromit.core.environments.environment import Environment, unreadable_row
-from gromit.core.environments.failures import Failure, FailureClass
+from gromit.core.environments.failures import Failure, FailureClass, remedy_of
 from gromit.core.environments.phases import UNREADABLE
 from gromit.core.environments.suspensions import ActiveSuspension, ScopeKind
 from gromit.core.environments.work import impossible_work
@@ -33,6 +33,8 @@ class FailureView:
     """Class that decides the pause and the people to act: docs/reference/errors.md."""
     message: str
     at: str
+    remedy: str | None
+    """What a person has to do first; null if gromit tries again by itself."""
     output: tuple[LastLinesView, ...] = ()
     """Last lines of tasks that stopped, if that was the reason."""
 
@@ -80,7 +82,7 @@ def failure_view(failure: Failure | None) -> FailureView | None:
         return None
     at = iso(failure.at_ms)
     output = tuple(LastLinesView(o.component, o.task, o.lines) for o in failure.output)
-    return FailureView(failure.kind, failure.failure_class, failure.message, at, output)
+    return _view(failure.kind, failure.failure_class, failure.message, at, output)
 
 
 def contradiction_view(environment: Environment) -> FailureView | None:
@@ -92,7 +94,17 @@ def contradiction_view(environment: Environment) -> FailureView | None:
         return None
     fault = unreadable_row(environment.name, reason)
     text, at = f"{fault.message} ({fault.hint})", iso(environment.changed_ms)
-    return FailureView(fault.code, FailureClass.PERSON, text, at)
+    return _view(fault.code, FailureClass.PERSON, text, at)
+
+
+def _view(
+    kind: str,
+    failure_class: FailureClass,
+    message: str,
+    at: str,
+    output: tuple[LastLinesView, ...] = (),
+) -> FailureView:
+    return FailureView(kind, failure_class, message, at, remedy_of(failure_class), output)
 
 
 def set_aside(entry: UnreadableEntry) -> SetAsideView:

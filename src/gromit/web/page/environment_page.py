@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from gromit.core.environments.failures import FailureClass
+from gromit.core.environments.failures import shown_remedy
 from gromit.core.time import Millis
 from gromit.web.page.actions import offered_actions
 from gromit.web.page.backend import Visitor
@@ -15,13 +15,7 @@ from gromit.web.page.live import digest
 from gromit.web.page.rendering import render
 from gromit.web.page.serve_data import ServeData, ShownEnvironment
 
-_REMEDIES: Mapping[str, str] = {
-    FailureClass.TRANSIENT: "Such failures pass: gromit tries again by itself.",
-    FailureClass.QUOTA: "A limit of AWS is reached: an operator has to raise it or make room.",
-    FailureClass.BUILD: "The build or its config has to be fixed. A newer build is tried at once.",
-    FailureClass.PLATFORM: "An operator has to fix the installation; “Retry now” tries it then.",
-    FailureClass.PERSON: "gromit cannot decide this: an operator has to, and then retry.",
-}
+_RETRIES = "gromit tries again by itself"
 _COMPONENTS = ("components", "versions", "urls", "outdated", "parked")
 
 
@@ -67,9 +61,9 @@ class EnvironmentPageBuilder:
 
 
 def _remedy(error: Mapping[str, Any] | None) -> str:
-    """Return who has to act after a failure of this class."""
-    found = error and _REMEDIES.get(error.get("class", ""))
-    return found or _REMEDIES[FailureClass.TRANSIENT]
+    """Return what a person has to do after a failure, as a sentence."""
+    found = shown_remedy(error) if error else None
+    return f"{found[0].upper()}{found[1:]}." if found else f"{_RETRIES}."
 
 
 def _parts(shown: ShownEnvironment, actions: list[str]) -> str:
