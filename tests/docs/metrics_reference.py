@@ -9,8 +9,15 @@ _HEAD = """\
 `make docs` generates this page from the definitions, and a test compares the two.
 
 serve has its metrics at `/metrics` on `serve.health`, in the text format of Prometheus.
-The address asks for no certificate: keep it inside.
-In an installation the bastion reaches it, and no environment does.
+The gateway has them on `metrics.listen`, if that is set.
+The addresses ask for no certificate: keep them inside.
+In an installation the bastion reaches that of serve, and no environment does.
+
+sow, reap and chitragupta are short tasks, which end before Prometheus could ask them.
+They report each pass to serve, which counts it in its own metrics.
+With --watch they run on.
+If `metrics.listen` is set there, a watch counts its passes on that port and not at serve.
+So each number is in one place, and sums over all ports count nothing twice.
 
 Names, labels and values of labels stay from release to release.
 No label has the name of an environment, a branch or a person.

@@ -18,6 +18,7 @@ from gromit.core.security.roles import Role
 from gromit.core.security.tokens import TokenPermission, make_grant
 from gromit.core.time import Millis
 from gromit.services.tokens import Tokens
+from gromit.web.server.server import Server
 from tests.waiting import PATIENCE_S
 from tests.web.serving import Serve
 
@@ -28,6 +29,7 @@ class Front:
 
     http: httpx2.Client
     tokens: Tokens
+    server: Server
 
     @property
     def url(self) -> str:
@@ -92,4 +94,4 @@ def fronting(
             timeout=PATIENCE_S,
             trust_env=False,
         ) as http:
-            yield Front(http, tokens)
+            yield Front(http, tokens, server)

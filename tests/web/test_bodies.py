@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gromit.core.security.roles import Role
 from gromit.errors import InvalidInput
-from gromit.web.api import actions, claims, legacy_routes, observations, suspensions, v1
+from gromit.web.api import actions, claims, legacy_routes, observations, passes, suspensions, v1
 from gromit.web.bodies import DEPTH_MAX, DIGITS_MAX, KEYS_MAX, body_schema, parse_object
 from tests.web.serving import Serve
 
@@ -30,6 +30,7 @@ ROUTES: tuple[tuple[str, str, Role], ...] = (
     ("POST", "/v1/suspensions", Role.OPERATOR),
     ("POST", "/v1/suspensions/resume", Role.OPERATOR),
     ("POST", "/v1/observations", Role.WORKER),
+    ("POST", "/v1/passes", Role.WORKER),
     ("POST", "/v1/claims", Role.WORKER),
     ("POST", "/v1/claims/app-test/renew", Role.WORKER),
     ("POST", "/v1/claims/app-test/release", Role.WORKER),
@@ -59,7 +60,7 @@ def refused(serve: Serve) -> Callable[[bytes, int, str], None]:
 def test_all_routes_that_read_a_body_are_tested_here() -> None:
     declared = {
         (method, route.path.replace("{name:path}", "app-test").replace("{name}", "app-test"))
-        for module in (legacy_routes, v1, actions, suspensions, claims, observations)
+        for module in (legacy_routes, v1, actions, suspensions, claims, observations, passes)
         for route in module.router.routes
         if isinstance(route, APIRoute) and "requestBody" in (route.openapi_extra or {})
         for method in route.methods or ()

@@ -15,6 +15,7 @@ import boto3
 from gromit import log
 from gromit.adapters.aws import client as aws
 from gromit.adapters.aws import conflicts, route53
+from gromit.adapters.aws.call_counts import CallCounts
 from gromit.adapters.aws.dynamodb import DynamoStore
 from gromit.adapters.aws.dynamodb_table import TableSetup
 from gromit.adapters.aws.ecr import EcrImages
@@ -59,7 +60,14 @@ def session() -> boto3.Session:
     made = aws.new_session(os.environ.get("AWS_REGION") or None)
     if not made.region_name:  # an empty variable counts as unset
         raise ConfigError("no AWS region is set", hint="set AWS_REGION")
+    aws_calls().follow(made)
     return made
+
+
+@cache
+def aws_calls() -> CallCounts:
+    """Counts of this process's calls of AWS."""
+    return CallCounts()
 
 
 def aws_client(make: Callable[[boto3.Session], T]) -> T:

@@ -9,22 +9,28 @@ from contextlib import contextmanager
 from gromit.bootstrap.backends import cluster_source, record_store, service_states, task_source
 from gromit.bootstrap.clients import serve_client
 from gromit.bootstrap.machine import domain, now_ms
+from gromit.bootstrap.passes import pass_figures
 from gromit.config.schema import Settings
 from gromit.core.stack.catalogue import Catalogue
 from gromit.services.chitragupta import Chitragupta, DnsPolicy
 from gromit.services.health import HealthLook, HealthObserver, HealthRound, HealthWatch
 from gromit.services.observing import Observer
+from gromit.services.pass_reports import PassReporter
 from gromit.services.watch_loop import WatchIntervals
 from gromit.web.clients.component_health import HttpPrograms
 from gromit.web.clients.environments import ServeEnvironments, ServeObservations
 
 
 def build_chitragupta(
-    settings: Settings, known: Catalogue, health: HealthLook | None = None
+    settings: Settings,
+    known: Catalogue,
+    health: HealthLook | None = None,
+    passes: PassReporter | None = None,
 ) -> Chitragupta:
     """Build chitragupta on the public zone of the settings, for the components of a catalogue.
 
-    `health` asks the programs of components; without it, each pass asks them all.
+    `health` asks the programs of components; without it, each pass asks them all. `passes` reports
+    passes.
     """
     policy = DnsPolicy(
         domain=domain(settings),
@@ -56,6 +62,8 @@ def build_chitragupta(
         zone=record_store(settings),
         policy=policy,
         observer=observer,
+        passes=passes,
+        published=pass_figures().published,
     )
 
 

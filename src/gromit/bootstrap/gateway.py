@@ -1,6 +1,8 @@
 """`gromit gateway`: its listener, and its client of serve."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CollectorRegistry
 
 from gromit.bootstrap.machine import now_ms, require_setting
 from gromit.bootstrap.tokens import build_tokens, token_file
@@ -15,7 +17,9 @@ from gromit.web.gateway.door import PeopleDoor
 from gromit.web.gateway.forwarded import ForwardedClient
 from gromit.web.gateway.job_tokens import JobTokenVerifier
 from gromit.web.gateway.upstream import Upstream, upstream_client
+from gromit.web.server.health import health_app
 from gromit.web.server.limits import RateLimit
+from gromit.web.server.metrics import RequestMetrics
 from gromit.web.server.proxies import Networks
 from gromit.web.server.server import Listener, Server
 from gromit.web.server.tls import ServerTls
@@ -43,17 +47,27 @@ def gateway_server(settings: Settings, now_ms: Callable[[], Millis] = now_ms) ->
     app = build_gateway(deps)
     forwarders = Networks(front.forwarders)
     logged = with_access_log(now_ms)
+    registry = CollectorRegistry()
     return Server(
         Listener(
             app,
             front.listen,
             _front_tls(settings),
-            around=lambda inner: ForwardedClient(logged(inner), forwarders),
+            around=lambda inner: RequestMetrics(
+                ForwardedClient(logged(inner), forwarders), app, registry
+            ),
             proxies=Networks(front.proxies),
             shared=Networks((*front.proxies, *front.forwarders)),
         ),
+        *_metrics_listener(settings, registry),
         on_stop=door.stop if door is not None else lambda: None,
     )
+
+
+def _metrics_listener(settings: Settings, registry: CollectorRegistry) -> Iterator[Listener]:
+    """Yield the listener of health and metrics, if it has an address."""
+    if settings.metrics.listen is not None:
+        yield Listener(health_app(registry, lambda: None), settings.metrics.listen)
 
 
 def _door(

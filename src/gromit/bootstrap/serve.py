@@ -6,15 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
+from prometheus_client import CollectorRegistry
+
 from gromit import log
 from gromit.adapters.security.pki_files import DenyListFile
 from gromit.adapters.terraform.stack_files import stack_hash
-from gromit.bootstrap.backends import environment_store, image_registry, task_output
+from gromit.bootstrap.backends import aws_calls, environment_store, image_registry, task_output
 from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.machine import domain_if_set, now_ms, require_setting, to_ms
 from gromit.config.schema import Settings
 from gromit.core.environments.phases import Work
-from gromit.core.metrics import definitions
+from gromit.core.metrics import server_definitions as definitions
 from gromit.core.security.roles import Role
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.component_inputs import recipe_hash
@@ -42,6 +44,7 @@ from gromit.web.api.views import EnvironmentViews
 from gromit.web.server.health import health_app
 from gromit.web.server.limits import App
 from gromit.web.server.metrics import RequestMetrics
+from gromit.web.server.pass_metrics import PassMetrics
 from gromit.web.server.proxies import Networks
 from gromit.web.server.server import Listener, Server
 from gromit.web.server.tls import ServerTls
@@ -72,12 +75,16 @@ def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Ser
         denylist=DenyListFile(serve.denylist) if serve.denylist else None,
     )
     store, changes = environment_store(settings), ChangeHub()
-    metrics = Metrics(store, clock, _overdue_ms(settings))
+    metrics = Metrics(store, clock, _overdue_ms(settings), lambda: aws_calls().totals())
     parts = ServeParts(
         store, image_registry(settings), configured_catalogue(settings), changes, task_output()
     )
     deps = replace(
-        api_deps(settings, parts), now_ms=clock, outcome=metrics.count, run_metrics=metrics.runs
+        api_deps(settings, parts),
+        now_ms=clock,
+        outcome=metrics.count,
+        run_metrics=metrics.runs,
+        passes=metrics.passes,
     )
     api = build_app(deps)
     connections = ConnectionReadings(deps.sightings, changes, tls, clock)
@@ -143,5 +150,6 @@ def api_deps(settings: Settings, parts: ServeParts) -> ApiDeps:
         identify=partial(get_caller, highest=_highest_role_of_people(settings)),
         now_ms=now_ms,
         log_level=LogLevel(log.get_level, log.set_level),
+        passes=PassMetrics(now_ms, CollectorRegistry()),
         outcome=lambda _what, _outcome: None,
     )

@@ -19,6 +19,7 @@ from gromit.bootstrap.backends import (
     session,
 )
 from gromit.bootstrap.catalogue import configured_catalogue
+from gromit.bootstrap.passes import pass_figures
 from gromit.config.schema import Settings, TerraformSettings
 from gromit.core.stack.terraform import Backend
 from gromit.ports import Progress
@@ -32,7 +33,12 @@ def terraform_runner(settings: Settings, states: S3StateBucket) -> Terraform:
     """Runner of terraform on the packaged stack."""
     return Terraform(
         _config(settings),
-        SessionDeps(environ=os.environ, mask=log.mask, save_errored_state=states.keep_errored),
+        SessionDeps(
+            environ=os.environ,
+            mask=log.mask,
+            save_errored_state=states.keep_errored,
+            ended=pass_figures().terraform_ended,
+        ),
     )
 
 

@@ -21,6 +21,7 @@ from gromit.core.environments.claims import Claim
 from gromit.core.environments.phases import Work
 from gromit.core.environments.worker_protocol import ProtocolStep
 from gromit.ports import Progress
+from gromit.services.pass_reports import PassReporter
 from gromit.services.runs import Runner
 from gromit.services.workers import RunResult, WorkerLimits, WorkerPool
 from gromit.web.clients.worker_queue import ServeQueue, new_worker_id
@@ -37,6 +38,7 @@ class WorkerCallbacks:
     progress: Callable[[str], Progress]
     done: Callable[[RunResult], None]
     before: Callable[[Claim, ProtocolStep], None] = lambda _claim, _step: None
+    passes: PassReporter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ def workers(settings: Settings, kind: Work, root: Path, reporting: WorkerCallbac
     pool = WorkerPool(
         kind, runner, bounds, reporting.stop, time.monotonic, reporting.progress, reporting.done
     )
+    pool.passes = reporting.passes
     if kind is Work.REAP:
         pool.upkeep = partial(serve.post, "/v1/lifetimes", {})
     return RunningPool(pool, terraform.interrupt, terraform.close)

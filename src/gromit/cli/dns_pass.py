@@ -12,12 +12,14 @@ from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.chitragupta import build_chitragupta, health_watch, watch_intervals
 from gromit.bootstrap.clients import suspension_check, work_feed
 from gromit.bootstrap.config_root import config_root
+from gromit.bootstrap.passes import pass_reports
 from gromit.cli import PARTLY, CliContext
 from gromit.cli.render import print_rows
 from gromit.cli.stopping import on_stop_signal
 from gromit.core.environments.wakes import Watcher
+from gromit.core.metrics.pass_report import PassPart
 from gromit.errors import GromitError, InvalidInput
-from gromit.services.chitragupta import Chitragupta, PassResult, log_failed_pass
+from gromit.services.chitragupta import Chitragupta, PassResult
 from gromit.services.health import HealthFeed
 
 _COLUMNS = ("action", "name", "type", "values", "why")
@@ -53,19 +55,32 @@ def expose(run: CliContext, root: Path | None, *, watch: bool, dry_run: bool, fo
             "--watch excludes --dry-run and --force",
             hint="review the plan with --dry-run, then force a single pass",
         )
-    settings = run.settings
+    settings, known = run.settings, configured_catalogue(run.settings)
     check = _guard(run, root)
-    if watch:
-        stop = threading.Event()
-        with health_watch() as health, on_stop_signal(stop.set):
-            build_chitragupta(settings, configured_catalogue(settings), health).watch(
-                HealthFeed(work_feed(settings, Watcher.CHITRAGUPTA), health),
-                check,
-                stop,
-                watch_intervals(settings, stop),
-            )
-        return 0
-    keeper = build_chitragupta(settings, configured_catalogue(settings))
+    with pass_reports(settings, PassPart.CHITRAGUPTA, is_watch=watch) as passes:
+        if watch:
+            stop = threading.Event()
+            with health_watch() as health, on_stop_signal(stop.set):
+                build_chitragupta(settings, known, health, passes).watch(
+                    HealthFeed(work_feed(settings, Watcher.CHITRAGUPTA), health),
+                    check,
+                    stop,
+                    watch_intervals(settings, stop),
+                )
+            return 0
+        keeper = build_chitragupta(settings, known, passes=passes)
+        return _once(run, keeper, check, dry_run=dry_run, force=force)
+
+
+def _once(
+    run: CliContext,
+    keeper: Chitragupta,
+    check: Callable[[], None],
+    *,
+    dry_run: bool,
+    force: bool,
+) -> int:
+    """Run a single pass, or show its plan. Return the exit code."""
     if dry_run:
         found = keeper.preview()
         _show(run, found)
@@ -84,7 +99,7 @@ def _pass(keeper: Chitragupta, check: Callable[[], None], *, force: bool) -> Pas
         return keeper.run(_silent, force=force)
     except GromitError as error:
         if not sys.stderr.isatty():
-            log_failed_pass(error)
+            keeper.failed(error)
         raise
 
 

@@ -13,6 +13,7 @@ import click
 from gromit.bootstrap.clients import serve_client, work_feed, worker_settings
 from gromit.bootstrap.config_root import config_root
 from gromit.bootstrap.machine import now_ms
+from gromit.bootstrap.passes import pass_reports
 from gromit.bootstrap.workers import RunningPool, WorkerCallbacks, workers
 from gromit.cli import FAILED, INTERRUPTED, PARTLY, CliContext
 from gromit.cli.render import print_rows
@@ -22,6 +23,7 @@ from gromit.core.environments.pass_plan import plan_of_views
 from gromit.core.environments.phases import Work
 from gromit.core.environments.wakes import Watcher
 from gromit.core.environments.worker_protocol import RunEnding
+from gromit.core.metrics.pass_report import PassPart
 from gromit.errors import ConfigRootUnusable, GromitError, InvalidInput, Suspended
 from gromit.log import get_logger
 from gromit.ports import Progress
@@ -69,18 +71,15 @@ def work(run: CliContext, kind: Work, root: Path | None, *, watch: bool, dry_run
                 err=True,
             )
 
-    running = workers(
-        settings,
-        kind,
-        root or settings.root,
-        WorkerCallbacks(stop, _progress(quiet=quiet), done),
-    )
-    with closing(running), on_stop_signal(partial(_stop_gently, stop, running.interrupt)):
-        if watch:
-            feed = work_feed(settings, Watcher(kind))
-            running.pool.watch(feed, settings.sow.backstop.total_seconds())
-            return 0
-        _pass(run, running, outcomes)
+    with pass_reports(settings, PassPart(kind), is_watch=watch) as passes:
+        reporting = WorkerCallbacks(stop, _progress(quiet=quiet), done, passes=passes)
+        running = workers(settings, kind, root or settings.root, reporting)
+        with closing(running), on_stop_signal(partial(_stop_gently, stop, running.interrupt)):
+            if watch:
+                feed = work_feed(settings, Watcher(kind))
+                running.pool.watch(feed, settings.sow.backstop.total_seconds())
+                return 0
+            _pass(run, running, outcomes)
     return INTERRUPTED if stop.is_set() else _exit_code(outcomes)
 
 

@@ -303,6 +303,17 @@ class DoctorSettings(SettingsGroup):
     )
 
 
+class MetricsSettings(SettingsGroup):
+    """Metrics of parts that have no port for health."""
+
+    listen: ListenAddress | None = setting(
+        default=None,
+        description="address of the metrics of the gateway, and of `sow`, `reap` and `chitragupta` "
+        "with --watch, open without a certificate; keep it internal; "
+        "unset: none, and passes are metrics of serve",
+    )
+
+
 class LogSettings(SettingsGroup):
     """Logs, on standard error."""
 
@@ -370,4 +381,5 @@ class Settings(SettingsGroup):
     terraform: TerraformSettings = TerraformSettings()
     pki: PkiSettings = PkiSettings()
     doctor: DoctorSettings = DoctorSettings()
+    metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()

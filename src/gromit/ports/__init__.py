@@ -18,6 +18,7 @@ from gromit.core.environments.run_progress import RunProgress
 from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner, Verdict
 from gromit.core.environments.wakes import Watcher
 from gromit.core.environments.worker_protocol import Problem
+from gromit.core.metrics.pass_report import PassReport
 from gromit.core.security.tokens import TokenEntry
 from gromit.core.stack.clusters import ClusterEvent, ClusterState
 from gromit.core.stack.contract import (
@@ -112,6 +113,13 @@ class EnvironmentStore(Protocol):
 
         Reserved rows, which are no environments, are left out.
         """
+
+
+class PassSink(Protocol):
+    """Receiver of reports about passes."""
+
+    def report(self, report: PassReport) -> None:
+        """Take a report. Raises a `GromitError` if it is not accepted."""
 
 
 class Announcer(Protocol):

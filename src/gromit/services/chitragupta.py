@@ -9,7 +9,7 @@ apply, sow brings the records of that one environment in line, through the same 
 import math
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import structlog
@@ -19,8 +19,15 @@ from gromit.core.dns.names import records_after
 from gromit.core.dns.ownership import NameOwner
 from gromit.core.dns.plan import RecordSet, ZoneChanges, plan
 from gromit.core.dns.strays import RecordForm, report_strays, without_strays
-from gromit.core.dns.tasks import TaskListing, desired_records, merge_listings, unconfirmed
+from gromit.core.dns.tasks import (
+    TaskListing,
+    desired_records,
+    merge_listings,
+    starts_by_name,
+    unconfirmed,
+)
 from gromit.core.environments.known_environments import KnownEnvironment, desired_by_name
+from gromit.core.metrics.pass_report import DnsFigures
 from gromit.errors import (
     BackendError,
     ConfigRootUnusable,
@@ -31,6 +38,7 @@ from gromit.errors import (
 )
 from gromit.ports import ChangeFeed, DesiredEnvironments, Progress
 from gromit.ports.public_zone import RecordStore, TaskSource
+from gromit.services.pass_reports import PassReporter
 from gromit.services.watch_loop import NewReasons, WatchIntervals, WatchLoop
 
 log = structlog.get_logger(__name__)
@@ -77,6 +85,8 @@ class PassResult:
     """Environments that serve showed before the pass looked at anything else."""
     records: tuple[RecordSet, ...] = ()
     """Records of the zone after the changes."""
+    started: Mapping[str, int] = field(default_factory=dict)
+    """Name to the start of the newest task that has it, in ms, where ECS was asked."""
 
     @property
     def is_partial(self) -> bool:
@@ -99,6 +109,10 @@ class Chitragupta:
     tasks: TaskSource
     zone: RecordStore
     policy: DnsPolicy
+    passes: PassReporter | None = None
+    """Reports passes, for metrics; None where only records are of interest."""
+    published: Callable[[int], None] = lambda _started_ms: None
+    """Called with the start of each task whose record was written."""
     observer: RunObserver | None = None
     """Reports what runs after each pass; None where only records are of interest."""
 
@@ -133,6 +147,7 @@ class Chitragupta:
             _why_incomplete(listing),
             unreadable,
             records=records_after(actual, changes),
+            started=starts_by_name(listing.tasks, self.policy.domain),
         )
 
     def check(self, found: PassResult) -> None:
@@ -151,11 +166,24 @@ class Chitragupta:
                 self.check(found)
             return found
 
+        if self.passes is not None:
+            self.passes.begin()
         found = self._carry_out(checked_plan, progress)
         if self.observer and not found.incomplete:  # a name may be missing because it was not seen
             self.observer.observe(found.known, found.records)
         _log_passed(found)
+        if self.passes is not None:
+            self.passes.done(_figures(found.changes))
         return found
+
+    def failed(self, error: GromitError, failures: int = 1) -> None:
+        """Log and report that a pass did not start or did not complete.
+
+        `failures` is the number of failures in a row.
+        """
+        log.warning("dns.pass_failed", reason=error.message, hint=error.hint, failures=failures)
+        if self.passes is not None:
+            self.passes.failed(error)
 
     def publish(self, environment: str, progress: Progress) -> ZoneChanges:
         """Bring the records of one environment that should run in line with its tasks.
@@ -214,7 +242,7 @@ class Chitragupta:
             intervals=intervals,
             retried=(BackendError, UnsafePlan, Suspended, ConfigRootUnusable),
             fatal=(Denied,),
-            report=log_failed_pass,
+            report=self.failed,
         ).run(step)
 
     def _plan(
@@ -230,6 +258,9 @@ class Chitragupta:
         """Write what a look wants changed, and return it."""
         found = look()
         self._write(found.changes, lambda: look().changes, progress)
+        for record, _ in (*found.changes.creates, *found.changes.upserts):
+            if record.name in found.started:
+                self.published(found.started[record.name])
         return found
 
     def _write(
@@ -275,9 +306,14 @@ def _log_passed(found: PassResult) -> None:
     )
 
 
-def log_failed_pass(error: GromitError, failures: int = 1) -> None:
-    """Log that a pass did not start or did not complete, with the number of failures in a row."""
-    log.warning("dns.pass_failed", reason=error.message, hint=error.hint, failures=failures)
+def _figures(changes: ZoneChanges) -> DnsFigures:
+    return DnsFigures(
+        changes.ours,
+        len(changes.blocked),
+        len(changes.creates),
+        len(changes.upserts),
+        len(changes.deletes),
+    )
 
 
 def _log_blocked(found: PassResult, known: NewReasons) -> None:

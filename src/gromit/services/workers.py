@@ -21,6 +21,7 @@ from gromit.errors import (
     Temporary,
 )
 from gromit.ports import Progress, WorkFeed
+from gromit.services.pass_reports import PassReporter
 from gromit.services.runs import Runner
 from gromit.services.watch_loop import SLICE_S, NewReasons, WatchIntervals, WatchLoop
 
@@ -82,6 +83,8 @@ class WorkerPool:
     """Return the receiver of progress lines for an environment's name."""
     done: Callable[[RunResult], None]
     """Called with each result as soon as the run ends."""
+    passes: PassReporter | None = None
+    """Reports passes, for metrics."""
     upkeep: Callable[[], object] | None = None
     """Called before work is claimed, at most every `UPKEEP_S` seconds."""
     _running: dict[Future[RunResult], str] = field(default_factory=dict)
@@ -112,10 +115,13 @@ class WorkerPool:
         the last error if claims failed in between.
         """
         try:
+            self._begin_pass()
             self._pass_once()
-        except Suspended:
+        except Suspended as halt:
+            self._report_failure(halt)
             raise
         except GromitError as error:
+            self._report_failure(error)
             log.warning(
                 "work.pass_failed", kind=str(self.kind), reason=error.message, hint=error.hint
             )
@@ -148,6 +154,7 @@ class WorkerPool:
         they last, and retried every second.
         """
         halts = NewReasons()
+        self._begin_pass()
         with ThreadPoolExecutor(self.bounds.parallel, thread_name_prefix=self.kind) as pool:
             loop = self._loop(feed, backstop_s, halts)
             loop.run(lambda: self._step(pool, halts, backstop_s))
@@ -156,6 +163,7 @@ class WorkerPool:
     def _loop(self, feed: WorkFeed, backstop_s: float, halts: NewReasons) -> WatchLoop:
         def report(error: GromitError, _failures: int) -> None:
             for reason in halts.update([error.message]):
+                self._report_failure(error)
                 log.warning("work.halted", kind=self.kind, reason=reason, hint=error.hint)
 
         return WatchLoop(
@@ -200,6 +208,17 @@ class WorkerPool:
         """Do what needs no claim, now that all due work has begun, and log `work.passed`."""
         self.runner.remove_stale_locks()
         log.info("work.passed", kind=str(self.kind), environments=len(self._begun))
+        if self.passes is not None:
+            self.passes.done()
+            self.passes.begin()
+
+    def _begin_pass(self) -> None:
+        if self.passes is not None:
+            self.passes.begin()
+
+    def _report_failure(self, error: GromitError) -> None:
+        if self.passes is not None:
+            self.passes.failed(error)
 
     def _next(self, pool: ThreadPoolExecutor) -> NoWork | None:
         """Begin one more run. Return `NoWork` if none can begin."""

@@ -173,6 +173,7 @@ def test_a_developer_changes_environments_but_not_the_platform(
         ("POST", "/v1/claims/app-test/done"),
         ("POST", "/v1/lifetimes"),
         ("POST", "/v1/observations"),
+        ("POST", "/v1/passes"),
         ("POST", "/v1/environments/app-test/reap"),
         ("PUT", "/loglevel/debug"),
     ):

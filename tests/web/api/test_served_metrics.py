@@ -8,7 +8,8 @@ import pytest
 
 from gromit.core.environments.observation import Observation
 from gromit.core.metrics.definition import by_series
-from gromit.core.metrics.definitions import DEFINITIONS, SERVE
+from gromit.core.metrics.definitions import DEFINITIONS
+from gromit.core.metrics.server_definitions import SERVE
 from gromit.core.security.roles import Role
 from gromit.core.stack.addresses import NameState, NameStatus
 from gromit.core.stack.health import HealthState, HealthStatus

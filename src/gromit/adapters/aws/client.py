@@ -25,16 +25,21 @@ CLIENT = Config(
 CONFLICTS = frozenset({"ConditionalRequestConflict", "OperationAborted", "409"})
 """Codes of S3 for a request that met another one, so that its condition was not decided."""
 
-_TEMPORARY = frozenset(
+THROTTLED = frozenset(
     {
         "Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded",
         "TooManyRequestsException", "ProvisionedThroughputExceededException", "RequestThrottled",
-        "SlowDown", "PriorRequestNotComplete", "InternalError", "InternalFailure",
+        "SlowDown",
+    }
+)  # fmt: skip
+_TEMPORARY = frozenset(
+    {
+        *THROTTLED, "PriorRequestNotComplete", "InternalError", "InternalFailure",
         "InternalServerError", "ServiceUnavailable", "ServerException", "RequestTimeout",
         *CONFLICTS,
     }
 )  # fmt: skip
-_DENIED = frozenset(
+DENIED = frozenset(
     {
         "AccessDenied", "AccessDeniedException", "UnauthorizedOperation",
         "UnrecognizedClientException", "InvalidClientTokenId", "ExpiredToken",
@@ -82,7 +87,7 @@ def aws_errors(doing: str) -> Iterator[None]:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code in _TEMPORARY or status >= 500:
             raise Temporary(message, hint="try again later") from error
-        if code in _DENIED:
+        if code in DENIED:
             raise Denied(
                 message, hint="check the permissions of the role or user that gromit runs as"
             ) from error

@@ -14,6 +14,7 @@ ECS; `core.dns.tasks` decides when that is needed.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gromit.adapters.aws.client import aws_errors
@@ -72,7 +73,7 @@ class EcsTasks:
         This takes one call for 100 environments, two for 100 running tasks of an environment, and
         one for 200 public tasks. Raises `Denied` or `BackendError`.
         """
-        owners: dict[str, tuple[str, str]] = {}
+        owners: dict[str, _InterfaceOwner] = {}
         found: list[PublicTask] = []
         reasons: list[str] = []
         with _collect_temporary(reasons):
@@ -84,7 +85,10 @@ class EcsTasks:
                     {"Name": "network-interface-id", "Values": [*ids]}
                 ]
                 for interface in self._interfaces(filters):
-                    found += self._task(interface, *owners[interface["NetworkInterfaceId"]])
+                    owner = owners[interface["NetworkInterfaceId"]]
+                    found += self._task(
+                        interface, owner.environment, owner.component, owner.started_ms
+                    )
         return TaskListing(tuple(found), not reasons, "; ".join(reasons))
 
     def _interfaces(
@@ -97,11 +101,15 @@ class EcsTasks:
             yield from page["NetworkInterfaces"]
 
     def _task(
-        self, interface: "NetworkInterfaceTypeDef", cluster: str | None, service: str | None
+        self,
+        interface: "NetworkInterfaceTypeDef",
+        cluster: str | None,
+        service: str | None,
+        started_ms: int | None = None,
     ) -> Iterator[PublicTask]:
         address = interface.get("Association", {}).get("PublicIp")
         if address and cluster and service in self._public:
-            yield PublicTask(cluster, service, address)
+            yield PublicTask(cluster, service, address, started_ms)
 
     def _with_running_tasks(self, environments: Sequence[str]) -> Iterator[str]:
         """Yield the environments that have a cluster of this installation with a running task."""
@@ -118,8 +126,8 @@ class EcsTasks:
                 and not read_mark(c.get("tags", [])).owner(self._installation)
             )
 
-    def _interface_owners(self, environment: str) -> Mapping[str, tuple[str, str]]:
-        """Map interface ids of running public tasks to environment and component."""
+    def _interface_owners(self, environment: str) -> Mapping[str, "_InterfaceOwner"]:
+        """Map interface ids of running public tasks to their tasks."""
         with aws_errors(f"describe the tasks of {environment}"):
             try:
                 pages = self._ecs.get_paginator("list_tasks").paginate(
@@ -131,16 +139,31 @@ class EcsTasks:
                     tasks += self._describe(environment, part)
             except self._ecs.exceptions.ClusterNotFoundException:
                 return {}
-        owners: dict[str, tuple[str, str]] = {}
+        owners: dict[str, _InterfaceOwner] = {}
         for task in tasks:
             component = task.get("group", "").removeprefix("service:")
             if component in self._public and _is_running(task):
-                owners |= dict.fromkeys(_interface_ids(task), (environment, component))
+                owner = _InterfaceOwner(environment, component, _started_ms(task))
+                owners |= dict.fromkeys(_interface_ids(task), owner)
         return owners
 
     def _describe(self, environment: str, arns: Sequence[str]) -> "Iterable[TaskTypeDef]":
         """Return those of the tasks that still exist."""
         return self._ecs.describe_tasks(cluster=environment, tasks=arns)["tasks"]
+
+
+@dataclass(frozen=True, slots=True)
+class _InterfaceOwner:
+    """Running public task that an interface belongs to."""
+
+    environment: str
+    component: str
+    started_ms: int | None
+
+
+def _started_ms(task: "TaskTypeDef") -> int | None:
+    started = task.get("startedAt")
+    return None if started is None else round(started.timestamp() * 1000)
 
 
 def _in_cluster(environment: str | None) -> "FilterTypeDef":

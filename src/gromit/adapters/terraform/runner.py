@@ -147,6 +147,8 @@ class Terraform:
             seconds=seconds,
             program=result.summary.program,
         )
-        if result.process.code != 0 or kept is not None:
+        is_done = result.process.code == 0 and kept is None
+        session.deps.ended(arguments[0], seconds, is_done)
+        if not is_done:
             raise session.failure(result, kept)
         return result.summary

@@ -1,6 +1,6 @@
 """Preparation of a run for all its terraforms: program, provider, folder and one `init`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -81,6 +81,8 @@ class SessionDeps:
     environ: Mapping[str, str]
     mask: Mask
     save_errored_state: SaveErroredState
+    ended: Callable[[str, float, bool], None] = lambda _action, _seconds, _is_done: None
+    """Called at the end of each command of a run: its name, its seconds, and whether it is done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ environments whose records would change.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gromit.core.dns.plan import (
     RecordSet,
@@ -25,6 +25,8 @@ class PublicTask:
     component: str
     address: str
     """Its public IPv4 address."""
+    started_ms: int | None = field(default=None, compare=False)
+    """Instant at which it began to run; None if ECS was not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,16 @@ def desired_records(
     return tuple(
         RecordSet(name, "A", ttl, frozenset(values)) for name, values in sorted(addresses.items())
     )
+
+
+def starts_by_name(tasks: Iterable[PublicTask], domain: str) -> Mapping[str, int]:
+    """Return the start of the newest task of each public name, where it is known."""
+    found: dict[str, int] = {}
+    for task in tasks:
+        if task.started_ms is not None:
+            name = public_name(task.component, task.environment, domain)
+            found[name] = max(task.started_ms, found.get(name, 0))
+    return found
 
 
 def unconfirmed(

@@ -7,25 +7,30 @@ from gromit.core.environments.failures import FailureClass
 from gromit.core.environments.phases import UNREADABLE, Phase, Work
 from gromit.core.environments.suspensions import ScopeKind
 from gromit.core.metrics.definition import (
-    DURATIONS_S,
     RUNS_S,
     MetricDefinition,
     MetricKind,
     MetricLabel,
 )
-from gromit.core.security.roles import Role
+from gromit.core.metrics.pass_report import (
+    AWS_SERVICES,
+    CallOutcome,
+    PassOutcome,
+    PassPart,
+    TerraformAction,
+)
+from gromit.core.metrics.server_definitions import SERVE, SERVER_DEFINITIONS
 from gromit.core.stack.addresses import NameState
 from gromit.core.stack.health import HealthState
 
-SERVE = ("serve",)
-SERVERS = ("serve", "gateway")
 _TABLE = "the table, which serve reads once a minute at most, and only if it is asked"
 _INDEX = "the table's index, read for each scrape"
 _KIND = MetricLabel("kind", tuple(Work))
-RELEASED, DONE = "released", "done"
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "other")
-UNMATCHED = "unmatched"
-"""Route of a request for a path that does not exist, or that was refused before its route."""
+RELEASED, DONE, FAILED = "released", "done", "failed"
+_PASSES = "reports of passes; of a watch with a port of its own, its own passes"
+PASSING = ("serve", "sow", "reap", "chitragupta")
+"""Parts with the metrics of passes: serve of all that have no port."""
+_PART = MetricLabel("part", tuple(PassPart))
 
 # ── environments ──────────────────────────────────────────────────────────────────────────────────
 
@@ -159,109 +164,94 @@ BUILD_ANSWERED = MetricDefinition(
     buckets=RUNS_S,
 )
 
-# ── requests and connections ──────────────────────────────────────────────────────────────────────
+# ── passes ────────────────────────────────────────────────────────────────────────────────────────
 
-_METHOD = MetricLabel("method", METHODS)
-_ROUTE = MetricLabel(
-    "route",
-    meaning=f"route as the code declares it, without names of environments; `{UNMATCHED}` for "
-    "paths that do not exist, and for what is refused before its route is known",
-)
-REQUESTS = MetricDefinition(
-    name="gromit_requests_total",
+PASSES = MetricDefinition(
+    name="gromit_passes_total",
     kind=MetricKind.COUNTER,
-    help="Requests by route and status",
-    unit="requests",
-    labels=(
-        _METHOD,
-        _ROUTE,
-        MetricLabel("status", meaning="HTTP status; 499: the client left before the answer"),
-    ),
-    parts=SERVERS,
-    source="the outermost layer of the server, which also sees what limits refuse",
+    help="Passes of sow, reap and chitragupta by outcome",
+    unit="passes",
+    labels=(_PART, MetricLabel("outcome", tuple(PassOutcome))),
+    parts=PASSING,
+    source=_PASSES,
 )
-REQUEST_DURATION = MetricDefinition(
-    name="gromit_request_duration_seconds",
+PASS_DURATION = MetricDefinition(
+    name="gromit_pass_duration_seconds",
     kind=MetricKind.HISTOGRAM,
-    help="Time from the head of a request to the head of its answer",
+    help="Duration of passes that have done their work, with all runs in them",
     unit="seconds",
-    labels=(_METHOD, _ROUTE),
-    parts=SERVERS,
-    source="the outermost layer of the server; a stream counts until it begins",
-    buckets=DURATIONS_S,
+    labels=(_PART,),
+    parts=PASSING,
+    source=_PASSES,
+    buckets=RUNS_S,
 )
-WATCHERS = MetricDefinition(
-    name="gromit_watchers",
+LAST_PASS = MetricDefinition(
+    name="gromit_last_pass_timestamp_seconds",
     kind=MetricKind.GAUGE,
-    help="Open streams of changes",
-    unit="streams",
-    labels=(MetricLabel("who", ("parts", "people")),),
-    parts=SERVE,
-    source="the streams of this process",
+    help="End of the last pass that has done its work",
+    unit="seconds since 1970",
+    labels=(_PART,),
+    parts=PASSING,
+    source=f"{_PASSES}; no value until the first pass after a start of serve",
 )
-CONNECTIONS_CUT = MetricDefinition(
-    name="gromit_connections_cut_total",
+FAILED_PASSES = MetricDefinition(
+    name="gromit_failed_passes",
+    kind=MetricKind.GAUGE,
+    help="Passes that have failed in a row; suspended ones count neither way",
+    unit="passes",
+    labels=(_PART,),
+    parts=PASSING,
+    source=f"{_PASSES}; a pass that cannot reach serve is not reported to it",
+)
+TERRAFORM = MetricDefinition(
+    name="gromit_terraform_duration_seconds",
+    kind=MetricKind.HISTOGRAM,
+    help="Duration of Terraform's commands in runs",
+    unit="seconds",
+    labels=(MetricLabel("action", tuple(TerraformAction)), MetricLabel("outcome", (DONE, FAILED))),
+    parts=PASSING,
+    source=_PASSES,
+    buckets=RUNS_S,
+)
+DNS_RECORDS = MetricDefinition(
+    name="gromit_dns_records",
+    kind=MetricKind.GAUGE,
+    help="Address records of gromit before the last pass, and records that could not be changed",
+    unit="records",
+    labels=(MetricLabel("state", ("ours", "blocked")),),
+    parts=("serve", "chitragupta"),
+    source=_PASSES,
+)
+DNS_CHANGES = MetricDefinition(
+    name="gromit_dns_changes_total",
     kind=MetricKind.COUNTER,
-    help="Connections closed because they exceeded a limit of size or time",
-    unit="connections",
+    help="Records that passes of chitragupta have changed; those of sow and reap are not in it",
+    unit="records",
+    labels=(MetricLabel("action", ("created", "updated", "deleted")),),
+    parts=("serve", "chitragupta"),
+    source=_PASSES,
+)
+DNS_LAG = MetricDefinition(
+    name="gromit_dns_lag_seconds",
+    kind=MetricKind.HISTOGRAM,
+    help="Time from the start of a public task to the write of its record, by sow or chitragupta",
+    unit="seconds",
+    parts=PASSING,
+    source=f"{_PASSES}; Route 53 takes up to a minute more",
+    buckets=RUNS_S,
+)
+AWS_CALLS = MetricDefinition(
+    name="gromit_aws_calls_total",
+    kind=MetricKind.COUNTER,
+    help="Calls of AWS by service and outcome, after the SDK's retries, without Terraform's",
+    unit="calls",
     labels=(
-        MetricLabel("reason", ("body", "certificate", "displaced", "head", "share", "unread")),
+        MetricLabel("part", ("serve", *PassPart)),
+        MetricLabel("service", AWS_SERVICES),
+        MetricLabel("outcome", tuple(CallOutcome)),
     ),
-    parts=SERVERS,
-    source="the server",
-)
-CONNECTIONS_REFUSED = MetricDefinition(
-    name="gromit_connections_refused_total",
-    kind=MetricKind.COUNTER,
-    help="Connections beyond the limit of a listener",
-    unit="connections",
-    parts=SERVERS,
-    source="the server",
-)
-HANDSHAKES_FAILED = MetricDefinition(
-    name="gromit_tls_handshakes_failed_total",
-    kind=MetricKind.COUNTER,
-    help="Failed TLS handshakes",
-    unit="handshakes",
-    labels=(
-        MetricLabel(
-            "reason",
-            (
-                "certificate", "closed", "displaced", "no_certificate", "protocol", "timeout",
-                "version",
-            ),
-        ),
-    ),
-    parts=SERVERS,
-    source="the server",
-)  # fmt: skip
-
-# ── certificates ──────────────────────────────────────────────────────────────────────────────────
-
-CERTIFICATE_EXPIRES = MetricDefinition(
-    name="gromit_certificate_expires_timestamp_seconds",
-    kind=MetricKind.GAUGE,
-    help="Expiry of this process's server certificate",
-    unit="seconds since 1970",
-    parts=SERVERS,
-    source="the certificate in use",
-)
-CLIENT_CERTIFICATES = MetricDefinition(
-    name="gromit_client_certificate_expires_timestamp_seconds",
-    kind=MetricKind.GAUGE,
-    help="Earliest expiry of the client certificates that were used in the last day, by role",
-    unit="seconds since 1970",
-    labels=(MetricLabel("role", tuple(Role)),),
-    parts=SERVE,
-    source="requests to this process; of one name only the certificate that was used last counts",
-)
-CA_EXPIRES = MetricDefinition(
-    name="gromit_ca_expires_timestamp_seconds",
-    kind=MetricKind.GAUGE,
-    help="Expiry of the CA of client certificates; of the last one while several are trusted",
-    unit="seconds since 1970",
-    parts=SERVE,
-    source="the certificates of the setting `ca`",
+    parts=PASSING,
+    source=f"the SDK in serve; {_PASSES}",
 )
 
 DEFINITIONS = (
@@ -277,13 +267,14 @@ DEFINITIONS = (
     RUNS,
     BUILD_READY,
     BUILD_ANSWERED,
-    REQUESTS,
-    REQUEST_DURATION,
-    WATCHERS,
-    CONNECTIONS_CUT,
-    CONNECTIONS_REFUSED,
-    HANDSHAKES_FAILED,
-    CERTIFICATE_EXPIRES,
-    CLIENT_CERTIFICATES,
-    CA_EXPIRES,
+    PASSES,
+    PASS_DURATION,
+    LAST_PASS,
+    FAILED_PASSES,
+    TERRAFORM,
+    DNS_RECORDS,
+    DNS_CHANGES,
+    DNS_LAG,
+    AWS_CALLS,
+    *SERVER_DEFINITIONS,
 )

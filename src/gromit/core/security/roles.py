@@ -10,7 +10,7 @@ the table are refused.
     DELETE /env/{name}                                x                 x         x
     PUT, PATCH /env/{name}; PUT /loglevel/{level}                       x
     POST   /v1/claims and all below; /v1/lifetimes             x
-    POST   /v1/observations                                    x        x
+    POST   /v1/observations, /v1/passes                        x        x
     POST   /v1/environments/{name}/
              redeploy, retry, rollback, extend, park, unpark,
              protect, unprotect                                         x         x
@@ -74,6 +74,7 @@ ADMISSION: tuple[Rule, ...] = (
     _rule("POST", "/v1/claims/**", Role.WORKER),
     _rule("PUT PATCH DELETE", "/v1/claims/**"),
     _rule("POST", "/v1/observations", Role.WORKER, Role.OPERATOR),
+    _rule("POST", "/v1/passes", Role.WORKER, Role.OPERATOR),
     _rule("POST", "/v1/lifetimes", Role.WORKER),
     *(
         _rule("POST", f"/v1/environments/{{}}/{act}", Role.DEVELOPER, Role.OPERATOR)

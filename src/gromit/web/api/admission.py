@@ -13,6 +13,7 @@ from gromit.core.security.people import Person
 from gromit.core.security.roles import Role, is_allowed
 from gromit.core.time import Millis
 from gromit.errors import TrustError
+from gromit.ports import PassSink
 from gromit.ports.task_output import TaskOutput
 from gromit.services.developers import Developers
 from gromit.services.environments import Environments
@@ -90,6 +91,7 @@ class ApiDeps:
     """Return the caller. Raises `TrustError` for a certificate that is revoked or has no role."""
     now_ms: Callable[[], Millis]
     log_level: LogLevel
+    passes: PassSink
     outcome: Callable[[str, str], None]
     """Count (what, outcome) for the metrics."""
     sightings: Sightings = field(default_factory=Sightings)

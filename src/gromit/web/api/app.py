@@ -28,6 +28,7 @@ from gromit.web.api import (
     legacy_routes,
     observations,
     overview,
+    passes,
     suspensions,
     task_output,
     v1,
@@ -61,6 +62,7 @@ _ROUTES = (
     suspensions,
     claims,
     observations,
+    passes,
     task_output,
 )
 ROUTERS = tuple(module.router for module in _ROUTES)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from gromit.core.metrics import definitions
+from gromit.core.metrics import server_definitions as definitions
 from gromit.core.metrics.definition import MetricReading
 from gromit.core.time import Millis
 from gromit.web.api.changes import ChangeHub

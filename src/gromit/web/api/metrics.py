@@ -14,7 +14,8 @@ from gromit.ports import EnvironmentStore
 from gromit.web.api.overdue import OverdueWork
 from gromit.web.api.run_metrics import RunMetrics
 from gromit.web.api.table_metrics import TableReadings, work_ages
-from gromit.web.server.metrics import ReadGauges, counter
+from gromit.web.server.metrics import ReadMetrics, counter
+from gromit.web.server.pass_metrics import OwnCalls, PassMetrics
 
 log = structlog.get_logger(__name__)
 
@@ -37,9 +38,11 @@ class Metrics:
         store: EnvironmentStore,
         now_ms: Callable[[], Millis],
         overdue_ms: Mapping[Work, int] | None = None,
+        own_calls: Callable[[], OwnCalls] = dict,
     ) -> None:
         self.registry = CollectorRegistry()
         self.runs = RunMetrics(self.registry)
+        self.passes = PassMetrics(now_ms, self.registry, own_calls)
         self._store = store
         self._now_ms = now_ms
         self._overdue = OverdueWork(overdue_ms or {})
@@ -64,7 +67,7 @@ class Metrics:
         self, read: Callable[[], Iterable[MetricReading]], *read_definitions: MetricDefinition
     ) -> None:
         """Add gauges that are read at each scrape."""
-        self.registry.register(ReadGauges(read, *read_definitions))
+        self.registry.register(ReadMetrics(read, *read_definitions))
 
     def count(self, what: str, outcome: str) -> None:
         """Count one outcome. The kind of a failed run is a worker's text, so it is bounded."""

@@ -7,6 +7,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from gromit.core.metrics.server_definitions import LOGINS
+from gromit.web.server.metrics import counter
+
+LOGINS_COUNTED = counter(LOGINS)
+
 AsyncHandler = Callable[[Request], Awaitable[Response]]
 
 

@@ -22,6 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from gromit.core.metrics.server_definitions import BROWSER, COMMAND
 from gromit.core.security.logins import LoginRules, subject_of
 from gromit.core.security.people import Person
 from gromit.core.time import Millis, iso
@@ -30,6 +31,7 @@ from gromit.log import AUDIT
 from gromit.web.api.app import error_response
 from gromit.web.bodies import parse_object, validate_model
 from gromit.web.gateway.access_log import request_info
+from gromit.web.gateway.door import LOGINS_COUNTED
 from gromit.web.gateway.login_pages import failure_page, logout_page
 from gromit.web.gateway.people import CHANGE_FIELD, People, own_path
 from gromit.web.gateway.provider import LoginAttempt, LoginProvider
@@ -142,6 +144,7 @@ class _Logins:
         try:
             return _private(await self._token(request))
         except GromitError as error:
+            LOGINS_COUNTED.labels(COMMAND, "refused").inc()
             return _private(error_response(error, old_wire=False))
 
     async def _token(self, request: Request) -> Response:
@@ -154,7 +157,7 @@ class _Logins:
         )
         person, subject = self._deps.rules.person(claims), subject_of(claims)
         token = self._people.token(person, subject)
-        self._record(request, person, subject, "command")
+        self._record(request, person, subject, COMMAND)
         expires = self._deps.now_ms() + int(self._people.terms.token.total_seconds() * 1000)
         return JSONResponse({"token": token, "expires": iso(Millis(expires)), "name": person.name})
 
@@ -199,7 +202,7 @@ class _Logins:
         person = self._deps.rules.person(claims)
         response = RedirectResponse(facts["next"], 303)
         self._people.start(response, person, subject_of(claims))
-        self._record(request, person, subject_of(claims), "browser")
+        self._record(request, person, subject_of(claims), BROWSER)
         return response
 
     async def _check_issuer(self, request: Request) -> None:
@@ -235,6 +238,7 @@ class _Logins:
 
     def _record(self, request: Request, person: Person, subject: str, way: str) -> None:
         request_info(request.scope).person = person.name
+        LOGINS_COUNTED.labels(way, "done").inc()
         audit.info(
             "gateway.login",
             person=person.name,
@@ -258,6 +262,8 @@ class _Logins:
             return _private(await act(request))
         except GromitError as error:
             status = error_response(error, old_wire=False).status_code
+            if act != self._logout:
+                LOGINS_COUNTED.labels(BROWSER, "refused").inc()
             # Every stranger can cause such lines, so all share one budget.
             if self._budget.admits(None, error.code):
                 audit.info("gateway.login_refused", reason=error.message)

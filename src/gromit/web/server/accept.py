@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from gromit.core.metrics import definitions
+from gromit.core.metrics import server_definitions as definitions
 from gromit.web.server.limits import ClientLimits
 from gromit.web.server.metrics import counter
 from gromit.web.server.proxies import (

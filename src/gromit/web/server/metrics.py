@@ -4,13 +4,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from gromit.core.metrics.definition import MetricDefinition, MetricReading
-from gromit.core.metrics.definitions import METHODS, REQUEST_DURATION, REQUESTS, UNMATCHED
+from gromit.core.metrics.definition import MetricDefinition, MetricKind, MetricReading
+from gromit.core.metrics.server_definitions import METHODS, REQUEST_DURATION, REQUESTS, UNMATCHED
 from gromit.web.server.limits import App, Message, Receive, Scope, Send
 
 CLIENT_LEFT = 499
@@ -38,8 +38,11 @@ def histogram(definition: MetricDefinition, registry: CollectorRegistry = REGIST
     )
 
 
-class ReadGauges(Collector):
-    """Gauges that are read at each scrape. A gauge that cannot be read has no values."""
+_Family = CounterMetricFamily | GaugeMetricFamily
+
+
+class ReadMetrics(Collector):
+    """Gauges and counters that are read at each scrape. What cannot be read has no values."""
 
     def __init__(
         self,
@@ -49,22 +52,25 @@ class ReadGauges(Collector):
         self._read = read
         self._definitions = definitions
 
-    def describe(self) -> Iterator[GaugeMetricFamily]:
+    def describe(self) -> Iterator[_Family]:
         """Yield the metrics without values, so that registering them reads nothing."""
         yield from self._families().values()
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[_Family]:
         """Yield the metrics with their present values."""
         families = self._families()
         for reading in self._read():
             families[reading.definition.name].add_metric(reading.labels, reading.value)
         yield from families.values()
 
-    def _families(self) -> dict[str, GaugeMetricFamily]:
-        return {
-            d.name: GaugeMetricFamily(d.name, d.help, labels=d.label_names)
-            for d in self._definitions
-        }
+    def _families(self) -> dict[str, _Family]:
+        return {d.name: _family(d) for d in self._definitions}
+
+
+def _family(definition: MetricDefinition) -> _Family:
+    is_counter = definition.kind is MetricKind.COUNTER
+    kind = CounterMetricFamily if is_counter else GaugeMetricFamily
+    return kind(definition.name, definition.help, labels=definition.label_names)
 
 
 class RequestMetrics:

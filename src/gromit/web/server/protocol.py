@@ -21,7 +21,7 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 from uvicorn.server import ServerState
 
-from gromit.core.metrics.definitions import CONNECTIONS_CUT
+from gromit.core.metrics.server_definitions import CONNECTIONS_CUT
 from gromit.errors import TrustError
 from gromit.web.server.limits import ClientLimits
 from gromit.web.server.line_budget import LineBudget, client_group

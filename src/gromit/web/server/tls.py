@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import NameOID
 
-from gromit.core.metrics.definitions import CERTIFICATE_EXPIRES
+from gromit.core.metrics.server_definitions import CERTIFICATE_EXPIRES
 from gromit.core.security.roles import Role, find_role
 from gromit.core.time import Millis, iso
 from gromit.errors import ConfigError, TrustError
