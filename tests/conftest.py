@@ -4,6 +4,7 @@ import gc
 import logging
 import os
 from collections.abc import Generator, Iterator
+from typing import Any
 
 import pytest
 import structlog
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.aws_models import share_models
 from tests.aws_requests import REPORT, Refusals, check_mocked_requests, end_record, start_record
+from tests.distribution import Groups, receive_bundles, send_bundles
 
 # The time of an example depends on the load of the machine. A slow test shows in the duration of
 # the suite.
@@ -37,8 +39,18 @@ check_mocked_requests()
 _REFUSALS = pytest.StashKey[Refusals]()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups | None:
+    """Distribute tests of `--dist loadgroup`."""
+    return Groups(config, log) if config.getoption("dist") == "loadgroup" else None
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Record the requests to AWS from now on."""
+    if _worker(session.config) is None:
+        receive_bundles()
+    else:
+        send_bundles(session.config)
     session.config.stash[_REFUSALS] = start_record(_worker(session.config))
 
 
