@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from gromit.core.security.people import PEOPLES_ROLES
 from gromit.core.security.roles import Role, is_allowed
+from gromit.errors import InvalidInput
 from gromit.web.gateway.change_relay import PER_PERSON
 from gromit.web.gateway.people_api import forwarded_path, forwarded_routes
 from tests.fakes.issuer import unsigned
@@ -160,6 +161,8 @@ class TestRoles:
                     answer = door.call(token, method, path, json={})
                     assert answer.status_code == 403, (method, path, answer.text)
                     assert f"role {role} may not {method}" in answer.json()["error"]
+                    hint = answer.json()["hint"]
+                    assert hint == "`gromit whoami` shows your role", "the gateway's, not serve's"
         assert serve.rows == before
 
     def test_no_route_of_a_part_of_the_control_plane_is_forwarded(self) -> None:
@@ -385,3 +388,10 @@ def _stream(door: Door, token: str) -> Iterator[Iterator[str]]:
 
 def test_a_path_is_made_again_from_its_parameters() -> None:
     assert forwarded_path("/env/{name:path}", {"name": "a/b c?"}) == "/env/a%2Fb%20c%3F"
+    assert forwarded_path("/env/{name:path}", {"name": "a..b/.c"}) == "/env/a..b%2F.c"
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/..", "../a", "a/./b", "a//b", "/a", "a/"])
+def test_a_path_has_no_part_that_a_server_could_resolve(name: str) -> None:
+    with pytest.raises(InvalidInput):
+        forwarded_path("/env/{name:path}", {"name": name})
