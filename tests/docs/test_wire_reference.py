@@ -7,7 +7,7 @@ from gromit.core.environments.phases import Phase
 from gromit.core.names import NAME_MAX, REF_MAX, RESERVED, parse_ref
 from gromit.core.security.roles import Role, is_allowed
 from gromit.errors import InvalidInput
-from gromit.services.environments import BuildResult
+from gromit.services.reporting import BuildResult
 from gromit.web.bodies import DEPTH_MAX, DIGITS_MAX, KEYS_MAX
 from gromit.web.server.limits import ClientLimits
 from tests.docs.markdown import read, table

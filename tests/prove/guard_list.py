@@ -148,6 +148,20 @@ _CLAIMS = (
         ("services/test_suspensions.py",),
     ),
     Guard(
+        "a build on a row that was not read needs that row unchanged",
+        "services/reporting.py",
+        "            Equals(Attribute.REVISION, known.revision),\n",
+        "",
+        ("services/test_build_counts.py",),
+    ),
+    Guard(
+        "a build on a row that was not read leaves a damaged row alone",
+        "services/reporting.py",
+        'self.ledger.write_unread(name, write, "build")',
+        'self.ledger.write(name, write, "build")',
+        ("services/test_damaged_rows.py",),
+    ),
+    Guard(
         "what is suspended is not claimed",
         "services/leases.py",
         "if halt and row.get(Attribute.CLAIM_ID) != request.claimant.nonce:",

@@ -13,10 +13,11 @@ from gromit.core.names import parse_ref
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.component_inputs import Image
 from gromit.services.creation_limits import CreationLimits
-from gromit.services.environments import BuildResult, EnvironmentPolicy, Environments
+from gromit.services.environments import EnvironmentPolicy, Environments
 from gromit.services.leases import LeasePolicy, Leases
 from gromit.services.ledger import Ledger
 from gromit.services.parking import ParkingLot
+from gromit.services.reporting import BuildResult
 from gromit.services.suspensions import SuspensionRegistry
 from tests.fakes.announcer import FakeAnnouncer
 from tests.fakes.images import FakeImages

@@ -11,7 +11,7 @@ from gromit.core.environments.phases import Work
 from gromit.errors import Conflict
 from gromit.ports import RowPage
 from gromit.services.creation_limits import FRESH_MS, RECOUNT_MS, CreationLimits
-from gromit.services.environments import BuildResult
+from gromit.services.reporting import BuildResult
 from tests.services.registry import MeddledStore, Registry
 
 

@@ -7,6 +7,7 @@ from structlog.testing import capture_logs
 
 from gromit.core.environments.claims import Claimant, Fence
 from gromit.core.environments.environment import Environment, RepositoryVersion, Source
+from gromit.core.environments.expiry import TOUCHED_MS
 from gromit.core.environments.failures import Failure
 from gromit.core.environments.history import HISTORY_MAX, TOMBSTONE_MS
 from gromit.core.environments.phases import Phase, Want, Work
@@ -21,8 +22,8 @@ from gromit.errors import (
     Temporary,
     TrustError,
 )
-from gromit.services.environments import BuildResult
 from gromit.services.leases import NoWorkAvailable
+from gromit.services.reporting import BuildResult
 from tests.services.registry import GRACE_MS, Registry
 
 
@@ -76,7 +77,7 @@ def bring(registry: Registry, phase: Phase) -> None:
 # ── a first build ─────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_first_build_makes_an_environment_with_two_writes_and_one_look_at_the_registry(
+def test_a_first_build_makes_an_environment_with_one_write_and_one_look_at_the_registry(
     registry: Registry,
 ) -> None:
     receipt, environment = registry.report(version="sha-1", sequence=3)
@@ -85,7 +86,7 @@ def test_a_first_build_makes_an_environment_with_two_writes_and_one_look_at_the_
         Phase.PENDING,
         "incarnation-1",
     )
-    assert (registry.store.writes, len(registry.images.asked)) == (2, 1)
+    assert (registry.store.writes, len(registry.images.asked)) == (1, 1)
     assert registry.announcer.heard == [("app-test", "created")]
 
 
@@ -355,14 +356,17 @@ def test_replays_and_older_builds_change_nothing_and_say_so(
 
 
 @pytest.mark.parametrize("sequence", [None, 5, 4])
-def test_a_build_delivered_twice_is_two_small_writes_the_second_time(
+def test_a_build_delivered_twice_writes_nothing_the_second_time(
     registry: Registry, sequence: int | None
 ) -> None:
     registry.report(sequence=5)
     registry.store.writes = 0
     registry.report(sequence=sequence)
-    # The second write is the activity, from which the idle time counts.
-    assert (registry.store.writes, len(registry.images.asked)) == (2, 1)
+    assert (registry.store.writes, len(registry.images.asked)) == (0, 1)
+    registry.now_ms += TOUCHED_MS
+    registry.report(sequence=sequence)
+    # The write is the activity, from which the idle time counts.
+    assert (registry.store.writes, len(registry.images.asked)) == (1, 1)
 
 
 def test_a_second_ref_of_the_same_repository_is_a_conflict_that_names_the_first(
@@ -580,8 +584,7 @@ def test_another_ref_may_start_the_new_incarnation(registry: Registry) -> None:
 
 
 def test_two_first_builds_at_once_are_both_in_the_environment(registry: Registry) -> None:
-    # The first write is refused because there is no row; then another repository is faster.
-    registry.store.meddling = [lambda: None, lambda: registry.report("tyk-pump", "p-1")]
+    registry.store.meddling = [lambda: registry.report("tyk-pump", "p-1")]
     assert registry.report("tyk", "sha-1")[0] is BuildResult.ACCEPTED
     assert (registry.versions()["tyk"], registry.versions()["tyk-pump"]) == ("sha-1", "p-1")
     assert registry.environments.get("app-test").incarnation == "incarnation-2"
@@ -602,7 +605,7 @@ def test_a_build_that_meets_the_end_of_a_reaping_is_not_lost(registry: Registry)
 
 def test_a_tombstone_that_another_build_replaces_at_once_takes_both(registry: Registry) -> None:
     bring(registry, Phase.GONE)
-    registry.store.meddling = [lambda: None, lambda: registry.report("tyk-pump", "p-2")]
+    registry.store.meddling = [lambda: registry.report("tyk-pump", "p-2")]
     registry.report("tyk", "sha-2")
     assert (registry.versions()["tyk"], registry.versions()["tyk-pump"]) == ("sha-2", "p-2")
 

@@ -7,8 +7,8 @@ from gromit.core.environments.environment import Environment
 from gromit.core.environments.phases import Phase, Work
 from gromit.core.stack.made import MadeStack
 from gromit.errors import Conflict, NotFound
-from gromit.services.environments import BuildResult
 from gromit.services.leases import NoWorkAvailable
+from gromit.services.reporting import BuildResult
 from tests.services.registry import Registry
 
 

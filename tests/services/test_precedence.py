@@ -11,7 +11,7 @@ from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.names import parse_ref
 from gromit.core.stack.made import MadeStack
 from gromit.errors import Conflict, TrustError
-from gromit.services.environments import BuildResult
+from gromit.services.reporting import BuildResult
 from tests.services.registry import GRACE_MS, Registry
 
 PROTECTED = ("main", "master", "release-*")

@@ -18,8 +18,8 @@ from gromit.core.environments.fallbacks import follows_branch
 from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.stack.made import MadeStack
 from gromit.errors import Conflict, GromitError, NotFound, TrustError
-from gromit.services.environments import BuildResult
 from gromit.services.leases import NoWorkAvailable
+from gromit.services.reporting import BuildResult
 from tests.services.registry import CATALOGUE, TTL_MS, Registry
 
 NAMES = ("a", "b")

@@ -12,8 +12,8 @@ from gromit.core.environments.phases import Phase, Work
 from gromit.core.stack.made import MadeComponent, MadeStack
 from gromit.core.time import iso
 from gromit.errors import Conflict, InvalidInput, NotFound, Temporary
-from gromit.services.environments import BuildResult
 from gromit.services.ledger import Ledger
+from gromit.services.reporting import BuildResult
 from gromit.services.rollbacks import Rollbacks
 from tests.services.registry import CATALOGUE, Registry
 
@@ -300,8 +300,9 @@ def test_a_rollback_before_the_write_of_a_build_keeps_that_build_out(place: Plac
         place.build("tyk", known, number)
         place.sow()
     place.registry.store.meddling = [place.back]
-    assert place.build("tyk", "b", 8) is BuildResult.PINNED
+    assert place.build("tyk", "b", 8) is BuildResult.DUPLICATE  # as it was when the row was read
     assert place.desired == {"tyk": "a"}
+    assert place.build("tyk", "b", 9) is BuildResult.PINNED
 
 
 def test_a_repeated_request_counts_once_also_after_a_newer_build(place: Place) -> None:

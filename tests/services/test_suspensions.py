@@ -20,8 +20,8 @@ from gromit.core.environments.suspensions import (
 )
 from gromit.core.stack.made import MadeStack
 from gromit.errors import Conflict, InvalidInput, NotFound, Suspended
-from gromit.services.environments import BuildResult
 from gromit.services.leases import CANDIDATES, NoWorkAvailable
+from gromit.services.reporting import BuildResult
 from tests.services.registry import GRACE_MS, TTL_MS, Registry
 
 A = SuspensionScope(ScopeKind.ENVIRONMENT, "a")

@@ -2,17 +2,23 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-from gromit.core.environments import desired_state, parking, pins, precedence, protection, refusals
+from gromit.core.environments import (
+    desired_state,
+    precedence,
+    protection,
+    refusals,
+)
 from gromit.core.environments.attributes import VERSION, Attribute
-from gromit.core.environments.desired_state import Build, NewIncarnation
+from gromit.core.environments.desired_state import Build
 from gromit.core.environments.environment import Environment, parse_environment
 from gromit.core.environments.fallbacks import branch_leaf
 from gromit.core.environments.history import ChangeContext
-from gromit.core.environments.made_status import replaced_components
 from gromit.core.environments.phases import Want
-from gromit.core.environments.row_writes import Row, WriteAccepted, WriteRefused, WriteResult
+from gromit.core.environments.row_writes import (
+    WriteAccepted,
+    WriteResult,
+)
 from gromit.core.environments.v1_rows import is_v1_tombstone
 from gromit.core.names import EnvironmentName, parse_ref
 from gromit.core.stack.catalogue import Catalogue
@@ -22,19 +28,7 @@ from gromit.services.creation_limits import CreationLimits
 from gromit.services.fallbacks import FallbackLookup
 from gromit.services.ledger import ATTEMPTS, Ledger, contention_error
 from gromit.services.replacing import Replacement, Replacer
-
-
-class BuildResult(StrEnum):
-    """Result of a reported build."""
-
-    ACCEPTED = "accepted"
-    DUPLICATE = "duplicate"
-    STALE = "stale"
-    RETRIED = "retried"
-    PARKED = "parked"
-    """It is recorded; the environment is parked, so nothing starts."""
-    PINNED = "pinned"
-    """It was rolled back from, so nothing starts."""
+from gromit.services.reporting import BuildReporter, BuildResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,137 +73,15 @@ class Environments:
     limits: CreationLimits = field(default_factory=CreationLimits)
 
     def report(self, build: Build, stamp: ChangeContext) -> tuple[BuildResult, Environment]:
-        """Record a build. A new version of an existing environment costs one read and one write.
+        """Record a build.
 
         Raises `InvalidInput` for an unknown repository, and `Conflict` if another branch comes
         before this one.
         """
-        self.catalogue.require(build.repository)
-        precedence.check_name(build, self.policy.protected)
-        name = build.ref.environment
-        for _ in range(ATTEMPTS):
-            before = self.ledger.find(name)
-            if before and pins.is_left(before.row, build.repository, build.version, build.ref.full):
-                return self._stay_back(before, build)
-            update = self._fallbacks.update(before, build.ref.leaf, build) if before else None
-            is_parked = before is not None and before.parked
-            write = desired_state.report(build, stamp, update)
-            write = parking.build_write(write, is_parked=is_parked)
-            outcome = self.ledger.write(name, write, "build")
-            if isinstance(outcome, WriteAccepted):
-                return _recorded(outcome.row)
-            if result := self._after_refusal(outcome.row, build, stamp):
-                receipt, environment = result
-                if receipt in {BuildResult.DUPLICATE, BuildResult.STALE}:
-                    environment = self.ledger.touch(environment, stamp)
-                return receipt, environment
-        raise contention_error(name)
-
-    def _stay_back(self, environment: Environment, build: Build) -> tuple[BuildResult, Environment]:
-        """Record only the place in the order of a build that was rolled back from."""
-        if build.sequence is not None:
-            self.ledger.write(environment.name, desired_state.record_sequence(build), "sequence")
-        return BuildResult.PINNED, environment
-
-    def _after_refusal(
-        self, row: Row | None, build: Build, stamp: ChangeContext
-    ) -> tuple[BuildResult, Environment] | None:
-        """Return the result of a report that the row refused; None to try again.
-
-        | the row that refused                          | result                              |
-        |-----------------------------------------------|-------------------------------------|
-        | does not exist                                | a new incarnation                   |
-        | is up, with another ref of the repository     | takes its place, or `Conflict`      |
-        | is up, with this version and sequence         | a repeated report                   |
-        | has this sequence or a greater one            | duplicate or stale, by the version  |
-        | is a tombstone                                | a new incarnation                   |
-        | is up, with this version                      | a repeated report                   |
-        | anything else                                 | None                                |
-        """
-        if row is None:
-            return self._create(None, build, stamp)
-        environment = parse_environment(row)
-        known = environment.versions.get(build.repository)
-        is_up = environment.want is Want.UP
-        if is_up and known and known.ref is not None and known.ref != build.ref.full:
-            return self._take_over(environment, build, known.ref, stamp)
-        is_same = environment.has_reported(build.repository, build.version)
-        newest = environment.sequences.get(build.repository)
-        is_again = is_up and is_same and build.sequence == newest
-        is_old = build.sequence is not None and newest is not None and build.sequence <= newest
-        if is_old and not is_again:
-            return (BuildResult.DUPLICATE if is_same else BuildResult.STALE), environment
-        if environment.gone_ms is not None:
-            return self._create(environment, build, stamp)
-        if is_up and is_same:
-            return self._repeat(environment, build, stamp)
-        # The build is new. Only the revision did not match: another change came after our read.
-        return None
-
-    def _take_over(
-        self, environment: Environment, build: Build, held: str, stamp: ChangeContext
-    ) -> tuple[BuildResult, Environment] | None:
-        """Take the place of a branch of the same repository; None to try again."""
-        precedence.check_place(build, held)
-        update = self._fallbacks.update(environment, build.ref.leaf, build)
-        write = desired_state.take_over(build, held, stamp, update)
-        write = parking.build_write(write, is_parked=environment.parked)
-        outcome = self.ledger.write(environment.name, write, "build")
-        if isinstance(outcome, WriteRefused):
-            return None
-        return _recorded(outcome.row)
-
-    def _repeat(
-        self, environment: Environment, build: Build, stamp: ChangeContext
-    ) -> tuple[BuildResult, Environment]:
-        """Record what a repeated report adds, and retry a failed environment at once.
-
-        If a fallback runs because the image was gone, the build has pushed it again.
-        """
-        name, repository = environment.name, build.repository
-        if environment.versions[repository].ref is None:
-            self.ledger.write(name, desired_state.record_ref(build), "ref")
-        newest = environment.sequences.get(repository)
-        if build.sequence is not None and build.sequence != newest:
-            self.ledger.write(name, desired_state.record_sequence(build), "sequence")
-        if replaced := replaced_components(environment.made, build.repository, build.version):
-            write = desired_state.redeploy(replaced, str(stamp.now_ms), stamp)
-            outcome = self.ledger.write(name, write, "redeploy")
-            if isinstance(outcome, WriteAccepted):
-                return BuildResult.RETRIED, parse_environment(outcome.row)
-        if not environment.attempts:
-            return BuildResult.DUPLICATE, environment
-        # The writes above have changed the revision, on which an update of the fallbacks depends.
-        now = self.ledger.find(name) or environment
-        update = self._fallbacks.update(now, build.ref.leaf)
-        write = desired_state.retry_now(stamp)
-        if update.fallbacks:
-            write = desired_state.renew_fallbacks(update, stamp)
-        outcome = self.ledger.write(name, write, "retry")
-        if isinstance(outcome, WriteAccepted):
-            return BuildResult.RETRIED, parse_environment(outcome.row)
-        # A worker has claimed it in the meantime, or another change has already scheduled it.
-        return BuildResult.DUPLICATE, environment
-
-    def _create(
-        self, tombstone: Environment | None, build: Build, stamp: ChangeContext
-    ) -> tuple[BuildResult, Environment] | None:
-        """Create an incarnation for a build; None if another request was faster."""
-        name = build.ref.environment
-        self.ledger.require_migrated(build.ref)
-        self.limits.admit(self.ledger.store, build.repository, stamp)
-        others = self.catalogue.repositories - {build.repository}
-        before = tombstone.row if tombstone else None
-        fallbacks = self._fallbacks.find_or_default(others, build.ref.leaf, name, before)
-        new = NewIncarnation(self.new_id(), self._starts_protected(name), fallbacks)
-        text = f"{build.repository} reported {build.version} of {build.ref.full}"
-        write = desired_state.create_incarnation(
-            before, new, desired_state.build_attributes(build), stamp, text
+        reporter = BuildReporter(
+            self.ledger, self._fallbacks, self.policy.protected, self.new_id, self.limits
         )
-        outcome = self.ledger.write(name, write, "created")
-        if isinstance(outcome, WriteRefused):
-            return None
-        return BuildResult.ACCEPTED, parse_environment(outcome.row)
+        return reporter(build, stamp)
 
     def put(
         self, name_or_ref: str, versions: Mapping[str, str], stamp: ChangeContext
@@ -390,8 +262,3 @@ class Environments:
     def _check_versions(self, versions: Mapping[str, str]) -> None:
         for repository in versions:
             self.catalogue.require(repository)
-
-
-def _recorded(row: Row) -> tuple[BuildResult, Environment]:
-    environment = parse_environment(row)
-    return (BuildResult.PARKED if environment.parked else BuildResult.ACCEPTED), environment

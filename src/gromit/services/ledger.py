@@ -3,7 +3,7 @@
 The audit in the log is complete; the history in a row keeps only the newest events.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -11,7 +11,7 @@ import structlog
 from gromit.core.environments import history
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.environment import Environment, parse_environment
-from gromit.core.environments.expiry import EXPIRING, touch
+from gromit.core.environments.expiry import EXPIRING, is_touched, touch
 from gromit.core.environments.row_writes import (
     Row,
     RowWrite,
@@ -30,6 +30,7 @@ from gromit.core.names import EnvironmentName, Ref, parse_ref
 from gromit.errors import Temporary, UnreadableRow
 from gromit.log import AUDIT
 from gromit.ports import Announcer, EnvironmentStore
+from gromit.services.known_rows import KnownRows
 
 audit = structlog.get_logger(AUDIT)
 
@@ -43,10 +44,13 @@ class Ledger:
 
     store: EnvironmentStore
     announcer: Announcer
+    known: KnownRows = field(default_factory=KnownRows)
 
     def read(self, name: str) -> Row | None:
         """Return the row of an environment; None if there is none."""
-        return self.store.read(name)
+        row = self.store.read(name)
+        self.known.keep(name, row)
+        return row
 
     def resolve(self, name_or_ref: str) -> EnvironmentName:
         """Return `name_or_ref` unchanged if such a row exists, else the name it maps to as a ref.
@@ -79,7 +83,7 @@ class Ledger:
 
         Raises `Conflict` for a row of gromit v1, and `UnreadableRow` for a damaged one.
         """
-        row = self.store.read(name)
+        row = self.read(name)
         return parse_environment(row) if row is not None else None
 
     def write(
@@ -94,6 +98,7 @@ class Ledger:
         """
         for _ in range(ATTEMPTS):
             outcome = self.store.write(name, write)
+            self.known.keep(name, outcome.row)
             if isinstance(outcome, WriteAccepted):
                 self._record(name, write, kind, outcome, wakes_all=wakes_all)
                 return outcome
@@ -110,6 +115,7 @@ class Ledger:
         Raises `UnreadableRow` if the row is damaged; the write is undone then.
         """
         outcome = self.store.write(name, write)
+        self.known.keep(name, outcome.row)
         if isinstance(outcome, WriteAccepted):
             try:
                 _check_row(outcome.before)
@@ -137,7 +143,7 @@ class Ledger:
 
     def touch(self, environment: Environment, stamp: history.ChangeContext) -> Environment:
         """Record an activity that changes nothing else; return the environment afterwards."""
-        if not stamp.is_activity:
+        if not stamp.is_activity or is_touched(environment, stamp.now_ms):
             return environment
         # Nothing that watchers or the log need: as for a renewed lease.
         outcome = self.store.write(environment.name, touch(environment, stamp.now_ms))

@@ -35,6 +35,8 @@ from gromit.core.environments.row_writes import (
 )
 from gromit.core.time import iso
 
+TOUCHED_MS = 60_000
+"""Time in which a second activity is not recorded again, because lifetimes are far longer."""
 EXPIRING = "expiring"
 """Kind of the event of a warning."""
 
@@ -159,6 +161,13 @@ def postpone_look(look_ms: int, until_ms: int) -> RowWrite:
     return RowWrite(
         conditions=(Equals(Attribute.LOOK_AT, look_ms),), sets={Attribute.LOOK_AT: until_ms}
     )
+
+
+def is_touched(environment: Environment, now_ms: int) -> bool:
+    """Whether an activity now would change nothing that counts: one was recorded just before."""
+    if environment.touched_ms is None or environment.warned or environment.missing:
+        return False
+    return 0 <= now_ms - environment.touched_ms < TOUCHED_MS
 
 
 def touch(environment: Environment, now_ms: int) -> RowWrite:

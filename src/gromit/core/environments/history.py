@@ -13,6 +13,7 @@ from gromit.core.environments.row_writes import (
     Row,
     RowWrite,
     ShorterThan,
+    evaluate,
 )
 from gromit.core.stack.contract import StateMark
 
@@ -62,6 +63,11 @@ class ChangeContext:
             Attribute.STATE_LINEAGE: self.state.lineage,
             Attribute.STATE_SERIAL: self.state.serial,
         }
+
+
+def may_accept(write: RowWrite, row: Row) -> bool:
+    """Whether a row accepts a write, perhaps after its history was truncated."""
+    return all(evaluate(c, row) for c in write.conditions if c != ROOM)
 
 
 def add_event(stamp: ChangeContext, kind: str, text: str) -> RowWrite:

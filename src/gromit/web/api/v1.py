@@ -13,8 +13,9 @@ from gromit.core.environments.phases import UNREADABLE, Phase, Want
 from gromit.core.names import SEQUENCE_MAX, parse_ref, parse_repository, parse_version
 from gromit.core.security.roles import Role
 from gromit.errors import InvalidInput, TrustError
-from gromit.services.environments import BuildResult, EnvironmentPage, UnreadableEntry
+from gromit.services.environments import EnvironmentPage, UnreadableEntry
 from gromit.services.lifetimes import LifetimePass
+from gromit.services.reporting import BuildResult
 from gromit.services.sweeps import SweepResult
 from gromit.web.api import fault_views, views
 from gromit.web.api.admission import ApiDeps, CurrentCaller, Deps
