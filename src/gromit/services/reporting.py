@@ -21,6 +21,7 @@ from gromit.core.environments.row_writes import (
     WriteResult,
 )
 from gromit.core.environments.v1_rows import is_v1_row
+from gromit.errors import BackendError, Denied, Temporary
 from gromit.services.creation_limits import CreationLimits
 from gromit.services.fallbacks import FallbackLookup
 from gromit.services.ledger import ATTEMPTS, Ledger, contention_error
@@ -101,7 +102,12 @@ class BuildReporter:
         )
         write = replace(write, conditions=tuple(dict.fromkeys((*write.conditions, *unchanged))))
         # An operator may have edited the row, which its revision does not show.
-        return self.ledger.write_unread(name, write, "build")
+        try:
+            return self.ledger.write_unread(name, write, "build")
+        except (Temporary, Denied):
+            raise
+        except BackendError:
+            return None  # such an edit can make the write impossible, so the row is read
 
     def _report_on(
         self, before: Environment | None, build: Build, stamp: ChangeContext
