@@ -46,8 +46,15 @@ types: $(STAMP)
 imports: $(STAMP)
 	$(BIN)/lint-imports
 
-test: check ## run everything that CI runs, including the demo
-	$(PYTEST) -m "not long"
+# mypy uses one core for half a minute, so it runs beside the tests. What it found is shown at the end.
+test: lint imports ## run everything that CI runs, including the demo
+	@mkdir -p .mypy_cache; $(BIN)/mypy >.mypy_cache/log 2>&1 & types=$$!; \
+	$(PYTEST) -m "not long"; tests=$$?; \
+	wait $$types; types=$$?; \
+	cat .mypy_cache/log; \
+	test $$types -eq 0 || echo "make types failed: see above" >&2; \
+	test $$tests -eq 0 || echo "pytest failed: see above" >&2; \
+	test $$types -eq 0 && test $$tests -eq 0
 
 test-fast: lint $(STAMP) ## run the tests of core, config, services, adapters and bootstrap in under a minute
 	$(BIN)/$(PYTEST_UNITS) $(FAST) tests/test_house.py tests/test_house_rules.py
