@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Self
 
 _REPOSITORY = Path(__file__).parents[1]
+_OFTEN_USED = ("dynamodb", "ec2", "ecr", "ecs", "logs", "route53", "s3", "servicediscovery", "ssm")
 
 
 @contextmanager
@@ -95,6 +96,7 @@ def main() -> None:
     # Reading the models takes more time than all checks of a fork.
     for service in services.SERVICES:
         services.service_model(service)
+    _use_services()
     gc.collect()
     gc.freeze()
     running: set[int] = set()
@@ -109,6 +111,20 @@ def main() -> None:
             print(address, pid, flush=True)  # noqa: T201
     for pid in running:
         _stop(pid)
+
+
+def _use_services() -> None:
+    """Let moto read regions, instance types and names of services, which it keeps for all forks."""
+    from moto.core.base_backend import BackendDict  # noqa: PLC0415 - as in `main`
+    from moto.core.model_instances import reset_model_data  # noqa: PLC0415
+    from moto.core.utils import service_name_from_moto_package_name  # noqa: PLC0415
+    from moto.moto_server.werkzeug_app import create_backend_app  # noqa: PLC0415
+
+    for service in _OFTEN_USED:
+        create_backend_app(service)
+        service_name_from_moto_package_name(service)
+    BackendDict.reset()
+    reset_model_data()
 
 
 class _Moto:

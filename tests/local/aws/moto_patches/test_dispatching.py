@@ -6,12 +6,13 @@ from typing import Any
 
 import boto3
 import pytest
+from moto.core.errors import ErrorLookupFactory
 from moto.core.responses import BaseResponse
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from gromit.local.aws.moto_patches.dispatching import find_services_once
 from gromit.local.aws.moto_patches.patches import Patches
-from tests.local.aws.moto_patches.conftest import REGION, Both, Cloud
+from tests.local.aws.moto_patches.conftest import REGION, Both, Cloud, outcome
 
 HOSTS = (
     None,
@@ -77,3 +78,25 @@ def test_the_actions_of_a_service_are_listed_once(
     stock, patched = both(look)
     assert stock == [3, 3]
     assert patched == [3, 1]
+
+
+def test_the_errors_of_a_service_are_read_once(
+    both: Both[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = ErrorLookupFactory._create_error_lut
+
+    def look(_cloud: Cloud) -> tuple[list[str], int]:
+        read: list[Any] = []
+
+        def count(model: Any) -> Any:
+            read.append(model)
+            return reading(model)
+
+        monkeypatch.setattr(ErrorLookupFactory, "_create_error_lut", staticmethod(count))
+        ecr: Any = boto3.client("ecr", REGION)
+        answers = [outcome(ecr.list_images, repositoryName="none") for _ in range(3)]
+        return answers, len(read)
+
+    stock, patched = both(look)
+    assert stock == [["RepositoryNotFoundException"] * 3, 3]
+    assert patched == [["RepositoryNotFoundException"] * 3, 1]

@@ -69,6 +69,7 @@ PATCHES: tuple[Callable[[Patches], None], ...] = (
     tables.serialize_by_type,
     dispatching.find_services_once,
     dispatching.list_actions_once,
+    dispatching.read_errors_once,
     expressions.copy_node_by_node,
     expressions.choose_by_type,
     expressions.examine_once,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from moto.core import responses
+from moto.core import errors, responses
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
 from gromit.local.aws.moto_patches.patches import Patches
@@ -41,3 +41,12 @@ def list_actions_once(patches: Patches) -> None:
         return listed[responder]
 
     patches.replace(responses, "method_names_from_class", actions)
+
+
+def read_errors_once(patches: Patches) -> None:
+    """AWS refuses a request as quickly as it answers one.
+
+    For each refusal the stock emulator reads the models of all errors of the service.
+    """
+    known = errors.ErrorLookupFactory()
+    patches.replace(errors, "ErrorLookupFactory", lambda _stock: known)
