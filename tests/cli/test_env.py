@@ -448,7 +448,26 @@ def test_a_file_in_another_encoding_is_a_wrong_use(shell: Shell, tmp_path: Path)
 
 def test_a_file_that_is_not_there_is_a_wrong_use(shell: Shell) -> None:
     assert "No such file" in shell.fail("create", "app-test", "-f", "/nonexistent/versions", code=2)
-    assert "missing option" in shell.fail("create", "app-test", code=2)
+
+
+def test_versions_are_given_as_words_or_in_a_file(shell: Shell, tmp_path: Path) -> None:
+    made = shell.json("create", "app-test", "tyk=sha-1", "tyk-pump=sha-2")
+    assert (made["versions"]["tyk"]["version"], made["phase"]) == ("sha-1", "pending")
+    assert made["versions"]["tyk-pump"]["version"] == "sha-2"
+    assert made["versions"]["tyk-sink"]["version"] == "master"
+    shown = shell.json("replace", "app-test", "tyk=sha-3")
+    assert shown["versions"]["tyk"]["version"] == "sha-3"
+    assert shown["versions"]["tyk-pump"]["version"] == "master"
+    before = shell.serve.rows
+    for command in ("create", "replace"):
+        assert "no version is given" in shell.fail(command, "app-test", code=2)
+        assert "is not REPO=VERSION" in shell.fail(command, "app-test", "tyk", code=2)
+        both = (command, "app-test", "tyk=x", "-f", _file(tmp_path, "tyk: x"))
+        assert "versions are given twice" in shell.fail(*both, code=2)
+        assert "a repository is given twice" in shell.fail(
+            command, "app-test", "tyk=x", "tyk=y", code=2
+        )
+    assert shell.serve.rows == before
 
 
 def test_set_changes_some_versions(shell: Shell) -> None:
@@ -537,7 +556,7 @@ def test_a_viewer_may_look_but_not_change(shell: Shell, monkeypatch: pytest.Monk
     monkeypatch.setenv("GROMIT_CLIENT_CERT", identity.cert)
     monkeypatch.setenv("GROMIT_CLIENT_KEY", identity.key)
     assert shell.json("get", "app-test")["name"] == "app-test"
-    assert "role viewer may not DELETE /env/" in shell.fail("delete", "app-test")
+    assert "role viewer may not DELETE /v1/environments/" in shell.fail("delete", "app-test")
 
 
 def test_settings_that_are_missing_are_named(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """`gromit env`: show environments and change their desired state, through serve."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import IO, Any
 
 import click
@@ -13,28 +13,29 @@ from gromit.cli.env_history import diff, history
 from gromit.cli.env_logs import logs
 from gromit.cli.env_open import open_
 from gromit.cli.env_unlock import unlock
-from gromit.cli.env_view import (
-    read_versions,
-    show_environment,
-    summary,
-    suspension_line,
-)
+from gromit.cli.env_versions import given_versions
+from gromit.cli.env_view import show_environment, summary, suspension_line
 from gromit.cli.env_wait import wait, watch
 from gromit.cli.render import print_json, print_line, print_rows
 from gromit.cli.serve_requests import connected_serve, name_in_path
 from gromit.cli.v1_env import EnvGroup
-from gromit.errors import Conflict, InvalidInput, NotFound
+from gromit.errors import Conflict, NotFound
 
 _LIST = ("name", "phase", "versions", "protected", "changed", "expires", "error")
 
-_versions_file = click.option(
-    "-f",
-    "--file",
-    "source",
-    type=click.File("rb"),
-    required=True,
-    help="Versions by repository, as JSON or YAML; - for standard input.",
-)
+_PAIRS = "REPO=VERSION…"
+
+
+def _versions(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command its versions: as words, or in a file."""
+    option = click.option(
+        "-f",
+        "--file",
+        "source",
+        type=click.File("rb"),
+        help="Versions by repository, as JSON or YAML; - for standard input.",
+    )
+    return click.argument("pairs", nargs=-1, metavar=f"[{_PAIRS}]")(option(command))
 
 
 @click.group(cls=EnvGroup)
@@ -77,13 +78,14 @@ def get(run: CliContext, name: str) -> None:
 
 @env.command()
 @environment_argument
-@_versions_file
+@_versions
 @pass_cli
-def create(run: CliContext, name: str, source: IO[bytes]) -> None:
-    """Create an environment with the versions in a file.
+def create(run: CliContext, name: str, pairs: tuple[str, ...], source: IO[bytes] | None) -> None:
+    """Create an environment with these versions, or with those in a file.
 
-    Repositories that are not in the file get their fallback versions.
+    Repositories that are not named get their fallback versions.
     """
+    versions = given_versions(pairs, source)
     try:
         found = _detail(run, name)
     except NotFound:
@@ -92,35 +94,26 @@ def create(run: CliContext, name: str, source: IO[bytes]) -> None:
         raise Conflict(
             f"{found['name']} exists already", hint="use `gromit env replace` or `gromit env set`"
         )
-    _put(run, name, source)
+    _put(run, name, versions)
 
 
 @env.command()
 @environment_argument
-@_versions_file
+@_versions
 @pass_cli
-def replace(run: CliContext, name: str, source: IO[bytes]) -> None:
-    """Replace all reported versions of an environment with those in a file."""
-    _put(run, name, source)
+def replace(run: CliContext, name: str, pairs: tuple[str, ...], source: IO[bytes] | None) -> None:
+    """Replace all reported versions of an environment with these, or with those in a file."""
+    _put(run, name, given_versions(pairs, source))
 
 
 @env.command("set")
 @environment_argument
-@click.argument("versions", nargs=-1, required=True, metavar="REPO=VERSION…")
+@click.argument("versions", nargs=-1, required=True, metavar=_PAIRS)
 @pass_cli
 def set_(run: CliContext, name: str, versions: tuple[str, ...]) -> None:
     """Set the versions of some repositories."""
-    given: dict[str, str] = {}
-    for pair in versions:
-        repository, _, version = pair.partition("=")
-        if not version:
-            raise InvalidInput(f"{pair!r} is not REPO=VERSION", hint="for example tyk=sha-1234")
-        given[repository] = version
-    if len(given) < len(versions):
-        raise InvalidInput(
-            "a repository is given twice", hint="give one version for each repository"
-        )
-    connected_serve(run).call("PATCH", f"/env/{name_in_path(name)}", given)
+    path = f"/env/{name_in_path(name)}"
+    connected_serve(run).call("PATCH", path, given_versions(versions, None))
     show_environment(run, _detail(run, name))
 
 
@@ -130,7 +123,7 @@ def set_(run: CliContext, name: str, versions: tuple[str, ...]) -> None:
 def delete(run: CliContext, name: str) -> None:
     """Delete an environment. A new build, or `env set`, revives it during the grace period."""
     try:
-        connected_serve(run).call("DELETE", f"/env/{name_in_path(name)}")
+        connected_serve(run).call("DELETE", f"/v1/environments/{name_in_path(name)}")
     except NotFound:
         # A repeated request, or another one, may have deleted it already. This raises again if
         # the environment never existed.
@@ -245,8 +238,8 @@ def _detail(run: CliContext, name: str) -> dict[str, Any]:
     return found
 
 
-def _put(run: CliContext, name: str, source: IO[bytes]) -> None:
-    connected_serve(run).call("PUT", f"/env/{name_in_path(name)}", read_versions(source))
+def _put(run: CliContext, name: str, versions: Mapping[str, str]) -> None:
+    connected_serve(run).call("PUT", f"/env/{name_in_path(name)}", versions)
     show_environment(run, _detail(run, name))
 
 

@@ -1,8 +1,8 @@
-"""Print an environment, and read versions from a file."""
+"""Print an environment."""
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import IO, Any
+from typing import Any
 
 import click
 
@@ -10,43 +10,9 @@ from gromit.cli import CliContext
 from gromit.cli.render import print_json, print_rows
 from gromit.core.text import visible
 from gromit.core.time import format_duration
-from gromit.errors import InvalidInput
 
 _DIGEST_SHOWN = 12
 """Characters of a digest and of a commit that a table shows; JSON has all of them."""
-_QUOTED = 'put it in quotes, like tyk: "1.10"'
-
-
-def read_versions(source: IO[bytes]) -> Mapping[str, str]:
-    """Return the versions in a file, by repository.
-
-    Raises `InvalidInput` for a value that is not text: YAML has changed a number or a date.
-    """
-    # PyYAML is slow to import, and one command of `env` reads a file.
-    from gromit.documents import InvalidYaml, parse_yaml  # noqa: PLC0415
-
-    try:
-        versions = parse_yaml(source.read())
-    except InvalidYaml as error:
-        raise InvalidInput(
-            f"{source.name} is neither JSON nor YAML in UTF-8: {error}", hint=_QUOTED
-        ) from error
-    if not isinstance(versions, dict):
-        raise InvalidInput(
-            f"{source.name} is not a mapping of repositories to versions",
-            hint='for example {"tyk": "sha-1234"}',
-        )
-    for repository, version in versions.items():
-        if not isinstance(repository, str):
-            raise InvalidInput(
-                f"{source.name}: the repository {repository!r} is not text", hint="put it in quotes"
-            )
-        if not isinstance(version, str):
-            fault = "empty" if version is None else f"not text, but {type(version).__name__}"
-            raise InvalidInput(
-                f"{source.name}: the version of {repository} is {fault}", hint=_QUOTED
-            )
-    return versions
 
 
 def show_environment(run: CliContext, found: Mapping[str, Any]) -> None:

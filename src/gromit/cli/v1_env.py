@@ -15,7 +15,7 @@ from typing import IO, Any
 import click
 
 from gromit.cli import CliContext, Command, Group, pass_cli
-from gromit.cli.env_view import read_versions
+from gromit.cli.env_versions import read_versions
 from gromit.cli.help_pages import ENV_GROUPS
 from gromit.cli.serve_requests import connected_serve, name_in_path
 from gromit.errors import GromitError

@@ -62,6 +62,10 @@ class Decisions:
         return Decision.REAP if is_reaped else None
 
 
+_PROGRESS_ROWS = 100
+"""Rows between two lines of progress: the result names each row."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Migration:
     """Migrates all rows and records."""
@@ -96,11 +100,11 @@ class Migration:
         steps = self._steps(rows, stamp)
         files = self._config_files(rows, steps, dry_run=dry_run)
         results: list[MigrationResult] = []
-        for step in steps:
-            if isinstance(step, UndecidedRow):
-                continue
+        decided = [step for step in steps if not isinstance(step, UndecidedRow)]
+        for number, step in enumerate(decided, 1):
             results.append(self._row(step, dry_run=dry_run))
-            progress(f"row {results[-1].name}: {results[-1].action}")
+            if number % _PROGRESS_ROWS == 0:
+                progress(f"{number} of {len(decided)} rows")
         results += _undecided(steps)
         results += files
         for sentence in _sentences(steps):

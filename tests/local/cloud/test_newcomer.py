@@ -6,13 +6,12 @@ Screenshots go into the folder that GROMIT_TEST_SCREENSHOTS names; those of the 
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -20,7 +19,7 @@ from playwright.sync_api import Browser, Page, expect
 from gromit.local.cloud.layout import CloudPaths, require_state
 from tests.docs.cloud import variables
 from tests.waiting import PATIENCE_S
-from tests.web.page.browser import CHROMIUM, another, chromium, tab
+from tests.web.page.browser import CHROMIUM, chromium, tab
 
 pytestmark = [
     pytest.mark.long,
@@ -58,10 +57,18 @@ class Cloud:
     def gateway(self) -> str:
         return require_state(self.place).url("gateway")
 
-    def address(self, url: str) -> str:
-        """The address behind the name of a component's URL, from the cloud's own DNS."""
-        found: list[dict[str, Any]] = json.loads(self.run("urls", NAME, "-o", "json"))
-        return next(str(row["address"]) for row in found if row["url"] == f"{url}/")
+    def url(self, component: str) -> str:
+        """The URL that `gromit env open` prints: below localhost, where a proxy forwards."""
+        exports = json.loads(self.run("env", "-o", "json"))
+        done = subprocess.run(
+            [sys.executable, "-m", "gromit", "env", "open", NAME, component, "--no-browser"],
+            env={**variables(), **exports},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=PATIENCE_S,
+        )
+        return done.stdout.strip()
 
 
 @pytest.fixture
@@ -116,13 +123,11 @@ def _open_its_url(page: Page, cloud: Cloud) -> None:
     link = page.locator("#components tr", has=page.locator("th", has_text="tyk")).first
     expect(link.locator(".badge").first).to_have_text("published", timeout=_RUN_MS)
     _keep(page, "newcomer-ready")
-    url = str(link.locator("a.url").get_attribute("href"))
-    # The names of a local cloud are known to its own DNS server only.
-    rule = f"--host-resolver-rules=MAP {urlsplit(url).hostname} {cloud.address(url)}"
-    with another(page.context.browser, rule) as other:
-        answer = other.new_page().goto(url)
-        assert answer is not None
-        assert (answer.status, answer.json()["environment"]) == (200, NAME)
+    expect(link.locator("a.url")).to_have_attribute("href", re.compile("^http://tyk[.]newcomer[.]"))
+    with page.context.expect_page() as opened:
+        page.evaluate("url => window.open(url)", cloud.url("tyk"))
+    assert f'"environment": "{NAME}"' in opened.value.locator("body").inner_text()
+    opened.value.close()
 
 
 def _read_its_logs(page: Page) -> None:

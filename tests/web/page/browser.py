@@ -45,15 +45,6 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@contextmanager
-def another(first: Browser | None, *flags: str) -> Iterator[Browser]:
-    """Run a second Chromium beside the first one, with more flags."""
-    assert first is not None
-    browser = first.browser_type.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
-    yield browser
-    browser.close()
-
-
 def axe_source(folder: Path) -> str:
     """Return axe-core's script, installed into a folder."""
     if NPM is None:

@@ -34,7 +34,7 @@ class FailureView:
     message: str
     at: str
     remedy: str | None
-    """What a person has to do first; null if gromit tries again by itself."""
+    """Action that a person has to take first; null if gromit tries again by itself."""
     output: tuple[LastLinesView, ...] = ()
     """Last lines of tasks that stopped, if that was the reason."""
 

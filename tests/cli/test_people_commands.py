@@ -1,0 +1,157 @@
+"""Every command that needs only what people may do works with a login, without a certificate."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import click
+import pytest
+
+import gromit.cli
+from gromit.cli import run
+from tests.fakes.provider import COMMAND, Provider
+from tests.web.gateway.browsing import Door, opened
+from tests.web.serving import Certificates, Emulator, certificates, emulator, serving
+
+__all__ = ["certificates", "emulator"]
+
+FIRST, SECOND = "sha-of-people-1", "sha-of-people-2"
+VIEWER, DEVELOPER, OPERATOR = "everybody", "developers", "platform"
+"""Groups of the roles at the provider."""
+WITH_A_LOGIN: Mapping[str, tuple[str, ...]] = {
+    "env list": (VIEWER,),
+    "env get": (VIEWER, "NAME"),
+    "env explain": (VIEWER, "NAME"),
+    "env history": (VIEWER, "NAME"),
+    "env diff": (VIEWER, "NAME", "NAME"),
+    "env logs": (VIEWER, "NAME"),
+    "env open": (VIEWER, "NAME", "tyk", "--no-browser"),
+    "env wait": (VIEWER, "NAME", "--no-dns"),
+    "env watch": (VIEWER, "NAME"),
+    "plan": (VIEWER, "--part", "sow"),
+    "whoami": (VIEWER,),
+    "env retry": (DEVELOPER, "NAME"),
+    "env redeploy": (DEVELOPER, "NAME"),
+    "env rollback": (DEVELOPER, "NAME"),
+    "env extend": (DEVELOPER, "NAME", "3d"),
+    "env park": (DEVELOPER, "NAME"),
+    "env unpark": (DEVELOPER, "NAME"),
+    "env protect": (DEVELOPER, "NAME"),
+    "env unprotect": (DEVELOPER, "NAME"),
+    "env delete": (DEVELOPER, "NAME"),
+    "env create": (OPERATOR, "new-test", f"tyk={FIRST}"),
+    "env replace": (OPERATOR, "NAME", f"tyk={FIRST}"),
+    "env set": (OPERATOR, "NAME", f"tyk={FIRST}"),
+    "suspend": (OPERATOR, "--reason", "only a test"),
+    "resume": (OPERATOR, "--reason", "it is over"),
+}
+"""Least group that may run each command, and its arguments."""
+WITHOUT_ONE = {
+    "serve", "gateway", "sow", "reap", "chitragupta",  # parts, with certificates of their own
+    "cluster expose", "cluster list", "cluster show", "env unlock", "terraform", "migrate",  # AWS
+    "doctor aws", "doctor environments", "secrets list", "secrets make", "secrets replace",  # AWS
+    "catalogue check", "catalogue show", "config show", "completion", "root init",  # files
+    "pki ensure", "pki init", "pki issue", "pki list", "pki renew", "pki revoke", "pki trust",
+    "token list", "token new", "token revoke",  # files of the gateway
+    "local age-images", "local demo", "local down", "local env", "local push",
+    "local retire-tasks", "local status", "local up", "local urls",
+    "login", "logout", "ui",  # `ui` is for people with a certificate; the gateway shows the page
+}  # fmt: skip
+
+
+def _leaves(group: click.Group, context: click.Context, path: str = "") -> Iterator[str]:
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from _leaves(command, click.Context(command, parent=context), f"{path}{name} ")
+        else:
+            yield path + name
+
+
+@pytest.fixture(scope="module")
+def door(
+    emulator: Emulator, certificates: Certificates, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Door]:
+    more = {
+        "GROMIT_GATEWAY_LOGIN_VIEWERS": f"groups={VIEWER}",
+        "GROMIT_GATEWAY_LOGIN_REPOSITORIES": "*",
+    }
+    with (
+        Provider().running() as provider,
+        serving(emulator, certificates, GROMIT_SERVE_PEOPLE="operator") as serve,
+        opened(serve, tmp_path_factory.mktemp("door"), provider, **more) as door,
+    ):
+        serve.push("tyk", FIRST, SECOND)
+        yield door
+
+
+def test_every_command_is_listed() -> None:
+    root = gromit.cli.root
+    found = set(_leaves(root, click.Context(root)))
+    assert found == WITH_A_LOGIN.keys() | WITHOUT_ONE
+    assert not WITH_A_LOGIN.keys() & WITHOUT_ONE
+
+
+def _kept_login(door: Door, group: str) -> str:
+    """The file that `gromit login` would have written."""
+    token = door.token(groups=[group])
+    return json.dumps(
+        {
+            "gateway": door.front.url,
+            "name": "alice@example.com",
+            "client_id": COMMAND,
+            "token": token,
+            "expires_ms": door.clock.now + 3_600_000,
+            "token_endpoint": f"{door.provider.url}/token",
+            "refresh_token": None,
+            "revocation_endpoint": None,
+        }
+    )
+
+
+def _prepare(door: Door, command: str) -> str:
+    """Make the environment that a command needs; return its name."""
+    serve, name = door.serve, command.replace(" ", "-")
+    serve.clear()
+    serve.build("tyk", name, FIRST)
+    made = {"name": "tyk", "repository": "tyk", "port": 8181}
+    serve.outcome(serve.claim("sow"), "done", made=[{**made, "version": FIRST}])
+    match command:
+        case "env rollback":
+            serve.build("tyk", name, SECOND)
+            serve.outcome(serve.claim("sow"), "done", made=[{**made, "version": SECOND}])
+        case "env retry":
+            serve.build("tyk", name, SECOND)
+            serve.outcome(serve.claim("sow"), "fail")
+        case "env watch":
+            serve.send("DELETE", f"/v1/environments/{name}")
+            serve.clock.advance(s=3700)
+            serve.outcome(serve.claim("reap"), "done")
+        case _:
+            pass
+    return name
+
+
+@pytest.mark.parametrize("command", WITH_A_LOGIN)
+def test_a_command_works_with_a_login(
+    door: Door,
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    group, *arguments = WITH_A_LOGIN[command]
+    name = _prepare(door, command)
+    kept = tmp_path / "login.json"
+    kept.write_text(_kept_login(door, group), encoding="utf-8")
+    kept.chmod(0o600)
+    for variable, value in {
+        "HOME": str(tmp_path),
+        "XDG_CONFIG_HOME": str(tmp_path),
+        "GROMIT_CLIENT_LOGIN": str(kept),
+        "GROMIT_LOG_LEVEL": "error",
+    }.items():
+        monkeypatch.setenv(variable, value)
+    words = [a.replace("NAME", name) for a in arguments]
+    code = run([*command.split(), *words])
+    assert code == 0, capsys.readouterr().err
