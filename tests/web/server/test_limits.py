@@ -29,6 +29,36 @@ class TestRateLimit:
         assert limit.wait_ms("a", Millis(1_000_000)) == 0
         assert limit.wait_ms("a", Millis(0)) == 60_000
 
+    def test_addresses_that_were_quiet_for_a_minute_are_forgotten(self) -> None:
+        limit = RateLimit(1)
+        for number in range(1000):
+            assert limit.wait_ms(f"early {number}", Millis(number)) == 0
+        assert limit.remembered == 1000
+        for number in range(1000):
+            limit.wait_ms(f"late {number % 10}", Millis(61_000))
+        assert limit.remembered == 10
+        assert limit.wait_ms("late 1", Millis(61_000)) == 60_000
+
+    def test_however_many_come_at_once_few_are_remembered(self) -> None:
+        limit = RateLimit(1, most=100)
+        for number in range(5000):
+            assert limit.wait_ms(f"a{number}", Millis(0)) == 0
+            assert limit.wait_ms("steady", Millis(0)) == (60_000 if number else 0)
+        assert limit.remembered == 100
+
+    @given(
+        st.integers(1, 5),
+        st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 90_000)), max_size=80),
+    )
+    def test_what_is_forgotten_is_let_in_as_if_it_were_remembered(
+        self, rate: int, requests: list[tuple[str, int]]
+    ) -> None:
+        shared, now = RateLimit(rate), 0
+        alone = {key: RateLimit(rate) for key in "abc"}
+        for key, gap in requests:
+            now += gap
+            assert shared.wait_ms(key, Millis(now)) == alone[key].wait_ms(key, Millis(now))
+
     @given(st.integers(1, 500), st.lists(st.integers(0, 5_000), max_size=200))
     def test_no_window_sees_more_than_the_burst_and_the_refill(
         self, rate: int, gaps: list[int]

@@ -5,11 +5,19 @@ occupies no worker thread, and no handler ever sees half of one.
 """
 
 import json
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from gromit.core.time import Millis
+
+MINUTE_MS = 60_000
+MOST_KEYS = 20_000
+"""Keys that one limit remembers, in some megabytes."""
+FORGOTTEN_AT_ONCE = 4
+"""Keys that one request forgets at most: more than it adds, so old ones never pile up."""
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -75,22 +83,40 @@ class BodyLimit:
 
 
 class RateLimit:
-    """Token bucket per key: `per_minute` requests, in one burst after a quiet minute."""
+    """Token bucket per key: `per_minute` requests, in one burst after a quiet minute.
 
-    def __init__(self, per_minute: int) -> None:
-        self._per_ms = per_minute / 60_000
+    A key is forgotten after a quiet minute, when its bucket is full again. Beyond `most` keys the
+    one that was quiet for the longest time is forgotten.
+    """
+
+    def __init__(self, per_minute: int, most: int = MOST_KEYS) -> None:
+        self._per_ms = per_minute / MINUTE_MS
         self._size = float(per_minute)
-        self._buckets: dict[str, tuple[float, Millis]] = {}
+        self._most = most
+        self._buckets: OrderedDict[str, tuple[float, Millis]] = OrderedDict()
+        """Level and time of the last request by key, the last one at the end."""
+
+    @property
+    def remembered(self) -> int:
+        """Number of keys that are remembered."""
+        return len(self._buckets)
 
     def wait_ms(self, key: str, now: Millis) -> int:
         """Return 0 and count the request if it is allowed, else the milliseconds until one is."""
         level, at = self._buckets.get(key, (self._size, now))
         level = min(self._size, level + max(0, now - at) * self._per_ms)
-        if level < 1:
-            self._buckets[key] = (level, now)
-            return max(1, round((1 - level) / self._per_ms))
-        self._buckets[key] = (level - 1, now)
-        return 0
+        is_allowed = level >= 1
+        self._buckets[key] = (level - 1 if is_allowed else level, now)
+        self._buckets.move_to_end(key)
+        self._forget(now)
+        return 0 if is_allowed else max(1, round((1 - level) / self._per_ms))
+
+    def _forget(self, now: Millis) -> None:
+        """Forget keys whose buckets are full again, and those that are too many."""
+        for key, (_, at) in list(islice(self._buckets.items(), FORGOTTEN_AT_ONCE)):
+            if len(self._buckets) <= self._most and now - at < MINUTE_MS:
+                return
+            del self._buckets[key]
 
 
 async def answer_error(
