@@ -65,6 +65,7 @@ BEFORE: Mapping[str, str] = {
     "let-people-log-in.md": _APP_TEST + _IN_FOLDER,
     "limit-lifetimes.md": _APP_TEST,
     "migrate-from-gromit-v1.md": _FLAT_ROW,
+    "monitor-with-prometheus.md": _APP_TEST + _IN_FOLDER,
     "protect-and-redeploy.md": _APP_TEST,
     "recover-a-locked-environment.md": _LOCK,
     "the-page.md": _APP_TEST,

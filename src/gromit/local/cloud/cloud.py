@@ -27,6 +27,8 @@ from gromit.local.login.made_up import DEFAULT, LoginSecrets, describe_people
 __all__ = ["PORTS", "CloudOptions", "folder", "run_cloud"]
 
 PORTS = ("aws", "dns", "names", "serve", "health", "gateway")
+METRICS_PORT = "metrics"
+"""Port of the metrics of the gateway. Those of serve are at `health`."""
 LOGIN_PORT = "login"
 """Port of a cloud with a login."""
 
@@ -139,7 +141,8 @@ def _facts(
         )
     facts = _with_components(facts, environ, echo)
     facts = replace(facts, people=_people(options, facts))
-    names = (*PORTS, LOGIN_PORT) if facts.people else PORTS
+    logins = (LOGIN_PORT,) if facts.people else ()
+    names = (*PORTS, METRICS_PORT, *logins)
     facts = replace(facts, ports=_ports(names, options.ports, facts.ports))
     layout.write_state(place, facts)
     return facts

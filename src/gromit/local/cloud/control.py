@@ -143,7 +143,8 @@ def status(place: CloudPaths) -> list[dict[str, Any]]:
     record = read_supervisor_state(place.processes)
     if record is None:
         return []
-    addresses = _addresses(layout.read_state(place))
+    facts = layout.read_state(place)
+    addresses, metrics = _addresses(facts), _metrics(facts)
     alive = record.supervisor.alive()
     return [
         {
@@ -155,10 +156,21 @@ def status(place: CloudPaths) -> list[dict[str, Any]]:
             "restarts": part.restarts,
             "last_exit": part.last_exit,
             "address": addresses.get(part.name),
+            "metrics": metrics.get(part.name),
             "log": str(place.logs / f"{part.name}.log"),
         }
         for part in record.parts
     ]
+
+
+def _metrics(facts: CloudState | None) -> dict[str, str]:
+    """URLs of metrics. A cloud that an earlier release has started has none of the gateway."""
+    if facts is None:
+        return {}
+    ports = {"serve": "health", "gateway": "metrics"}
+    return {
+        part: f"{facts.url(port)}/metrics" for part, port in ports.items() if port in facts.ports
+    }
 
 
 def _addresses(facts: CloudState | None) -> dict[str, str]:

@@ -112,7 +112,8 @@ class CloudState:
     region: str
     ranges: Ranges
     ports: Mapping[str, int] = field(default_factory=dict)
-    """Port of `aws`, `dns`, `names`, `serve`, `health`, `gateway` and `login`, all on 127.0.0.1."""
+    """Port of `aws`, `dns`, `names`, `serve`, `health`, `gateway`, `metrics` and `login`, all on
+    127.0.0.1."""
     zone_id: str = ""
     account_id: str = ""
     catalogue: str = ""

@@ -127,6 +127,7 @@ def gateway_variables(
         **_shared(place, facts),
         **_identity(place, "gateway"),
         "GROMIT_GATEWAY_LISTEN": f"127.0.0.1:{facts.ports['gateway']}",
+        "GROMIT_METRICS_LISTEN": f"127.0.0.1:{facts.ports['metrics']}",
         "GROMIT_GATEWAY_TOKENS": str(place.tokens),
         "GROMIT_GATEWAY_URL": facts.url("gateway"),
         **_login(place, facts),

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from itertools import product
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -18,8 +19,10 @@ CLIENT_LEFT = 499
 
 
 def counter(definition: MetricDefinition, registry: CollectorRegistry = REGISTRY) -> Counter:
-    """Register a counter."""
-    return Counter(definition.name, definition.help, definition.label_names, registry=registry)
+    """Register a counter. It has all its series from the start if their labels are listed."""
+    made = Counter(definition.name, definition.help, definition.label_names, registry=registry)
+    _make_series(definition, made)
+    return made
 
 
 def gauge(definition: MetricDefinition, registry: CollectorRegistry = REGISTRY) -> Gauge:
@@ -28,14 +31,23 @@ def gauge(definition: MetricDefinition, registry: CollectorRegistry = REGISTRY) 
 
 
 def histogram(definition: MetricDefinition, registry: CollectorRegistry = REGISTRY) -> Histogram:
-    """Register a histogram."""
-    return Histogram(
+    """Register a histogram. It has all its series from the start if their labels are listed."""
+    made = Histogram(
         definition.name,
         definition.help,
         definition.label_names,
         buckets=definition.buckets,
         registry=registry,
     )
+    _make_series(definition, made)
+    return made
+
+
+def _make_series(definition: MetricDefinition, made: Counter | Histogram) -> None:
+    """Make the series of all values of the labels, so that their first event is an increase."""
+    if definition.labels and all(label.values for label in definition.labels):
+        for values in product(*(label.values for label in definition.labels)):
+            made.labels(*values)
 
 
 _Family = CounterMetricFamily | GaugeMetricFamily

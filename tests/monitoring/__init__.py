@@ -1,0 +1,1 @@
+"""Dashboard and alert rules for Prometheus, against the definitions and against Prometheus."""
