@@ -24,6 +24,7 @@ _DESIRED = "core/environments/desired_state.py"
 _PROTOCOL = "core/environments/worker_protocol.py"
 _BUCKET = "adapters/aws/state_bucket.py"
 _OWNERS = "adapters/lock_owners.py"
+_TERRAFORM_GUARD = "adapters/terraform/guard.py"
 _ROOT = "adapters/config_tree/root.py"
 _DNS = "core/dns/plan.py"
 _OIDC = "core/security/oidc.py"
@@ -286,6 +287,27 @@ _RUNS = (
         "if _is_ours(folder):",
         "if False:",
         ("adapters/test_lock_owners.py",),
+    ),
+    Guard(
+        "an interrupt of terraform does not reach the provider beside it",
+        _TERRAFORM_GUARD,
+        "        os.setsid()\n",
+        "",
+        ("adapters/terraform/test_provider.py",),
+    ),
+    Guard(
+        "a provider ends with its terraform, however that ends",
+        _TERRAFORM_GUARD,
+        "if not _signal_at_death_of(terraform, signal.SIGKILL):",
+        "if os.getppid() != terraform:",
+        ("adapters/terraform/test_provider.py",),
+    ),
+    Guard(
+        "a provider that is configured twice does not run beside terraform",
+        "adapters/terraform/folder.py",
+        "len(programs) == 1 and blocks == 1",
+        "len(programs) == 1",
+        ("adapters/terraform/test_folder.py",),
     ),
 )
 

@@ -304,3 +304,62 @@ def test_runs_that_are_named_are_not_swept_even_without_their_lock(work: Path, s
     remove_stale_runs(work, Safe())
     assert not run.path.exists()
     run.close()
+
+
+AWS = 'provider "aws" {\n  region = "eu-west-1"\n}\n'
+PROGRAM = "registry.terraform.io/hashicorp/aws/{}/linux_amd64/terraform-provider-aws_v{}_x5"
+
+
+def initialised(work: Path, stack: Path, versions: tuple[str, ...] = ("5.1.0",)) -> RunFolder:
+    """Return a folder as `init` leaves it."""
+    run = opened(work, stack)
+    for version in versions:
+        program = run.data / "providers" / PROGRAM.format(version, version)
+        program.parent.mkdir(parents=True)
+        program.touch()
+    (run.data / "modules").mkdir(parents=True)
+    modules = [{"Key": "", "Dir": "."}, {"Key": "part", "Dir": "modules/part"}]
+    (run.data / "modules" / "modules.json").write_text(json.dumps({"Modules": modules}))
+    return run
+
+
+def test_a_provider_that_is_configured_once_can_serve_the_whole_run(
+    work: Path, stack: Path
+) -> None:
+    (stack / "main.tf").write_text(AWS)
+    (stack / "endpoints_override.tf").write_text(AWS)
+    run = initialised(work, stack)
+    assert run.provider() == run.data / "providers" / PROGRAM.format("5.1.0", "5.1.0")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("other.tf", 'provider "aws" {\n  alias = "elsewhere"\n}\n'),
+        ("other.tf", '  provider\t"null" {}\n'),
+        ("modules/part/main.tf", AWS),
+        ("other.tofu", AWS),
+        ("other.tf.json", "{}"),
+        ("modules/part/other.tofu.json", "{}"),
+        ("main.tf", "# no provider"),
+    ],
+)
+def test_another_configuration_or_one_that_is_not_read_needs_a_provider_of_its_own(
+    work: Path, stack: Path, name: str, text: str
+) -> None:
+    (stack / "main.tf").write_text(AWS)
+    (stack / name).write_text(text)
+    assert initialised(work, stack).provider() is None
+
+
+def test_without_one_version_and_a_list_of_modules_terraform_starts_the_provider(
+    work: Path, stack: Path
+) -> None:
+    (stack / "main.tf").write_text(AWS)
+    assert opened(work, stack).provider() is None
+    assert initialised(work, stack, ()).provider() is None
+    assert initialised(work, stack, ("3.39.0", "5.1.0")).provider() is None
+    run = initialised(work, stack)
+    for broken in ("", "{}", '{"Modules": 1}', '{"Modules": [{"Dir": "gone"}]}'):
+        (run.data / "modules" / "modules.json").write_text(broken)
+        assert run.provider() is None, broken

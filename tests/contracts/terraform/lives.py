@@ -22,7 +22,14 @@ from gromit.core.stack.contract import (
 )
 from tests.contracts.terraform.cloud import REGION
 from tests.contracts.terraform.guarded_runs import GuardedRuns, replaced_state, state_object
-from tests.contracts.terraform.worlds import World, component, kill, managed, under
+from tests.contracts.terraform.worlds import (
+    World,
+    component,
+    kill,
+    managed,
+    provider_arguments,
+    under,
+)
 from tests.waiting import wait_for
 
 SECRET = f"arn:aws:secretsmanager:{REGION}:123456789012:secret:licence"
@@ -66,6 +73,8 @@ class Life:
     """Resources in each state at the end."""
     orphan: tuple[int, int] = (0, 0)
     """Security groups that exist, and those in the state, after a worker was killed."""
+    providers: Sequence[Sequence[str]] = ()
+    """Arguments of each provider that ran when the worker was killed."""
 
 
 def environments(world: World, platform: Platform) -> tuple[StackInput, StackInput, StackInput]:
@@ -110,7 +119,7 @@ def live(world: World, platform: Platform) -> Life:
     three = environments(world, platform)
     life = Life((three[0].name, three[1].name, three[2].name))
     with world.runner() as runner, ThreadPoolExecutor(4) as pool:
-        orphan = pool.submit(_orphan, world, platform)
+        orphan = pool.submit(_orphan, world, platform, life)
         locks = {one.name: world.lock(one.name) for one in three}
         outputs = pool.map(
             lambda one: runner.apply(one, locks[one.name], lambda _line: None), three
@@ -211,7 +220,7 @@ def _newer(given: ComponentInput) -> ComponentInput:
     return replace(given, image="redis:8")
 
 
-def _orphan(world: World, platform: Platform) -> tuple[int, int]:
+def _orphan(world: World, platform: Platform, life: Life) -> tuple[int, int]:
     """Kill a worker during an apply with the real provider, and wait for its terraform to end."""
     stack = StackInput(
         name=f"orphan-{world.folder.name}", platform=platform, components={"redis": component()}
@@ -222,6 +231,7 @@ def _orphan(world: World, platform: Platform) -> tuple[int, int]:
         for line in worker.stdout:
             if line.startswith("aws_security_group.this"):
                 break
+        life.providers = provider_arguments(lock_id)
         kill(worker)
     wait_for("the end of its terraform", lambda: not under(lock_id), seconds=60)
     existing = look(world, stack.name).groups

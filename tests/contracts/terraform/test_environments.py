@@ -102,6 +102,10 @@ def test_what_a_killed_workers_terraform_had_made_is_in_its_state(life: Life) ->
     assert existing == known == 1
 
 
+def test_one_provider_serves_a_whole_apply(life: Life) -> None:
+    assert life.providers == [["-debug"]]
+
+
 def test_names_cannot_collide_or_be_refused(life: Life) -> None:
     first, second, third = life.names
     families = [d["family"] for sight in life.made.values() for d in sight.definitions.values()]

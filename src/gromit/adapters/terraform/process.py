@@ -47,11 +47,15 @@ class ProcessSpec:
     folder: Path
     keep_open: int
     """File descriptor of the folder's lock, which the process inherits: the folder is in use."""
+    provider: Path | None = None
+    """Program of the provider that runs beside terraform; None: terraform starts its own."""
 
     def argv(self) -> list[str]:
         """Return the command line, which runs terraform through `guard.py`."""
         script = str(Path(terraform_guard.__file__))
-        return [sys.executable, "-I", script, str(os.getpid()), self.program, *self.arguments]
+        provider = [f"{terraform_guard.PROVIDER}{self.provider}"] if self.provider else []
+        guard = [sys.executable, "-I", script, str(os.getpid())]
+        return [*guard, self.program, *provider, *self.arguments]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from importlib.resources import files
@@ -102,6 +102,8 @@ class PreparedRun:
 
     folder: RunFolder
     program: str
+    provider: Path | None = None
+    """Program of the provider that runs beside each terraform; None: terraform starts its own."""
 
 
 @dataclass(slots=True)
@@ -159,15 +161,16 @@ class TerraformSession:
         # The first thread runs `init` while the others wait for `_preparing`.
         with self._preparing:
             prepared = self._current()
-            ready = prepared.ready
             self._check_free_space(prepared)
             if not prepared.is_initialised:
+                ready = prepared.ready
                 self.init(ready, ready.folder.template, str(ready.folder.data), own_lock=False)
+                prepared.ready = replace(ready, provider=ready.folder.provider())
                 prepared.parts = ready.folder.parts()
                 prepared.is_initialised = True
             self._acquire(prepared)
         try:
-            yield ready
+            yield prepared.ready
         finally:
             self._release(prepared)
 
@@ -192,6 +195,7 @@ class TerraformSession:
             environment=core.child_environment(self.deps.environ, call),
             folder=path,
             keep_open=ready.folder.lock,
+            provider=ready.provider,
         )
 
     def follow(
