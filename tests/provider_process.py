@@ -5,7 +5,7 @@
 
 Terraform starts its provider up to four times for one plan, and before that it computes the hash of
 a file of 170 MB. A provider in debug mode serves any number of terraforms, one after another: each
-configures it anew. If it ends, the terraform that uses it fails, and the next one gets another.
+configures it again. If it ends, the terraform that uses it fails, and the next one gets another.
 """
 
 import atexit

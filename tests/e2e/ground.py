@@ -48,7 +48,7 @@ def emulated_aws(folder: Path) -> Iterator[Ground]:
             domain="ground.gromit.test",
             region="eu-central-1",
             ranges=claim.ranges,
-            ports=free_ports("aws", "dns"),
+            ports=free_ports("aws", "dns", "names"),
         )
         assembly = CloudParts(place, facts, environ)
         parts = Supervisor(place.processes, place.logs, threading.Event(), alone=False)

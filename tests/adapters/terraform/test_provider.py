@@ -82,7 +82,7 @@ def test_terraform_gets_its_address_and_it_ends_with_terraform(machine: Machine)
     assert (ended, lines) == (ProcessResult(0, "", None), ["the address"])
     pid, place, arguments = machine.seen()
     assert (place.parent, arguments) == (machine.places, "-debug")
-    assert not (PROC / str(pid)).exists(), "somebody has to reap it, too"
+    assert not (PROC / str(pid)).exists(), "it has to be reaped, too"
     assert list(machine.places.iterdir()) == []
 
 
@@ -115,7 +115,7 @@ def test_terraform_starts_its_own_if_the_program_or_its_place_is_gone(machine: M
 
 
 @pytest.mark.parametrize(("code", "said"), [(1, "panic: broken\nat line 3\n\n"), (0, "")])
-def test_a_crash_is_told_if_terraform_fails(machine: Machine, code: int, said: str) -> None:
+def test_a_crash_is_shown_if_terraform_fails(machine: Machine, code: int, said: str) -> None:
     crashes = 'echo chatter >&2; echo "panic: broken" >&2; echo "at line 3" >&2; exit 2\n'
     lives = 'grep -qs "^State:.[^Z]" "/proc/$pid/status"'
     dead = f'read pid rest <"$SEEN"; while {lives}; do :; done'
