@@ -29,6 +29,13 @@ data "aws_iam_policy_document" "serve" {
     actions   = ["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"]
     resources = ["arn:aws:logs:${local.here}:log-group:/gromit/*"]
   }
+
+  # Output of Terraform in their runs, from the logs of the workers.
+  statement {
+    sid       = "Runs"
+    actions   = ["logs:FilterLogEvents"]
+    resources = [for worker in ["sow", "reap"] : "arn:aws:logs:${local.here}:log-group:/gromit-control/${worker}:*"]
+  }
 }
 
 module "serve" {

@@ -32,6 +32,7 @@ from tests.web.serving import (
     REGION,
     TTL_S,
     Serve,
+    any_time,
     certificates,
     emulator,
     eventually,
@@ -39,7 +40,7 @@ from tests.web.serving import (
     shared_serve,
 )
 
-__all__ = ["certificates", "emulator", "serve", "shared_serve"]
+__all__ = ["any_time", "certificates", "emulator", "serve", "shared_serve"]
 
 IDLE_MS = 14 * 86_400_000
 
@@ -649,6 +650,20 @@ def test_get_shows_what_a_crashed_task_wrote_last(shell: Shell) -> None:
     lines = shell.table("get", "app-test")
     assert ["tyk", "wrote", "one"] in lines
     assert ["tyk", "wrote", "two"] in lines
+
+
+@pytest.mark.usefixtures("any_time")
+def test_logs_shows_what_terraform_did_in_a_run(shell: Shell) -> None:
+    shell.serve.build("tyk", "app-test", "sha")
+    claim = shell.serve.claim("sow")
+    shell.serve.write_run("app-test", claim["epoch"], "2 to create", "a: created (1s) [1/2]")
+    shell.serve.outcome(claim, "fail")
+    lines = shell.run("logs", "app-test", "--run").splitlines()
+    assert [line.split(maxsplit=1)[1] for line in lines] == ["2 to create", "a: created (1s) [1/2]"]
+    found = shell.json("logs", "app-test", "--run", "1")
+    assert [line["text"] for line in found] == ["2 to create", "a: created (1s) [1/2]"]
+    assert "no run 2" in shell.fail("logs", "app-test", "--run", "2")
+    assert "--run" in shell.fail("logs", "app-test", "tyk", "--run", "1", code=2)
 
 
 def test_explain_says_why_what_next_and_what_would_change_it(shell: Shell) -> None:

@@ -338,6 +338,9 @@ LOCAL: Mapping[str, str] = {
     "name_proxy.failed": "the proxy for public names could not forward a request because of a bug",
     "dns.failed": "a DNS question hit a bug",
     "fargate.service_failed": "a service of the Fargate simulator hit a bug",
+    "worker_logs.not_copied": (
+        "lines of sow or reap could not be copied to the emulated log group; the next round does"
+    ),
     "part.ended": "a part ended by itself and is started again",
     "part.killed": "a part did not stop when asked and was killed",
     "state.not_saved": "the state of the emulated AWS could not be written to disk; it is retried",

@@ -36,6 +36,7 @@ from gromit.web.tls import CertificateFiles, ClientTls
 from tests.fakes.authority import Files, TestCa
 from tests.fakes.clients import tls_context
 from tests.fakes.images import FakeImages
+from tests.fakes.run_output import FakeRunOutput
 from tests.fakes.store import MemoryStore
 from tests.fakes.task_output import FakeTaskOutput
 from tests.prove.suite import Effort, Proof, Suite, Violation
@@ -95,7 +96,9 @@ def _running(folder: Path, limits: ClientLimits) -> Iterator[_Place]:
 
 
 def _serve(files: Files, changes: ChangeHub, limits: ClientLimits) -> Server:
-    parts = ServeParts(MemoryStore(), FakeImages(), CATALOGUE, changes, FakeTaskOutput())
+    parts = ServeParts(
+        MemoryStore(), FakeImages(), CATALOGUE, changes, FakeTaskOutput(), FakeRunOutput()
+    )
     tls = ServerTls(CertificateFiles(files.cert, files.key, files.ca))
     return Server(
         Listener(build_app(api_deps(Settings(), parts)), "127.0.0.1:0", tls, limits, RequestAudit),

@@ -48,6 +48,7 @@ from tests.fakes.images import FakeImages
 from tests.fakes.inventory import FakeExpiries
 from tests.fakes.owners import FakeOwners, owner
 from tests.fakes.platform import PLATFORM, FakePlatform
+from tests.fakes.run_output import FakeRunOutput
 from tests.fakes.secrets import FakeSecrets
 from tests.fakes.states import FakeStates
 from tests.fakes.store import MemoryStore
@@ -357,6 +358,7 @@ class Installation:
             CATALOGUE,
             ChangeHub(),
             FakeTaskOutput(),
+            FakeRunOutput(),
         )
         return replace(
             api_deps(SETTINGS, parts),

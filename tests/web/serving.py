@@ -35,6 +35,7 @@ from gromit.bootstrap.pki import build_pki
 from gromit.bootstrap.serve import build_serve
 from gromit.config.load import load_settings
 from gromit.config.schema import Settings
+from gromit.core.environments import past_runs
 from gromit.core.environments.attributes import RESERVED
 from gromit.core.environments.suspensions import SUSPENSION_ROW
 from gromit.core.security.certificates import SERIAL_BITS, Kind, LeafRequest
@@ -320,6 +321,20 @@ class Serve:
             logs.put_log_events(**place, logEvents=events)
         return now_ms
 
+    def write_run(self, name: str, epoch: int, *texts: str) -> None:
+        """Let sow write lines about a run to its log; see `any_time`."""
+        logs = self.emulator.client("logs")
+        place = {"logGroupName": "/gromit-control/sow", "logStreamName": f"{name}/{epoch}"}
+        with suppress(logs.exceptions.ResourceAlreadyExistsException):
+            logs.create_log_group(logGroupName=place["logGroupName"])
+        logs.create_log_stream(**place)
+        facts = {"event": "run.progress", "env": name, "epoch": epoch}
+        # CloudWatch refuses lines of the future, where the clock of serve may be.
+        now_ms = time.time_ns() // 1_000_000
+        messages = [_json({**facts, "text": text}).decode() for text in texts]
+        events = [{"timestamp": now_ms, "message": message} for message in messages]
+        logs.put_log_events(**place, logEvents=events)
+
     def clear(self) -> None:
         """Empty the table."""
         for name in (*self.rows, SUSPENSION_ROW):
@@ -335,6 +350,12 @@ class Serve:
             ecr.put_image(
                 repositoryName=repository, imageTag=tag, imageManifest=_json(manifest).decode()
             )
+
+
+@pytest.fixture
+def any_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Search the lines of a run at any time: the clock of serve moves, that of the log does not."""
+    monkeypatch.setattr(past_runs, "_MARGIN_MS", 10 * 365 * 86_400_000)
 
 
 def flat(name: str, state: str = "new", **versions: str) -> dict[str, str]:

@@ -27,6 +27,7 @@ from gromit.adapters.aws.image_marks import EcrImageMarks
 from gromit.adapters.aws.lazy_client import lazy_client
 from gromit.adapters.aws.platform_parameter import PlatformParameter
 from gromit.adapters.aws.resource_removal import AwsEnvironmentResources
+from gromit.adapters.aws.run_output import CloudWatchRunOutput
 from gromit.adapters.aws.secrets import ManagedSecrets
 from gromit.adapters.aws.state_bucket import S3StateBucket
 from gromit.adapters.aws.task_output import CloudWatchTaskOutput
@@ -106,6 +107,11 @@ def managed_secrets() -> ManagedSecrets:
 def task_output() -> CloudWatchTaskOutput:
     """Output of environments' tasks in CloudWatch Logs."""
     return CloudWatchTaskOutput(session().client("logs", config=aws.CLIENT), log.mask)
+
+
+def run_output() -> CloudWatchRunOutput:
+    """Output of Terraform in the logs of workers."""
+    return CloudWatchRunOutput(session().client("logs", config=aws.CLIENT))
 
 
 def service_states() -> EcsServices:

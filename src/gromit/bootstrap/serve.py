@@ -11,7 +11,13 @@ from prometheus_client import CollectorRegistry
 from gromit import log
 from gromit.adapters.security.pki_files import DenyListFile
 from gromit.adapters.terraform.stack_files import stack_hash
-from gromit.bootstrap.backends import aws_calls, environment_store, image_registry, task_output
+from gromit.bootstrap.backends import (
+    aws_calls,
+    environment_store,
+    image_registry,
+    run_output,
+    task_output,
+)
 from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.machine import domain_if_set, now_ms, require_setting, to_ms
 from gromit.config.schema import Settings
@@ -22,6 +28,7 @@ from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.component_inputs import recipe_hash
 from gromit.core.time import Millis
 from gromit.ports import EnvironmentStore, ImageRegistry
+from gromit.ports.run_output import RunOutput
 from gromit.ports.task_output import TaskOutput
 from gromit.services.creation_limits import CreationLimits
 from gromit.services.developers import Developers
@@ -60,6 +67,7 @@ class ServeParts:
     catalogue: Catalogue
     changes: ChangeHub
     output: TaskOutput
+    run_output: RunOutput
 
 
 def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Server:
@@ -77,7 +85,12 @@ def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Ser
     store, changes = environment_store(settings), ChangeHub()
     metrics = Metrics(store, clock, _overdue_ms(settings), lambda: aws_calls().totals())
     parts = ServeParts(
-        store, image_registry(settings), configured_catalogue(settings), changes, task_output()
+        store,
+        image_registry(settings),
+        configured_catalogue(settings),
+        changes,
+        task_output(),
+        run_output(),
     )
     deps = replace(
         api_deps(settings, parts),
@@ -147,6 +160,7 @@ def api_deps(settings: Settings, parts: ServeParts) -> ApiDeps:
         suspensions=SuspensionRegistry(ledger, known),
         changes=parts.changes,
         output=parts.output,
+        run_output=parts.run_output,
         identify=partial(get_caller, highest=_highest_role_of_people(settings)),
         now_ms=now_ms,
         log_level=LogLevel(log.get_level, log.set_level),

@@ -46,6 +46,15 @@ AskOutput = Callable[[Mapping[str, str]], Iterator[Mapping[str, Any]]]
     show_default=True,
     help="Newest lines of each component.",
 )
+@click.option(
+    "--run",
+    "number",
+    is_flag=False,
+    flag_value="1",
+    type=click.IntRange(min=1),
+    metavar="[N]",
+    help="Output of Terraform in the last run; 2 is the one before it.",
+)
 @pass_cli
 def logs(
     run: CliContext, /, name: str, component: str | None, since: str | None, **options: Any
@@ -53,9 +62,9 @@ def logs(
     """Show what the components of an environment wrote, or one of them.
 
     Without --since these are the newest lines of each component's newest task. Times are in UTC.
+    With --run it is what Terraform did in a run: resources, errors and times.
     """
-    if options["previous"] and (since or options["follow"]):
-        raise InvalidInput("--previous cannot be used with --since or --follow")
+    query = _query(component, since, options)
     path = f"/v1/environments/{name_in_path(name)}/logs"
     client = connected_serve(run)
     chosen = {} if component is None else {"component": component}
@@ -70,15 +79,29 @@ def logs(
             if cursor is None:
                 return
 
-    query = {"since": since} if since else {"limit": str(options["lines"])}
-    if options["previous"]:
-        query["previous"] = "true"
+    has_one = component is not None or "run" in query
     if options["follow"]:
-        _follow(run, ask, query, has_one=component is not None)
+        _follow(run, ask, query, has_one=has_one)
     elif run.output == "json":
         print_json([line for page in ask(query) for line in page["lines"]])
     else:
-        _print_all(ask(query), has_one=component is not None)
+        _print_all(ask(query), has_one=has_one)
+
+
+def _query(
+    component: str | None, since: str | None, options: Mapping[str, Any]
+) -> Mapping[str, str]:
+    """Return what to ask for. Raises `InvalidInput` for options that exclude each other."""
+    if number := options["number"]:
+        if component or since or options["follow"] or options["previous"]:
+            others = "a component, --since, --follow or --previous"
+            raise InvalidInput(f"--run cannot be used with {others}")
+        return {"run": str(number)}
+    if options["previous"]:
+        if since or options["follow"]:
+            raise InvalidInput("--previous cannot be used with --since or --follow")
+        return {"limit": str(options["lines"]), "previous": "true"}
+    return {"since": since} if since else {"limit": str(options["lines"])}
 
 
 def _print_all(pages: Iterator[Mapping[str, Any]], *, has_one: bool) -> None:

@@ -52,6 +52,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "gromit env logs app-test tyk --follow",
         "gromit env logs app-test tyk --previous",
         "gromit env logs app-test --since 2h",
+        "gromit env logs app-test --run 2",
     ),
     "env open": ("gromit env open app-test tyk", "curl $(gromit env open app-test --no-browser)"),
     "env redeploy": ("gromit env redeploy app-test tyk",),

@@ -1,7 +1,7 @@
 """Claims, renewals and outcomes: serve's side of the protocol. Used only by the API."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -204,6 +204,7 @@ class Leases:
         self, name: str, fence: Fence, claim_id: str, made: MadeStack, stamp: ChangeContext
     ) -> Environment:
         """Record what the claimed generation made."""
+        stamp = replace(stamp, run=fence.epoch)
         took_s = self._seconds_since_claim(name, fence, stamp.now_ms)
         writes = (
             work.sown(fence, claim_id, made, stamp, took_s),
@@ -213,6 +214,7 @@ class Leases:
 
     def reaped(self, name: str, fence: Fence, claim_id: str, stamp: ChangeContext) -> Environment:
         """Record that nothing of the environment is left."""
+        stamp = replace(stamp, run=fence.epoch)
         writes = (
             work.reaped(fence, claim_id, stamp),
             work.reaped_revived(fence, claim_id, stamp),
@@ -233,7 +235,8 @@ class Leases:
         policy, found = self.policy, failure.failure_class
         first = first_pause_ms(found, policy.retry_ms, policy.retry_max_ms)
         pause = backoff_ms(attempts, first, policy.retry_max_ms, self.jitter())
-        stamp = ChangeContext(fence.holder, failure.at_ms, state)
+        took_s = _seconds_of_claim(environment, fence, failure.at_ms)
+        stamp = ChangeContext(fence.holder, failure.at_ms, state, run=fence.epoch, took_s=took_s)
         # Words of terraform, AWS or a lock. All that is recorded of a failure goes through here.
         what: dict[str, Any] = {
             "kind": plain_line(failure.kind),
@@ -306,6 +309,13 @@ class _PutOff:
 
 
 _PUT_OFF = _PutOff()
+
+
+def _seconds_of_claim(environment: Environment | None, fence: Fence, now_ms: int) -> int | None:
+    lease = environment.lease if environment else None
+    if lease is None or lease.epoch != fence.epoch or lease.since_ms is None:
+        return None
+    return max(0, round((now_ms - lease.since_ms) / 1000))
 
 
 def _claim_lost(name: str, row: Row | None) -> Conflict:

@@ -42,7 +42,9 @@ ARNS = ResourceArns(
     zone="zone",
     parameter="parameter",
     registries=("tyk", "tyk-pump"),
+    log_group="log-group",
     logs="logs",
+    worker_logs=("sow-logs", "reap-logs"),
     execution_role="execution",
     serve_role="serve-role",
     ca_key="ca-key",
@@ -70,6 +72,19 @@ def judged(**changed: SimulatedRole) -> dict[str, Finding]:
 
 def test_roles_with_exactly_their_permissions_are_ok() -> None:
     assert {f.state for f in judged().values()} == {FindingStatus.OK}
+
+
+def test_a_serve_that_may_not_read_logs_yet_is_named_with_the_remedy() -> None:
+    def without_logs(permission: Permission, action: str) -> bool:
+        return permission.allowed and not action.startswith("logs:")
+
+    found = judged(serve=answers(ControlPlanePart.SERVE, without_logs))["serve"]
+    assert found.state is FindingStatus.WRONG
+    for right in ("GetLogEvents on logs", "DescribeLogStreams on log-group"):
+        assert f"logs:{right}" in found.observed
+    for group in ("log-group", "sow-logs", "reap-logs"):
+        assert f"logs:FilterLogEvents on {group}" in found.observed
+    assert found.remedy == "apply terraform/infra, which sets the policies"
 
 
 def test_only_serve_must_write_the_table() -> None:
@@ -206,7 +221,12 @@ def test_arns_are_in_the_account_and_region_of_the_installation() -> None:
         zone="arn:aws:route53:::hostedzone/Z1",
         parameter="arn:aws:ssm:eu-central-1:123456789012:parameter/gromit/platform",
         registries=("arn:aws:ecr:eu-central-1:123456789012:repository/tyk",),
+        log_group="arn:aws:logs:eu-central-1:123456789012:log-group:/gromit/example",
         logs="arn:aws:logs:eu-central-1:123456789012:log-group:/gromit/example:log-stream:example",
+        worker_logs=(
+            "arn:aws:logs:eu-central-1:123456789012:log-group:/gromit-control/sow:*",
+            "arn:aws:logs:eu-central-1:123456789012:log-group:/gromit-control/reap:*",
+        ),
         execution_role=PLATFORM.execution_role_arn,
         serve_role="arn:aws:iam::123456789012:role/gromit-serve",
         ca_key="arn:aws:secretsmanager:eu-central-1:123456789012:secret:gromit/ca-key-000000",

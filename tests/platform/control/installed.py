@@ -73,6 +73,8 @@ class Installed:
                 f"arn:aws:logs:{HERE}:log-group:/gromit/app-test:log-stream:tyk/tyk/0a1b"
             ),
             "our log": f"arn:aws:logs:{HERE}:log-group:/gromit-control/serve",
+            "sow's log": f"arn:aws:logs:{HERE}:log-group:/gromit-control/sow:*",
+            "reap's log": f"arn:aws:logs:{HERE}:log-group:/gromit-control/reap:*",
             "our log's stream": (
                 f"arn:aws:logs:{HERE}:log-group:/gromit-control/serve:log-stream:serve/1"
             ),

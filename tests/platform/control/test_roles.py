@@ -59,6 +59,8 @@ ALLOWED: tuple[Row, ...] = (
     ("gromit-serve", "logs:DescribeLogStreams", "log", {}),
     ("gromit-serve", "logs:FilterLogEvents", "log", {}),
     ("gromit-serve", "logs:GetLogEvents", "log's stream", {}),
+    ("gromit-serve", "logs:FilterLogEvents", "sow's log", {}),
+    ("gromit-serve", "logs:FilterLogEvents", "reap's log", {}),
     *(
         (f"gromit-{w}", f"s3:{a}Object", "state", {})
         for w in TERRAFORM
@@ -252,6 +254,7 @@ REFUSED: tuple[Row, ...] = (
     ("gromit-reap", "logs:DeleteLogGroup", "our log", {}),
     ("gromit-serve", "logs:GetLogEvents", "our log's stream", {}),
     ("gromit-serve", "logs:FilterLogEvents", "our log", {}),
+    ("gromit-serve", "logs:DescribeLogStreams", "sow's log", {}),
     *((f"gromit-{w}", "logs:GetLogEvents", "log's stream", {}) for w in ("gateway", "pki")),
     ("gromit-reap", "ec2:DeleteSecurityGroup", "group", {"aws:ResourceTag/managed": "gromit"}),
     (
@@ -435,7 +438,9 @@ def places(installed: Installed) -> ResourceArns:
         zone=arn("zone"),
         parameter=arn("platform"),
         registries=tuple(installed.ground["registries"].values()),
+        log_group=arn("log"),
         logs=f"{arn('log')}:log-stream:example",
+        worker_logs=(arn("sow's log"), arn("reap's log")),
         execution_role=arn("environments' role"),
         serve_role=arn("role of serve"),
         ca_key=arn("secret"),

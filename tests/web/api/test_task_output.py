@@ -49,10 +49,15 @@ def test_an_environment_that_never_ran_has_no_output(serve: Serve) -> None:
         ("since=1h&previous=true", "previous"),
         ("cursor=abc", "cursor"),
         ("typo=1", "typo"),
+        ("run=0", "run"),
+        ("run=x", "run"),
+        ("run=1&component=tyk", "run"),
+        ("run=1&cursor=other:x", "cursor"),
     ],
 )
 def test_an_impossible_question_is_refused(serve: Serve, query: str, named: str) -> None:
     serve.build("tyk", "asked", "sha")
+    serve.work_off("sow")
     answer = serve.send("GET", f"/v1/environments/asked/logs?{query}")
     assert answer.status_code == 400
     assert named in answer.json()["error"]
@@ -114,3 +119,30 @@ def test_a_stopped_task_is_named_by_its_id(serve: Serve, task: str) -> None:
     answer = serve.outcome(serve.claim("sow"), "fail", stopped=stopped)
     assert answer.status_code == 400
     assert "stopped" in answer.json()["error"]
+
+
+@pytest.mark.usefixtures("any_time")
+def test_a_run_has_the_output_of_terraform(serve: Serve) -> None:
+    serve.build("tyk", "ran", "sha")
+    claim = serve.claim("sow")
+    serve.write_run("ran", claim["epoch"], "1 to create, 0 to change, 0 to destroy", "error: no")
+    path = "/v1/environments/ran/logs"
+    under_way = serve.get(path, run=1)["lines"]
+    assert [line["text"] for line in under_way][-1] == "error: no"
+    assert {(line["component"], line["task"]) for line in under_way} == {
+        ("sow", str(claim["epoch"]))
+    }
+    assert serve.outcome(claim, "fail").status_code == 200
+    event = serve.get("/v1/environments/ran/events")["events"][-1]
+    assert (event["kind"], event["run"], event["took_s"]) == ("failed", claim["epoch"], 0)
+    assert serve.get(path, run=event["run"])["lines"] == under_way
+    answer = serve.send("GET", f"{path}?run=2")
+    assert (answer.status_code, "no run 2" in answer.json()["error"]) == (404, True)
+
+
+def test_a_token_reads_runs_only_of_its_repository(serve: Serve) -> None:
+    serve.build("tyk", "own-run", "sha")
+    serve.work_off("sow")
+    path = "/v1/environments/own-run/logs?run=1"
+    assert serve.send("GET", path, **from_token("tyk")).status_code == 200
+    assert serve.send("GET", path, **from_token("tyk-pump")).status_code == 404

@@ -61,3 +61,15 @@ def test_a_failure_shows_what_the_crashed_task_wrote_last(serve: Serve, look: Lo
     assert card.all("pre")[1].text == "<script>alert(1)</script> serving"
     link = f"/environments/{NAME}/logs?component=tyk"
     assert link in [a.attributes["href"] for a in card.all("a")]
+
+
+@pytest.mark.usefixtures("any_time")
+def test_the_history_leads_to_what_terraform_did(serve: Serve, look: Look) -> None:
+    claim = serve.claim("sow")
+    serve.write_run(NAME, claim["epoch"], "aws_ecs_cluster.this: created (0s) [1/1]")
+    serve.outcome(claim, "done")
+    event = look.get(f"/environments/{NAME}").one("section", id="history").all("li")[0]
+    (link,) = event.all("a")
+    page = look.get(link.attributes["href"])
+    assert "aws_ecs_cluster.this: created" in page.one("pre", class_="output").text
+    assert f"run {claim['epoch']}" in page.text

@@ -1,8 +1,8 @@
 """Permissions that the role of each part must and must not have, compared with AWS's simulation.
 
 part          must be allowed to                             must not be allowed to
-serve         read and write the table; list images          access states or records;
-                                                             pass the environments' role
+serve         read and write the table; list images; read    access states or records;
+              the logs of environments, sow and reap         pass the environments' role
 sow           do what terraform needs; tag images; read      write the table;
               the platform; describe environments' secrets;  pass serve's role
               pass the environments' role; list interfaces;
@@ -30,6 +30,7 @@ from gromit.core.names import LIFE_INDEX, WORK_INDEX
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.contract import Platform
 from gromit.core.stack.secrets import PREFIX
+from gromit.core.stack.task_output import WORKER_LOG_GROUPS, log_group
 from gromit.core.stack.terraform import STATE_KEY, state_key
 from gromit.errors import ConfigError
 
@@ -64,8 +65,12 @@ class ResourceArns:
     zone: str
     parameter: str
     registries: tuple[str, ...]
+    log_group: str
+    """Log group of some environment."""
     logs: str
     """Log stream of some environment."""
+    worker_logs: tuple[str, ...]
+    """Log groups of the workers that run Terraform."""
     execution_role: str
     serve_role: str
     ca_key: str
@@ -146,7 +151,12 @@ def resource_arns(
         zone=f"arn:{partition}:route53:::hostedzone/{expected.zone_id}",
         parameter=f"{here % 'ssm'}:parameter/{expected.platform.lstrip('/')}",
         registries=tuple(f"{registry}/{repository}" for repository in repositories),
-        logs=f"{here % 'logs'}:log-group:/gromit/example:log-stream:example",
+        log_group=f"{here % 'logs'}:log-group:{log_group('example')}",
+        logs=f"{here % 'logs'}:log-group:{log_group('example')}:log-stream:example",
+        worker_logs=tuple(
+            f"{here % 'logs'}:log-group:{WORKER_LOG_GROUPS}{worker}:*"
+            for worker in (ControlPlanePart.SOW, ControlPlanePart.REAP)
+        ),
         execution_role=platform.execution_role_arn,
         ca_key=f"{here % 'secretsmanager'}:secret:gromit/ca-key-000000",
         secret=f"{here % 'secretsmanager'}:secret:{PREFIX}example-000000",
@@ -241,6 +251,11 @@ def _serve(arns: ResourceArns) -> tuple[_Pairs, _Pairs]:
     allowed: _Pairs = [(use, arns.table)]
     allowed += [(("dynamodb:Query",), index) for index in arns.indexes]
     allowed += [(("ecr:BatchGetImage", "ecr:DescribeImages"), r) for r in arns.registries]
+    allowed += [
+        (("logs:DescribeLogStreams", "logs:FilterLogEvents"), arns.log_group),
+        (("logs:GetLogEvents",), arns.logs),
+        *((("logs:FilterLogEvents",), group) for group in arns.worker_logs),
+    ]
     return allowed, [(_OBJECTS, arns.states), (_CHANGE, arns.zone), (_PASS, arns.execution_role)]
 
 

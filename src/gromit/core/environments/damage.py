@@ -231,6 +231,7 @@ _CHECKS: Mapping[str, ValueCheck] = MappingProxyType(
                     "origin": _text,
                     "versions": _map_of(_text),
                     "took": _number,
+                    "run": _number,
                 },
                 required={"at", "actor", "kind", "text"},
             )

@@ -103,10 +103,17 @@ class HistoryEvent:
     """By component: the versions of repositories that a run has made; empty for other events."""
     took_s: int | None = None
     """Seconds from the claim to the outcome of a run; None for other events, and if not known."""
+    run: int | None = None
+    """Number of the run that the event reports: the epoch of its claim; None for other events."""
 
     def to_row(self) -> dict[str, Any]:
         """Return the event as the row stores it."""
-        more = {"origin": self.origin, "versions": dict(self.versions) or None, "took": self.took_s}
+        more = {
+            "origin": self.origin,
+            "versions": dict(self.versions) or None,
+            "took": self.took_s,
+            "run": self.run,
+        }
         return {
             "at": self.at_ms,
             "actor": self.actor,
@@ -130,6 +137,7 @@ class HistoryEvent:
             event.get("origin"),
             event.get("versions", {}),
             event.get("took"),
+            event.get("run"),
         )
 
 

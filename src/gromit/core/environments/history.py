@@ -47,13 +47,17 @@ class ChangeContext:
     """Certificate, token or job that the actor used; None for a worker."""
     requester: str | None = None
     """Token, or job's repository, that asked the gateway; None if the gateway was not asked."""
+    run: int | None = None
+    """Number of the run that reports: the epoch of its claim; None for other changes."""
+    took_s: int | None = None
+    """Seconds since that claim; None if they are not known."""
     is_activity: bool = True
     """Whether someone uses the environment, so that its idle time starts again."""
 
     def event(self, kind: str, text: str, **more: Any) -> dict[str, Any]:
         """Return an event of this change as the row stores it; `more` has facts about a run."""
-        text = text[:EVENT_TEXT_MAX]
-        return HistoryEvent(self.now_ms, self.actor, kind, text, self.origin, **more).to_row()
+        text, facts = text[:EVENT_TEXT_MAX], {"run": self.run, "took_s": self.took_s, **more}
+        return HistoryEvent(self.now_ms, self.actor, kind, text, self.origin, **facts).to_row()
 
     def state_attributes(self) -> dict[str, Any]:
         """Return the attributes of the state that a run left; none keeps what is recorded."""

@@ -6,6 +6,8 @@ from typing import Any
 
 LOG_GROUPS = "/gromit/"
 """Prefix of the log groups of all environments; those of the control plane have another one."""
+WORKER_LOG_GROUPS = "/gromit-control/"
+"""Prefix of the log groups of the control plane; each worker has one with its name."""
 TASK_MAX = 100
 """Characters of a task's id; ECS gives 32."""
 LAST_LINES = 5
@@ -85,3 +87,19 @@ def _shortened(text: str) -> str:
 def log_group(environment: str) -> str:
     """Return the CloudWatch log group of an environment, which its stack makes."""
     return LOG_GROUPS + environment
+
+
+def worker_line(record: Mapping[str, Any]) -> str | None:
+    """Return a line of a worker's log for people; None if it says nothing about Terraform."""
+    match record.get("event"):
+        case "run.progress":
+            return str(record.get("text", ""))
+        case "terraform.ended":
+            action, code, seconds = (record.get(key) for key in ("action", "code", "seconds"))
+            program = record.get("program") or "terraform"
+            return f"{program}: {action} ended with exit code {code} after {seconds} s"
+        case "run.finished":
+            problem = record.get("problem")
+            return f"run {record.get('ending')}" + (f": {problem}" if problem else "")
+        case _:
+            return None

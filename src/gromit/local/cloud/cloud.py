@@ -22,6 +22,7 @@ from gromit.local.cloud.parts import CloudParts, emulated_account
 from gromit.local.cloud.platform import MONGO, make_platform
 from gromit.local.cloud.supervisor import Supervisor, read_supervisor_state, terminate_on_signals
 from gromit.local.cloud.trust import make_trust
+from gromit.local.cloud.worker_logs import WorkerLogs
 from gromit.local.login.made_up import DEFAULT, LoginSecrets, describe_people
 
 __all__ = ["PORTS", "CloudOptions", "folder", "run_cloud"]
@@ -77,6 +78,8 @@ def run_cloud(
         _check_programs(place, facts, options.programs)
         environ = {**environ, **variables.components(facts)}
         parts = Supervisor(place.processes, place.logs, stop, alone=True)
+        # Before the workers start, so that it knows what they wrote earlier.
+        logs = WorkerLogs(place.logs, lambda: emulated_account(facts).client("logs"))
         try:
             first = CloudParts(place, facts, environ, options.programs)
             _assemble(first, parts, echo)
@@ -85,7 +88,8 @@ def run_cloud(
                 echo(f"log in without a password at {facts.url('gateway')} as {who}")
             echo(f"the local cloud in {place.root} is up")
             parts.mark_ready()
-            parts.watch()
+            with logs:
+                parts.watch()
         finally:
             echo("going down")
             parts.stop()

@@ -14,6 +14,7 @@ from gromit.core.security.roles import Role, is_allowed
 from gromit.core.time import Millis
 from gromit.errors import TrustError
 from gromit.ports import PassSink
+from gromit.ports.run_output import RunOutput
 from gromit.ports.task_output import TaskOutput
 from gromit.services.developers import Developers
 from gromit.services.environments import Environments
@@ -87,6 +88,7 @@ class ApiDeps:
     views: EnvironmentViews
     changes: ChangeHub
     output: TaskOutput
+    run_output: RunOutput
     identify: Callable[[Request], Caller]
     """Return the caller. Raises `TrustError` for a certificate that is revoked or has no role."""
     now_ms: Callable[[], Millis]

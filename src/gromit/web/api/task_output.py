@@ -1,4 +1,4 @@
-"""Route that shows the output of an environment's components."""
+"""Route that shows the output of an environment's components, and of Terraform in its runs."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,10 +8,12 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gromit.core.environments.environment import Environment
+from gromit.core.environments.past_runs import find_run
 from gromit.core.stack.task_output import OutputLine, OutputPage
 from gromit.core.time import parse_duration
 from gromit.errors import InvalidInput
 from gromit.web.api.admission import ApiDeps, Deps
+from gromit.web.api.claims import EPOCH_MAX
 from gromit.web.api.refusals import error_responses
 from gromit.web.api.visibility import Visible
 
@@ -39,6 +41,15 @@ class OutputFilter(BaseModel):
     previous: Annotated[
         bool, Field(description="lines of the task before the newest one; not with `since`")
     ] = False
+    run: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=EPOCH_MAX,
+            description="output of Terraform in a run: 1 is the last one, 2 the one before; or its "
+            "number in the history; not with `component`, `since` and `previous`",
+        ),
+    ] = None
     limit: Annotated[
         int,
         Field(ge=1, le=LINES_MAX, description="newest lines of each component; not with `since`"),
@@ -51,8 +62,11 @@ class OutputFilter(BaseModel):
     def _fits_together(self) -> "OutputFilter":
         if self.since is not None and self.previous:
             raise ValueError("previous and since cannot be used together")
-        if self.cursor is not None and self.since is None:
-            raise ValueError("a cursor needs the since of the first page")
+        others = (self.component, self.since, self.previous or None)
+        if self.run is not None and any(other is not None for other in others):
+            raise ValueError("run cannot be used with component, since or previous")
+        if self.cursor is not None and self.since is None and self.run is None:
+            raise ValueError("a cursor needs the since or the run of the first page")
         return self
 
 
@@ -63,8 +77,9 @@ class OutputLineView:
     at: str
     """Time, with milliseconds."""
     component: str
+    """Component, or `sow` or `reap` for the output of a run."""
     task: str
-    """Id of the ECS task."""
+    """Id of the ECS task, or number of the run."""
     text: str
 
 
@@ -84,15 +99,21 @@ class OutputView:
 def get_output(
     visible: Visible, deps: Deps, name: str, query: Annotated[OutputFilter, Query()]
 ) -> OutputView:
-    """Show what the components of an environment wrote to their logs."""
+    """Show what the components of an environment wrote to their logs, or Terraform in a run."""
     environment = visible.inspect(name)
+    if query.run is not None:
+        run = find_run(environment, query.run, deps.now_ms())
+        return _view(environment, deps.run_output.of_run(run, query.cursor))
     components = _components(deps, environment)
     if query.component is not None and query.component not in components:
         raise InvalidInput(
             f"{environment.name} has no component {query.component!r}",
             hint=f"its components are {', '.join(components)}",
         )
-    page = _page(deps, environment, components, query)
+    return _view(environment, _page(deps, environment, components, query))
+
+
+def _view(environment: Environment, page: OutputPage) -> OutputView:
     lines = [_line(line) for line in page.lines]
     return OutputView(environment.name, lines, page.is_cut, page.next)
 

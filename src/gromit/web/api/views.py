@@ -177,6 +177,8 @@ class EventView:
     """By component: the versions that a run has made; empty for other events."""
     took_s: int | None
     """Seconds from the claim to the outcome of a run; null if they are not known."""
+    run: int | None
+    """Number of the run, for its output; null for other events, and in those of older rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,4 +339,5 @@ def event(event: HistoryEvent) -> EventView:
         event.origin,
         dict(event.versions),
         event.took_s,
+        event.run,
     )

@@ -1,7 +1,7 @@
 """The page of what the components of an environment wrote."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -20,6 +20,7 @@ class OutputChoice:
     component: str = ""
     since: str = ""
     previous: str = ""
+    run: str = ""
     cursor: str = ""
 
     @classmethod
@@ -34,7 +35,7 @@ class OutputChoice:
 
     def next_page(self, name: str, cursor: str) -> str:
         """Return the address of the page that follows."""
-        following = OutputChoice(self.component, self.since, self.previous, cursor)
+        following = replace(self, cursor=cursor)
         return f"/environments/{quote(name, safe='')}/logs{following.query_string()}"
 
     def query_string(self) -> str:
