@@ -17,7 +17,15 @@ from gromit.local.cloud.network import Ranges
 from gromit.local.login.made_up import LoginSecrets
 
 RANGES = Ranges(ipaddress.IPv4Network("127.44.0.0/16"), ipaddress.IPv4Network("127.45.0.0/16"))
-PORTS = {"aws": 1001, "dns": 1002, "names": 1007, "serve": 1003, "health": 1004, "gateway": 1005}
+PORTS = {
+    "aws": 1001,
+    "dns": 1002,
+    "names": 1007,
+    "serve": 1003,
+    "health": 1004,
+    "gateway": 1005,
+    "metrics": 1009,
+}
 FACTS = CloudState(
     domain="dev.gromit.test",
     region="eu-central-1",
