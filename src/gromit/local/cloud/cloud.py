@@ -6,10 +6,11 @@ product's own processes.
 
 import fcntl
 import os
+import signal
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from gromit.errors import Conflict, InvalidInput
@@ -65,11 +66,25 @@ def run_cloud(
     """Bring a cloud up, keep it up until SIGINT or SIGTERM, and bring it down.
 
     This process must have no other children: at the end all children are terminated. Raises
-    `Conflict` if the cloud is up already.
+    `Conflict` if the cloud is up already, and `KeyboardInterrupt` after a clean end by SIGINT.
     """
     network.require_linux()
     stop = threading.Event()
-    terminate_on_signals(stop)
+    seen = terminate_on_signals(stop)
+    with suppress(KeyboardInterrupt):  # the supervisor raises it when any signal ends a start
+        _run_until(stop, place, options, environ, echo)
+    if signal.SIGINT in seen:
+        raise KeyboardInterrupt
+
+
+def _run_until(
+    stop: threading.Event,
+    place: CloudPaths,
+    options: CloudOptions,
+    environ: Mapping[str, str],
+    echo: EchoFn,
+) -> None:
+    """Run a cloud until `stop` is set."""
     for path in (place.root, place.logs):
         path.mkdir(parents=True, exist_ok=True)
     with _alone_in(place), closing(_claim(place)) as claim:

@@ -291,7 +291,14 @@ def read_supervisor_state(path: Path) -> SupervisorState | None:
         return None
 
 
-def terminate_on_signals(stop: threading.Event) -> None:
-    """Set `stop` on SIGTERM, SIGINT and a closed terminal."""
+def terminate_on_signals(stop: threading.Event) -> set[int]:
+    """Set `stop` on SIGTERM, SIGINT and a closed terminal; return the signals seen so far."""
+    seen: set[int] = set()
+
+    def handle(number: int, _frame: object) -> None:
+        seen.add(number)
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, handle)
+    return seen

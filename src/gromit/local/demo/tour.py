@@ -44,7 +44,7 @@ class TourResult:
 
 
 def run_demo(folder: Path | None, environ: Mapping[str, str], display: Display) -> TourResult:
-    """Take the tour in `folder`, or in a temporary one that is removed after a success.
+    """Take the tour in `folder`, or in a temporary one that a failure alone leaves behind.
 
     Afterwards the cloud is down in any case. Raises `Conflict` if the folder's cloud is up already,
     and does not touch it.
@@ -54,7 +54,13 @@ def run_demo(folder: Path | None, environ: Mapping[str, str], display: Display) 
     place = control.folder(folder or Path(tempfile.mkdtemp(prefix="gromit-demo-")))
     shipped = {"GROMIT_CATALOGUE": "", "GROMIT_REPOS": ""}
     tour = DemoTour(place, {**environ, **shipped}, StepLog(display))
-    error = _run(tour)
+    try:
+        error = _run(tour)
+    except BaseException:  # Ctrl-C, most of the time
+        control.down(place, display.note)
+        if folder is None:
+            shutil.rmtree(place.root, ignore_errors=True)
+        raise
     if error is None and folder is None:
         shutil.rmtree(place.root)
     return TourResult(tuple(tour.log.steps), error)
@@ -133,9 +139,6 @@ def _run(tour: DemoTour) -> GromitError | None:
         _take(tour)
     except GromitError as problem:
         error = _explained(problem, place)
-    except BaseException:
-        control.down(place, log.display.note)
-        raise
     try:
         with log.step("bring the local cloud down; no process is left"):
             _bring_down(place, log)
