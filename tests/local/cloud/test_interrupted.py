@@ -66,7 +66,7 @@ def _moments() -> Iterator[object]:
         yield pytest.param(True, detached, marks=pytest.mark.long)
 
 
-@pytest.mark.parametrize(("detached", "moment"), _moments())
+@pytest.mark.parametrize(("detached", "moment"), [*_moments()])
 def test_a_cloud_that_comes_up_or_is_up_goes_down(
     tmp_path: Path, detached: bool, moment: str
 ) -> None:
