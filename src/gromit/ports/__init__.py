@@ -67,6 +67,8 @@ class RowPage:
     rows: tuple[Row, ...]
     last: str | None
     """Name after which the next page begins; None if this was the last."""
+    is_cut: bool = False
+    """Whether the store has ended the page before its limit, because of its size."""
 
 
 class EnvironmentStore(Protocol):

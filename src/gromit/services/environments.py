@@ -59,6 +59,8 @@ class EnvironmentPage:
     unreadable: list[UnreadableEntry]
     last: str | None
     """Name after which the next page begins; None if this was the last."""
+    is_cut: bool = False
+    """Whether the store has ended the page before its limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,7 @@ class Environments:
             except (UnreadableRow, Conflict) as fault:
                 name, is_tombstone = str(row[Attribute.NAME]), is_v1_tombstone(row)
                 unreadable.append(UnreadableEntry(name, fault, is_tombstone))
-        return EnvironmentPage(found, unreadable, page.last)
+        return EnvironmentPage(found, unreadable, page.last, page.is_cut)
 
     def protect(self, name_or_ref: str, *, protected: bool, stamp: ChangeContext) -> Environment:
         """Refuse deletion of an environment, or allow it again. A repeated call changes nothing."""

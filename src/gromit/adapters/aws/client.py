@@ -8,17 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import boto3
+import botocore.session
 from botocore import exceptions as aws
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
+from gromit.adapters.aws.dynamodb_items import ItemParserFactory
 from gromit.errors import BackendError, ConfigError, Denied, Temporary
 
 CLIENT = Config(
     retries={"mode": "standard", "max_attempts": 3},
     connect_timeout=5,
     read_timeout=30,
-    max_pool_connections=32,
+    max_pool_connections=64,  # more than serve has threads, or it discards connections under load
     user_agent_extra="gromit",
 )
 
@@ -54,7 +56,9 @@ def new_session(region: str | None = None) -> boto3.Session:
     Raises `ConfigError` for a profile that does not exist.
     """
     try:
-        return boto3.Session(region_name=region)
+        own = botocore.session.Session()
+        own.register_component("response_parser_factory", ItemParserFactory())
+        return boto3.Session(region_name=region, botocore_session=own)
     except aws.BotoCoreError as error:  # a missing profile, or files that cannot be read
         raise ConfigError(
             f"cannot use the settings of the AWS SDK: {error}",

@@ -10,13 +10,12 @@ fails repeatedly. The sparse index `life` does the same for lifetimes (key `life
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, assert_never
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from gromit.adapters.aws.client import aws_errors, error_code
+from gromit.adapters.aws.dynamodb_items import from_item_value, to_item_value
 from gromit.core.environments.attributes import RESERVED, Attribute
 from gromit.core.environments.row_writes import (
     AllOf,
@@ -52,9 +51,6 @@ FIRST_LOOK = 64
 """Entries that the first query reads: more than are due or held at most times."""
 _NO_INDEX = frozenset({"ValidationException", "ResourceNotFoundException"})
 """Codes for an index that is missing or being created: DynamoDB's own, and the emulator's."""
-
-_serialize = TypeSerializer().serialize
-_deserialize = TypeDeserializer().deserialize
 
 
 class DynamoStore:
@@ -206,7 +202,8 @@ class DynamoStore:
             )
         last = answer.get("LastEvaluatedKey", {}).get(KEY, {}).get("S")
         rows = [r for i in answer["Items"] if (r := _row(i)) is not None]
-        return RowPage(tuple(r for r in rows if not str(r[KEY]).startswith(RESERVED)), last)
+        shown = tuple(r for r in rows if not str(r[KEY]).startswith(RESERVED))
+        return RowPage(shown, last, is_cut=last is not None and len(rows) < limit)
 
     def _work(self, kind: str) -> Iterator[Row]:
         """Yield the entries of work of a kind in order of due times, read as they are needed."""
@@ -279,7 +276,7 @@ class _Expression:
 
     def value(self, value: Any) -> str:
         placeholder = f":v{len(self.values)}"
-        self.values[placeholder] = _serialize(value)
+        self.values[placeholder] = to_item_value(value)
         return placeholder
 
     def placeholders(self) -> dict[str, Any]:
@@ -346,16 +343,4 @@ class _Expression:
 
 
 def _row(item: Mapping[str, Any] | None) -> Row | None:
-    return {a: _plain(_deserialize(v)) for a, v in item.items()} if item else None
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case Decimal():
-            return int(value)
-        case dict():
-            return {k: _plain(v) for k, v in value.items()}
-        case list():
-            return [_plain(v) for v in value]
-        case _:
-            return value
+    return {a: from_item_value(v) for a, v in item.items()} if item else None

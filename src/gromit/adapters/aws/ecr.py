@@ -46,10 +46,12 @@ class EcrImages:
     def __init__(self, client: "ECRClient", registry_id: str | None = None) -> None:
         self._client = client
         self._registry: _Registry = {"registryId": registry_id} if registry_id else {}
+        # For all requests: they share its threads, which the client's connections suffice for.
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="ecr")
 
     def digests(self, images: Iterable[Image]) -> Mapping[Image, str]:
         """Make one call for each repository and 100 of its tags, in parallel."""
-        return _look_up_all(self._look_up, images)
+        return self._look_up_all(self._look_up, images)
 
     def existing(self, images: Iterable[BuiltImage]) -> frozenset[BuiltImage]:
         """Return those of the images that exist, by repository and digest."""
@@ -78,7 +80,15 @@ class EcrImages:
 
         ECR refuses the whole call if one image is missing; then each tag is looked up alone.
         """
-        return _look_up_all(self._look_up_pushed, images)
+        return self._look_up_all(self._look_up_pushed, images)
+
+    def _look_up_all(
+        self, look_up: Callable[[str, Sequence[str]], dict[Image, _T]], images: Iterable[Image]
+    ) -> dict[Image, _T]:
+        calls = _calls(images)
+        if len(calls) < 2:  # without threads
+            return _merge(look_up(*call) for call in calls)
+        return _merge(self._threads.map(lambda call: look_up(*call), calls))
 
     def _look_up_pushed(self, repository: str, tags: Sequence[str]) -> dict[Image, int]:
         exceptions = self._client.exceptions
@@ -169,16 +179,6 @@ def _revision(manifest: str) -> str | None:
 
 def _ids(tags: Sequence[str]) -> "list[ImageIdentifierTypeDef]":
     return [{"imageTag": tag} for tag in tags]
-
-
-def _look_up_all(
-    look_up: Callable[[str, Sequence[str]], dict[Image, _T]], images: Iterable[Image]
-) -> dict[Image, _T]:
-    calls = _calls(images)
-    if len(calls) < 2:  # without threads
-        return _merge(look_up(*call) for call in calls)
-    with ThreadPoolExecutor(min(_THREADS, len(calls)), thread_name_prefix="ecr") as pool:
-        return _merge(pool.map(lambda call: look_up(*call), calls))
 
 
 def _merge(parts: Iterable[Mapping[Image, _T]]) -> dict[Image, _T]:

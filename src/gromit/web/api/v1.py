@@ -71,6 +71,11 @@ class EnvironmentFilter(BaseModel):
         str | None, Field(max_length=255, description="`next` of the previous page")
     ] = None
 
+    @property
+    def is_selective(self) -> bool:
+        """Whether it may leave out many environments."""
+        return bool(self.phase or self.want or self.prefix or self.repository)
+
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentList:
@@ -229,24 +234,29 @@ def _page(
 ) -> EnvironmentPage:
     """Return the next environments that match, and the cursor of the next page if there is one.
 
-    The table is read in its own page size, so a filter with few matches costs no more calls than a
-    filter that matches every environment.
+    Where DynamoDB ends a scan because of its size, the page ends as well: the rest of another scan
+    would be read again for the next page. A filter with few matches costs no more calls than one
+    that matches every environment.
     """
     found: list[Environment] = []
     unreadable: list[UnreadableEntry] = []
     cursor = query.cursor
     while True:
-        page = deps.environments.page(cursor, PAGE_MAX)
+        # One more than fits says whether there is a next page.
+        wanted = PAGE_MAX + 1 if query.is_selective else query.limit - len(found) + 1
+        page = deps.environments.page(cursor, wanted)
         unreadable += page.unreadable
         for environment in page.environments:
             if matches(environment):
-                if len(found) == query.limit:  # one more matches, so there is a next page
+                if len(found) == query.limit:
                     return EnvironmentPage(found, unreadable, cursor)
                 found.append(environment)
             cursor = environment.name
         if page.last is None:
             return EnvironmentPage(found, unreadable, None)
         cursor = page.last
+        if found and page.is_cut:
+            return EnvironmentPage(found, unreadable, cursor)
 
 
 def _phases(text: str | None) -> frozenset[Phase]:

@@ -1,0 +1,1 @@
+"""Measurements of growth laws: `python -m tests.bench [LAW ...]`, or `make bench`."""

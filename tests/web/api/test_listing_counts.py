@@ -1,0 +1,69 @@
+"""Scans that a listing costs. A test fails with one scan more, or one row that is read twice."""
+
+import math
+from typing import Any
+
+import pytest
+
+from gromit.ports import RowPage
+from tests.bench.sample_row import sample_row
+from tests.web.serving import Serve
+
+ROWS, FIT = 300, 46
+"""Rows of the table, and those that DynamoDB returns before the limit of 1 MB."""
+
+
+class CutStore:
+    """A table whose scans end at their size."""
+
+    def __init__(self) -> None:
+        self.scans = 0
+        self.read = 0
+        self._row = sample_row(5)
+
+    def page(self, after: str | None, limit: int) -> RowPage:
+        """Return what one scan of DynamoDB returns."""
+        first = int(after[1:]) + 1 if after else 0
+        end = min(first + limit, first + FIT, ROWS)
+        self.scans += 1
+        self.read += end - first
+        rows = tuple({**self._row, "name": f"e{number:04d}"} for number in range(first, end))
+        last = f"e{end - 1:04d}" if end < ROWS else None
+        return RowPage(rows, last, is_cut=last is not None and len(rows) < limit)
+
+
+@pytest.fixture
+def cut(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> CutStore:
+    store = CutStore()
+    monkeypatch.setattr(serve.app.state.deps.environments.ledger.store, "page", store.page)
+    return store
+
+
+def _pages(serve: Serve, **query: Any) -> list[int]:
+    sizes, cursor = [], dict[str, str]()
+    while True:
+        page = serve.get("/v1/environments", **query, **cursor)
+        sizes.append(len(page["environments"]))
+        if page["next"] is None:
+            return sizes
+        cursor = {"cursor": page["next"]}
+
+
+@pytest.mark.parametrize("query", [{}, {"phase": "all"}, {"prefix": "e"}, {"repository": "tyk"}])
+def test_a_listing_is_one_scan_for_each_page_of_the_table(
+    serve: Serve, cut: CutStore, query: dict[str, str]
+) -> None:
+    sizes = _pages(serve, limit=500, **query)
+    assert sum(sizes) == ROWS
+    assert (cut.scans, len(sizes), cut.read) == (math.ceil(ROWS / FIT),) * 2 + (ROWS,)
+
+
+def test_a_filter_that_nothing_fits_is_one_answer(serve: Serve, cut: CutStore) -> None:
+    assert _pages(serve, limit=500, prefix="zz") == [0]
+    assert (cut.scans, cut.read) == (math.ceil(ROWS / FIT), ROWS)
+
+
+def test_a_small_page_reads_one_row_more_than_it_shows(serve: Serve, cut: CutStore) -> None:
+    sizes = _pages(serve, limit=10)
+    assert sizes == [10] * (ROWS // 10)
+    assert (cut.scans, cut.read) == (ROWS // 10, ROWS + ROWS // 10 - 1)
