@@ -18,7 +18,7 @@ NAME, BORN_MS, TTL_MS = "e00000", 1_700_000_000_000, 90_000
 
 
 def sample_row(events: int = 20) -> dict[str, Any]:
-    """Return the row, with at least so many events."""
+    """Return the row, with at least this number of events."""
     first, *rest = REPOSITORIES
     new = NewIncarnation("0123456789abcdef0123456789abcdef", protected=False, fallbacks={})
     at_ms = BORN_MS

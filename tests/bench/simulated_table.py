@@ -1,6 +1,6 @@
-"""A stand-in for DynamoDB and ECR in a process of its own, which costs next to nothing itself.
+"""DynamoDB and ECR simulated in a process of their own, which costs next to nothing itself.
 
-The emulator spends milliseconds on each row, which hides what serve costs. This one keeps nothing:
+The emulator spends milliseconds on each row, which hides what serve costs. This table keeps nothing:
 a read returns one sample row under the name that was asked for, each write succeeds, and a scan
 returns the same row under many names, in pages of 1 MB as DynamoDB's. Rows whose names begin with
 `new` do not exist, and no image does. It cannot show conditions that fail, nor work that is due.
@@ -56,7 +56,7 @@ def item_bytes(value: Any) -> int:
 
 
 @dataclass(slots=True)
-class StandInTable:
+class SimulatedTable:
     """Answers by operation."""
 
     row: Item
@@ -107,7 +107,7 @@ def _missing(image: Mapping[str, str]) -> Mapping[str, Any]:
 class _Exchange(asyncio.Protocol):
     """As much of HTTP/1.1 as the SDK speaks: one request after another on a connection."""
 
-    def __init__(self, table: StandInTable) -> None:
+    def __init__(self, table: SimulatedTable) -> None:
         self._table = table
         self._received = b""
         self._transport: asyncio.Transport | None = None
@@ -145,7 +145,7 @@ class _Exchange(asyncio.Protocol):
 
 def _listen(row: Item, rows: int, port: "Connection[int, int]") -> None:
     async def serve() -> None:
-        table = StandInTable(row, rows)
+        table = SimulatedTable(row, rows)
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: _Exchange(table), HOST, 0, backlog=1024)
         port.send(server.sockets[0].getsockname()[1])
@@ -155,8 +155,8 @@ def _listen(row: Item, rows: int, port: "Connection[int, int]") -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class RunningStandIn:
-    """A stand-in that listens."""
+class RunningTable:
+    """A simulated table that listens."""
 
     url: str
 
@@ -168,14 +168,14 @@ class RunningStandIn:
 
 
 @contextmanager
-def standing_in(row: Item, rows: int) -> Iterator[RunningStandIn]:
-    """Run a stand-in that has so many rows like this one."""
+def simulated_table(row: Item, rows: int) -> Iterator[RunningTable]:
+    """Run a simulated table with a number of rows like this one."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_listen, args=(row, rows, sender), daemon=True)
     process.start()
     try:
-        yield RunningStandIn(f"http://{HOST}:{receiver.recv()}")
+        yield RunningTable(f"http://{HOST}:{receiver.recv()}")
     finally:
         process.terminate()
         process.join()
