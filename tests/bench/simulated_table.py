@@ -1,9 +1,9 @@
 """DynamoDB and ECR simulated in a process of their own, which costs next to nothing itself.
 
-The emulator spends milliseconds on each row, which hides what serve costs. This table keeps nothing:
-a read returns one sample row under the name that was asked for, each write succeeds, and a scan
-returns the same row under many names, in pages of 1 MB as DynamoDB's. Rows whose names begin with
-`new` do not exist, and no image does. It cannot show conditions that fail, nor work that is due.
+The emulator spends milliseconds on each row, which hides what serve costs. This table keeps
+nothing. A read returns one sample row under the name that was asked for, each write succeeds, and a
+scan returns the same row under many names, in pages of 1 MB as in DynamoDB. Rows whose names begin
+with `new` do not exist, and no image does. Refused writes and due work cannot be shown with it.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ class SimulatedTable:
     calls: Counter[str] = field(default_factory=Counter)
 
     def answer(self, operation: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return what AWS would answer, as far as gromit reads it."""
+        """Return the parts of an answer that gromit reads."""
         self.calls[operation] += 1
         found: Mapping[str, Any] = {}
         match operation:
