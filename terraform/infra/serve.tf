@@ -1,6 +1,10 @@
 # The only writer of the table. Only the control plane and the bastion reach it, unless `serve_cidrs` opens a listener of the load
 # balancer. TLS passes through that one, so serve itself sees the client's certificate.
 
+locals {
+  audit_group = "/gromit-control/serve"
+}
+
 data "aws_iam_policy_document" "serve" {
   statement {
     sid       = "Table"
@@ -36,6 +40,13 @@ data "aws_iam_policy_document" "serve" {
     actions   = ["logs:FilterLogEvents"]
     resources = [for worker in ["sow", "reap"] : "arn:aws:logs:${local.here}:log-group:/gromit-control/${worker}:*"]
   }
+
+  # Its own lines, in which operators search the audit.
+  statement {
+    sid       = "Audit"
+    actions   = ["logs:FilterLogEvents"]
+    resources = ["arn:aws:logs:${local.here}:log-group:${local.audit_group}", "arn:aws:logs:${local.here}:log-group:${local.audit_group}:*"] # and its streams
+  }
 }
 
 module "serve" {
@@ -53,16 +64,17 @@ module "serve" {
   retention_days = var.alarms.retention_days
 
   environment = merge({
-    GROMIT_SERVE_LISTEN   = "0.0.0.0:8443"
-    GROMIT_SERVE_HEALTH   = "0.0.0.0:8080"
-    GROMIT_SERVE_CERT     = "/certs/serve.pem"
-    GROMIT_SERVE_KEY      = "/certs/serve-key.pem"
-    GROMIT_SERVE_DENYLIST = "/certs/denylist"
-    GROMIT_SERVE_PROXIES  = join(",", local.platform.public_cidrs) # of the load balancer
-    GROMIT_SERVE_PEOPLE   = var.login.issuer == "" ? "none" : var.login.highest_role
-    GROMIT_CLUSTER_DOMAIN = local.platform.domain
-    GROMIT_SOW_OVERDUE    = "${var.alarms.undone_hours}h"
-    GROMIT_REAP_OVERDUE   = "${var.alarms.reap_hours}h"
+    GROMIT_SERVE_LISTEN      = "0.0.0.0:8443"
+    GROMIT_SERVE_HEALTH      = "0.0.0.0:8080"
+    GROMIT_SERVE_CERT        = "/certs/serve.pem"
+    GROMIT_SERVE_KEY         = "/certs/serve-key.pem"
+    GROMIT_SERVE_DENYLIST    = "/certs/denylist"
+    GROMIT_SERVE_PROXIES     = join(",", local.platform.public_cidrs) # of the load balancer
+    GROMIT_SERVE_PEOPLE      = var.login.issuer == "" ? "none" : var.login.highest_role
+    GROMIT_SERVE_AUDIT_GROUP = local.audit_group
+    GROMIT_CLUSTER_DOMAIN    = local.platform.domain
+    GROMIT_SOW_OVERDUE       = "${var.alarms.undone_hours}h"
+    GROMIT_REAP_OVERDUE      = "${var.alarms.reap_hours}h"
   }, local.settings)
 }
 

@@ -1,16 +1,18 @@
 """The how-tos, followed in one local cloud: every command runs and prints what the page shows."""
 
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from tests.docs import aws_cli
 from tests.docs.cloud import GROMIT, ended, variables
 from tests.docs.markdown import DOCS, ROOT
 from tests.docs.shell import shell
 
-_OWN_TESTS = {"install-on-aws.md", "run-real-programs.md"}
+_OWN_TESTS = {"install-on-aws.md", "restore-the-table.md", "run-real-programs.md"}
 PAGES = sorted(page for page in (DOCS / "how-to").glob("*.md") if page.name not in _OWN_TESTS)
 """Pages for an existing cloud; those that create one have tests of their own."""
 
@@ -41,6 +43,34 @@ s3.copy_object(Bucket=bucket, Key=key, CopySource=f"{bucket}/env:/app-test/deven
 END
 gromit local push tyk restored-test --sha 5e6f70 --dir "$CLOUD"
 """
+_DELETED_STATE = """
+gromit local push tyk deleted-test --sha 6f7081 --dir "$CLOUD"
+gromit env wait deleted-test --timeout 3m
+python - <<'END'
+import boto3
+boto3.client("s3").delete_object(Bucket="terraform-state-dev", Key="env:/deleted-test/devenv")
+END
+"""
+_LEFT_OVER = """
+gromit local push tyk left-test --sha 708192 --dir "$CLOUD"
+gromit env wait left-test --timeout 3m
+python - <<'END'
+import boto3
+boto3.client("dynamodb").delete_item(
+    TableName="DeveloperEnvironments", Key={"name": {"S": "left-test"}}
+)
+s3, bucket = boto3.client("s3"), "terraform-state-dev"
+state = s3.get_object(Bucket=bucket, Key="env:/left-test/devenv")["Body"].read().decode()
+orphan = state.replace("left-test", "orphan-test")
+s3.put_object(Bucket=bucket, Key="env:/orphan-test/devenv", Body=orphan.encode())
+END
+"""
+_AUDITED = """
+gromit local push tyk audited-test --sha 819203 --dir "$CLOUD"
+gromit env protect audited-test
+gromit env unprotect audited-test
+gromit env delete audited-test
+"""
 _TWO_BUILDS = """
 gromit local push tyk undo-test --sha 1a2b3c --dir "$CLOUD"
 gromit env wait undo-test --timeout 3m
@@ -61,9 +91,14 @@ _TREE = f'cd "{ROOT}"'
 
 BEFORE: Mapping[str, str] = {
     "build-the-image.md": _TREE,
+    "clean-up.md": _LEFT_OVER,
     "first-ten-minutes.md": _APP_TEST,
     "let-people-log-in.md": _APP_TEST + _IN_FOLDER,
     "limit-lifetimes.md": _APP_TEST,
+    "operate.md": _APP_TEST,
+    "scale.md": _APP_TEST,
+    "search-the-audit.md": _AUDITED,
+    "two-hundred-developers.md": _APP_TEST,
     "migrate-from-gromit-v1.md": _FLAT_ROW,
     "monitor-with-prometheus.md": _APP_TEST + _IN_FOLDER,
     "protect-and-redeploy.md": _APP_TEST,
@@ -73,7 +108,7 @@ BEFORE: Mapping[str, str] = {
     "release.md": _TREE,
     "report-builds-from-ci.md": _APP_TEST
     + 'gromit local push tyk ci-test --sha 2b3c4d --no-report --dir "$CLOUD"',
-    "restore-a-state.md": _APP_TEST + _FOREIGN_STATE,
+    "restore-a-state.md": _APP_TEST + _FOREIGN_STATE + _DELETED_STATE,
     "run-terraform-by-hand.md": _APP_TEST,
     "try-on-a-real-account.md": _APP_TEST,
     "tyk-secrets-and-licence.md": _APP_TEST,
@@ -111,8 +146,9 @@ def test_a_how_to_works_as_it_is_written(page: Path, cloud: Path, tmp_path: Path
         "TOOLS": str(Path(GROMIT[0]).parent),
         "CHECKOUT": str(ROOT),
     }
+    aws_cli.install(tmp_path / "tools", sys.executable, ROOT)
     with shell(tmp_path, tmp_path / "printed", environ) as bash:
-        setup = 'export PATH="$TOOLS:$PATH"\neval "$(gromit local env --dir "$CLOUD")"\n'
+        setup = 'export PATH="$PWD/tools:$TOOLS:$PATH"\neval "$(gromit local env --dir "$CLOUD")"\n'
         code, printed = bash.run(setup + BEFORE.get(page.name, ""))
         assert code == 0, printed
         bash.follow(page)

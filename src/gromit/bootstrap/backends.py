@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, TypeVar
 import boto3
 
 from gromit import log
+from gromit.adapters.audit_file import AuditFile
 from gromit.adapters.aws import client as aws
 from gromit.adapters.aws import conflicts, route53
+from gromit.adapters.aws.audit_group import AuditLogGroup
 from gromit.adapters.aws.call_counts import CallCounts
 from gromit.adapters.aws.dynamodb import DynamoStore
 from gromit.adapters.aws.dynamodb_table import TableSetup
@@ -36,6 +38,7 @@ from gromit.bootstrap.machine import domain, operator, require_setting
 from gromit.config.schema import Settings
 from gromit.core.stack.catalogue import Catalogue
 from gromit.errors import ConfigError
+from gromit.ports.audit import AuditLog
 from gromit.services.clearing import Clearer, ClearPolicy
 from gromit.services.image_keeping import ImageKeeper
 
@@ -112,6 +115,16 @@ def task_output() -> CloudWatchTaskOutput:
 def run_output() -> CloudWatchRunOutput:
     """Output of Terraform in the logs of workers."""
     return CloudWatchRunOutput(session().client("logs", config=aws.CLIENT))
+
+
+def audit_log(settings: Settings) -> AuditLog | None:
+    """Search of serve's own log; None if its place is not set."""
+    if settings.serve.audit_group is not None:
+        client = session().client("logs", config=aws.CLIENT)
+        return AuditLogGroup(client, settings.serve.audit_group)
+    if settings.serve.audit_file is not None:
+        return AuditFile(settings.serve.audit_file)
+    return None
 
 
 def service_states() -> EcsServices:

@@ -12,6 +12,7 @@ from gromit import log
 from gromit.adapters.security.pki_files import DenyListFile
 from gromit.adapters.terraform.stack_files import stack_hash
 from gromit.bootstrap.backends import (
+    audit_log,
     aws_calls,
     environment_store,
     image_registry,
@@ -161,6 +162,7 @@ def api_deps(settings: Settings, parts: ServeParts) -> ApiDeps:
         changes=parts.changes,
         output=parts.output,
         run_output=parts.run_output,
+        audit=audit_log(settings),
         identify=partial(get_caller, highest=_highest_role_of_people(settings)),
         now_ms=now_ms,
         log_level=LogLevel(log.get_level, log.set_level),

@@ -10,6 +10,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "suspend",
         "resume",
         "plan",
+        "audit",
         "doctor",
         "cluster",
         "terraform",
@@ -34,6 +35,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "gromit env list",
         "gromit env wait app-test",
         'eval "$(gromit completion bash)"',
+    ),
+    "audit": (
+        "gromit audit --environment app-test --since 7d",
+        "gromit audit --by ada@example.com -o json",
     ),
     "cluster show": ("gromit cluster show app-test",),
     "doctor": ("gromit doctor aws", "gromit doctor environments"),

@@ -54,6 +54,16 @@ class ServeSettings(SettingsGroup):
         description="networks of the load balancer before serve, whose PROXY protocol (version 2) "
         "says the address of a client",
     )
+    audit_group: str | None = setting(
+        default=None,
+        description="CloudWatch log group of serve's own lines, which `gromit audit` searches; "
+        "unset: serve.audit_file",
+    )
+    audit_file: Path | None = setting(
+        default=None,
+        description="file with serve's own lines as JSON, which `gromit audit` searches without "
+        "serve.audit_group; unset: no search",
+    )
 
 
 class OidcSettings(SettingsGroup):

@@ -51,7 +51,7 @@ class Developers:
                 return environment
             if environment.protected_by != stamp.actor:
                 raise refusals.protected_by_another(environment)
-            outcome = self.ledger.write(name, protection.unprotect_own(stamp), "protected")
+            outcome = self.ledger.write(name, protection.unprotect_own(stamp), "unprotected")
             if isinstance(outcome, WriteAccepted):
                 return parse_environment(outcome.row)
         raise contention_error(name)

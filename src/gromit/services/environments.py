@@ -182,7 +182,8 @@ class Environments:
     def protect(self, name_or_ref: str, *, protected: bool, stamp: ChangeContext) -> Environment:
         """Refuse deletion of an environment, or allow it again. A repeated call changes nothing."""
         write = protection.protect(protected=protected, stamp=stamp)
-        outcome = self.ledger.write(self._readable_name(name_or_ref), write, "protected")
+        kind = "protected" if protected else "unprotected"
+        outcome = self.ledger.write(self._readable_name(name_or_ref), write, kind)
         environment = self._require_live(name_or_ref, outcome)
         if environment.want is Want.GONE:
             raise refusals.deleted(environment)

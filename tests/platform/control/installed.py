@@ -75,6 +75,7 @@ class Installed:
             "our log": f"arn:aws:logs:{HERE}:log-group:/gromit-control/serve",
             "sow's log": f"arn:aws:logs:{HERE}:log-group:/gromit-control/sow:*",
             "reap's log": f"arn:aws:logs:{HERE}:log-group:/gromit-control/reap:*",
+            "another part's log": f"arn:aws:logs:{HERE}:log-group:/gromit-control/gateway",
             "our log's stream": (
                 f"arn:aws:logs:{HERE}:log-group:/gromit-control/serve:log-stream:serve/1"
             ),

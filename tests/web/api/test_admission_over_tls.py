@@ -38,6 +38,7 @@ EXPECTED: Mapping[tuple[str, str], frozenset[Role]] = {
     ("GET", "/v1/changes"): ANYBODY,
     ("GET", "/v1/overview"): ANYBODY,
     ("GET", "/v1/platform"): ANYBODY,
+    ("GET", "/v1/audit"): OPERATOR,
     ("GET", "/v1/openapi.json"): ANYBODY,
     ("POST", "/v1/builds"): REPORTERS,
     ("POST", "/v1/branches"): REPORTERS,

@@ -5,7 +5,8 @@ have no certificate: the gateway vouches for their role (`people`). Requests tha
 the table are refused.
 
     method and route                               gateway  worker  operator  developer  viewer
-    GET, HEAD  anything                               x        x        x         x         x
+    GET, HEAD  /v1/audit                                                x
+    GET, HEAD  anything else                          x        x        x         x         x
     POST   /newbuild, /v1/builds, /v1/branches        x                 x
     DELETE /env/{name}                                x                 x         x
     PUT, PATCH /env/{name}; PUT /loglevel/{level}                       x
@@ -64,6 +65,7 @@ _ACTS_OF_DEVELOPERS = (
     "unprotect",
 )
 ADMISSION: tuple[Rule, ...] = (
+    _rule("GET HEAD", "/v1/audit", Role.OPERATOR),
     _rule("GET HEAD", "/**", *Role),
     _rule("POST", "/newbuild", Role.GATEWAY, Role.OPERATOR),
     _rule("DELETE", "/env/{}", Role.GATEWAY, Role.OPERATOR, Role.DEVELOPER),

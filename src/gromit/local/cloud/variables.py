@@ -112,6 +112,7 @@ def serve_variables(
         "GROMIT_SERVE_KEY": str(place.key("serve")),
         "GROMIT_SERVE_DENYLIST": str(place.pki / "denylist"),
         **({"GROMIT_SERVE_PEOPLE": "operator"} if facts.people else {}),
+        "GROMIT_SERVE_AUDIT_FILE": str(place.logs / "serve.log"),
     }
 
 

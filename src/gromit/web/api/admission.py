@@ -14,6 +14,7 @@ from gromit.core.security.roles import Role, is_allowed
 from gromit.core.time import Millis
 from gromit.errors import TrustError
 from gromit.ports import PassSink
+from gromit.ports.audit import AuditLog
 from gromit.ports.run_output import RunOutput
 from gromit.ports.task_output import TaskOutput
 from gromit.services.developers import Developers
@@ -96,6 +97,8 @@ class ApiDeps:
     passes: PassSink
     outcome: Callable[[str, str], None]
     """Count (what, outcome) for the metrics."""
+    audit: AuditLog | None = None
+    """Search of serve's own log; None if serve does not know where the log is kept."""
     sightings: Sightings = field(default_factory=Sightings)
     run_times: RunTimes = field(default_factory=RunTimes)
     run_metrics: RunMetrics = field(default_factory=RunMetrics)

@@ -21,6 +21,7 @@ from gromit.errors import (
 )
 from gromit.web.api import (
     actions,
+    audit_search,
     change_stream,
     claims,
     diffs,
@@ -64,6 +65,7 @@ _ROUTES = (
     observations,
     passes,
     task_output,
+    audit_search,
 )
 ROUTERS = tuple(module.router for module in _ROUTES)
 """All routes. The gateway forwards those that people may use."""

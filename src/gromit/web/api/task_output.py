@@ -1,7 +1,6 @@
 """Route that shows the output of an environment's components, and of Terraform in its runs."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -10,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from gromit.core.environments.environment import Environment
 from gromit.core.environments.past_runs import find_run
 from gromit.core.stack.task_output import OutputLine, OutputPage
-from gromit.core.time import parse_duration
 from gromit.errors import InvalidInput
 from gromit.web.api.admission import ApiDeps, Deps
 from gromit.web.api.claims import EPOCH_MAX
+from gromit.web.api.instants import instant_of, iso_with_milliseconds
 from gromit.web.api.refusals import error_responses
 from gromit.web.api.visibility import Visible
 
@@ -124,7 +123,7 @@ def _page(
     chosen = components if query.component is None else [query.component]
     if query.since is None:
         return deps.output.newest(environment.name, chosen, query.limit, previous=query.previous)
-    since_ms = _instant(query.since, deps.now_ms())
+    since_ms = instant_of(query.since, deps.now_ms())
     return deps.output.since(environment.name, query.component, since_ms, query.cursor)
 
 
@@ -135,23 +134,5 @@ def _components(deps: ApiDeps, environment: Environment) -> list[str]:
     return list(dict.fromkeys([*known, *(c.name for c in made)]))
 
 
-def _instant(text: str, now_ms: int) -> int:
-    """Return the instant that a person names. Raises `InvalidInput`."""
-    length = parse_duration(text)
-    if isinstance(length, timedelta):
-        return max(0, now_ms - int(length.total_seconds() * 1000))
-    try:
-        at = datetime.fromisoformat(text)
-        # A time without a zone is taken as UTC, in which all times are shown.
-        at = at if at.tzinfo else at.replace(tzinfo=UTC)
-        return max(0, int(at.timestamp() * 1000))
-    except (ValueError, OverflowError):
-        raise InvalidInput(
-            f"{text!r} is neither a time nor a duration",
-            hint="for example 10m, 2h or 2026-01-31T08:15:00Z",
-        ) from None
-
-
 def _line(line: OutputLine) -> OutputLineView:
-    at = datetime.fromtimestamp(line.at_ms / 1000, UTC).isoformat(timespec="milliseconds")
-    return OutputLineView(at.replace("+00:00", "Z"), line.component, line.task, line.text)
+    return OutputLineView(iso_with_milliseconds(line.at_ms), line.component, line.task, line.text)
