@@ -12,6 +12,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from gromit.errors import BackendError, ConfigError
@@ -31,6 +32,7 @@ from tests.hooks import events
 from tests.hooks.repository import Repository
 from tests.hooks.workflow import Workflow
 from tests.local.conftest import eventually
+from tests.waiting import PATIENCE_S
 
 pytestmark = [pytest.mark.cloud, pytest.mark.terraform, pytest.mark.xdist_group("cloud")]
 """The tests share one cloud, so they run in one process."""
@@ -267,6 +269,26 @@ def shows_in_its_pull_request(up: CloudPaths, folder: Path, sha: str) -> None:
     assert github.states()[sha][-1] == "success"
 
 
+def shows_what_terraform_did_and_opens(exports: dict[str, str]) -> None:
+    """Read the output of the run, and ask the component at the address for a browser."""
+
+    def lines() -> str:
+        found = gromit("env", "logs", "plan-test", "--run", variables=exports)
+        return found if "run done" in found else ""
+
+    said = eventually(lines)  # the copy of the log follows
+    assert "aws_ecs_cluster.this: created" in said
+    assert "apply ended with exit code 0" in said
+    shown = gromit("env", "open", "plan-test", "tyk", "--no-browser", variables=exports).strip()
+    address = httpx2.URL(shown)
+    assert address.host == "tyk.plan-test.localhost"
+    with httpx2.Client(trust_env=False, timeout=PATIENCE_S) as http:
+        answer = http.get(
+            f"http://127.0.0.1:{address.port}/", headers={"Host": address.netloc.decode()}
+        )
+    assert answer.json()["environment"] == "plan-test"
+
+
 def test_a_plan_of_the_shipped_catalogues_environment_is_empty_once_it_is_made(
     up: CloudPaths, tmp_path: Path
 ) -> None:
@@ -277,6 +299,7 @@ def test_a_plan_of_the_shipped_catalogues_environment_is_empty_once_it_is_made(
         "terraform", "plan-test", "--", "plan", "-detailed-exitcode", "-no-color", variables=exports
     )
     assert "No changes." in said
+    shows_what_terraform_did_and_opens(exports)
     gromit("env", "delete", "plan-test", variables=exports)
     gromit("env", "wait", "plan-test", "--for", "gone", variables=exports)
 
