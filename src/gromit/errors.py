@@ -145,3 +145,10 @@ class HookFailed(GromitError):
     """A required hook of a component failed."""
 
     code = "hook"
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, stopped: Mapping[str, str] = _NONE
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.stopped = stopped
+        """Id of the newest task that stopped, by component; its last lines say why."""

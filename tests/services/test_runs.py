@@ -18,6 +18,7 @@ from gromit.errors import (
     ConfigRootUnusable,
     Conflict,
     GromitError,
+    HookFailed,
     InvalidInput,
     RolloutFailed,
     Suspended,
@@ -366,6 +367,10 @@ def test_without_an_answer_of_serve_nothing_is_done() -> None:
         (
             RolloutFailed("tyk: exit code 1", stopped={"tyk": "task-1"}),
             Problem("rollout", "tyk: exit code 1", (StoppedTask("tyk", "task-1"),)),
+        ),
+        (
+            HookFailed("hook on_create of tyk failed", stopped={"tyk": "task-2"}),
+            Problem("hook", "hook on_create of tyk failed", (StoppedTask("tyk", "task-2"),)),
         ),
         (Conflict("it is wanted"), Problem("conflict", "it is wanted")),
         (ConfigRootUnusable("not mounted"), Problem("root_unusable", "not mounted")),

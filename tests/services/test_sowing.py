@@ -814,7 +814,8 @@ def test_a_required_hook_that_fails_fails_the_environment_and_keeps_what_succeed
     hooked.tasks.outcomes["pump"] = [HookOutcome(None, "CannotPullContainerError: no")] * 3
     with pytest.raises(HookFailed, match="on_create of pump failed 3 times: CannotPull") as caught:
         hooked.run()
-    assert "/gromit/app-test" in str(caught.value.hint)
+    assert "gromit env logs app-test pump" in str(caught.value.hint)
+    assert list(caught.value.stopped) == ["pump"]
     assert hooked.queue.hooks == {NAME: ("tyk",)}
 
 

@@ -4,7 +4,7 @@ They run within the execution of a claim, so that the claim and the Terraform lo
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -13,6 +13,7 @@ from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.contract import Platform
 from gromit.core.stack.hooks import HookKind, HookOutcome, HookTask, plan_hooks, without
 from gromit.core.stack.resources import ResourceKind
+from gromit.core.stack.task_output import task_id
 from gromit.errors import BackendError, HookFailed, Suspended
 from gromit.ports import HookTasks, Progress, WorkQueue
 from gromit.services.clearing import Clearer
@@ -126,7 +127,7 @@ class HookRunner:
         while running:
             waited_s = self.policy.monotonic() - started_s
             ended = {
-                task: outcome
+                task: replace(outcome, task=task_id(id_))
                 for task, id_ in running.items()
                 if (outcome := self._look(task, id_, waited_s)) is not None
             }
@@ -194,6 +195,7 @@ def _require(failures: Mapping[HookTask, HookOutcome]) -> None:
     if needed:
         raise HookFailed(
             "; ".join(f"{task} failed {TRIES} times: {failures[task]}" for task in needed),
-            hint=f"see the log group /gromit/{needed[0].environment},"
+            hint=f"read `gromit env logs {needed[0].environment} {needed[0].component}`,"
             " and correct the hook in the catalogue, or what it talks to",
+            stopped={t.component: failures[t].task for t in needed if failures[t].task},
         )

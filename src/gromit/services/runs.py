@@ -44,7 +44,14 @@ from gromit.core.stack.contract import StateMark
 from gromit.core.stack.made import MadeStack
 from gromit.core.stack.states import StateVerdict, judge_state, require_safe_state
 from gromit.core.stack.task_output import StoppedTask
-from gromit.errors import ConfigRootUnusable, Conflict, GromitError, RolloutFailed, Suspended
+from gromit.errors import (
+    ConfigRootUnusable,
+    Conflict,
+    GromitError,
+    HookFailed,
+    RolloutFailed,
+    Suspended,
+)
 from gromit.ports import OwnerWatch, Progress, StateBucket, WorkQueue
 from gromit.services.renewals import PROGRESS_S, Renewals
 from gromit.services.stale_locks import remove_stale_locks
@@ -316,6 +323,6 @@ def _failure_class(problem: Problem | None) -> str | None:
 def failure_record(error: GromitError) -> Problem:
     """Return an error as the environment keeps it: with its hint, in one line."""
     text = f"{error.message} ({error.hint})" if error.hint else error.message
-    stopped = error.stopped.items() if isinstance(error, RolloutFailed) else ()
+    stopped = error.stopped.items() if isinstance(error, RolloutFailed | HookFailed) else ()
     tasks = tuple(StoppedTask(component, task) for component, task in stopped)
     return Problem(error.code, " ".join(text.split()), tasks)

@@ -234,7 +234,7 @@ class Sower:
                 raise RolloutFailed(
                     f"not running after {self.policy.settle_s:.0f} s:"
                     f" {_describe(late) or ', '.join(unsettled)}",
-                    hint="check the component's log group, or increase `sow.settle`",
+                    hint=f"read `gromit env logs {name}`, or increase `sow.settle`",
                     stopped=_stopped_tasks(late),
                 )
             if self.policy.pause(self.policy.poll_s):

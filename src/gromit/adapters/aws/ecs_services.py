@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gromit.adapters.aws.client import aws_errors
 from gromit.core.stack.contract import ServiceState
+from gromit.core.stack.task_output import task_id
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs.client import ECSClient
@@ -78,7 +79,7 @@ class EcsServices:
             desired=service.get("desiredCount", 0),
             # Of the newest stopped task, else of the service.
             reason=reason[:_LONGEST],
-            stopped_task=_task_id(stopped) if stopped else "",
+            stopped_task=task_id(stopped["taskArn"]) if stopped else "",
         )
 
     def _newest_stopped(self, cluster: str, service: str, definition: str) -> "TaskTypeDef | None":
@@ -125,10 +126,6 @@ def _inferred_rollout(service: "ServiceTypeDef") -> str:
 
 def _end(task: "TaskTypeDef") -> datetime:
     return task.get("stoppedAt") or task.get("stoppingAt") or task.get("createdAt") or _BEFORE_ALL
-
-
-def _task_id(task: "TaskTypeDef") -> str:
-    return task["taskArn"].rpartition("/")[2]
 
 
 def _event_reason(service: "ServiceTypeDef", primary: "DeploymentTypeDef | None") -> str:

@@ -121,6 +121,8 @@ class HookOutcome:
     exit_code: int | None
     """None if its container never ran, or did not end by itself."""
     reason: str
+    task: str = ""
+    """Id of the ECS task; empty if none was started."""
 
     @property
     def succeeded(self) -> bool:

@@ -68,6 +68,11 @@ class LastLines:
         return cls(value["component"], value["id"], tuple(value["lines"]))
 
 
+def task_id(arn: str) -> str:
+    """Return the id of an ECS task from its ARN, which ends with it."""
+    return arn.rpartition("/")[2]
+
+
 def last_lines(stopped: StoppedTask, lines: Sequence[str]) -> LastLines | None:
     """Return the last lines of a task, shortened; None if it wrote nothing."""
     written = [text for line in lines if (text := line.strip())]
