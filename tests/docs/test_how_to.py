@@ -1,5 +1,6 @@
 """The how-tos, followed in one local cloud: every command runs and prints what the page shows."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -111,10 +112,14 @@ BEFORE: Mapping[str, str] = {
     "restore-a-state.md": _APP_TEST + _FOREIGN_STATE + _DELETED_STATE,
     "run-terraform-by-hand.md": _APP_TEST,
     "try-on-a-real-account.md": _APP_TEST,
+    "select-from-json.md": _APP_TEST,
     "tyk-secrets-and-licence.md": _APP_TEST,
     "undo-a-build.md": _TWO_BUILDS,
 }
 """Preparation of a page. Each has its own build, because a tag that is pushed again is a change."""
+
+NEEDS: Mapping[str, str] = {"select-from-json.md": "jq"}
+"""Program that a page needs beyond gromit and the tools of every Linux."""
 
 pytestmark = [
     pytest.mark.long,
@@ -140,6 +145,8 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_how_to_works_as_it_is_written(page: Path, cloud: Path, tmp_path: Path) -> None:
+    if shutil.which(program := NEEDS.get(page.name, "bash")) is None:
+        pytest.skip(f"there is no {program} on the PATH")
     environ = {
         **variables(),
         "CLOUD": str(cloud),

@@ -1,5 +1,6 @@
 """All of the control plane, from the first apply to the last destroy."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tests.platform.emulator import Emulator, running_emulator
 from tests.platform.inventory import everything
 from tests.platform.roots import Engine
 
+CANARY = "a secret of logins:"
 WATCHING = '-var=watch=["sow","chitragupta"]'
 
 pytestmark = [pytest.mark.terraform, pytest.mark.long, pytest.mark.timeout(900)]
@@ -31,9 +33,16 @@ def whole_life(engine: Engine, emulator: Emulator, folder: Path) -> None:
     assert _listeners(emulator) == {(443, "TLS")}
     assert _ways_in(emulator) == {(443, "0.0.0.0/0")}
     assert root.output("serve_url") == "https://localhost:8443"
-    opened = '-var=serve_cidrs=["192.0.2.0/24"]'
-    root.apply(opened)
-    assert root.plan(opened).is_empty
+    opened = '-var=serve_cidrs=["192.0.2.0/24"]', _login(emulator)
+    root.apply(*opened)
+    assert root.plan(*opened).is_empty
+    assert _secrets_of_the_gateway(emulator) == {
+        "GROMIT_GATEWAY_LOGIN_CLIENT_SECRET": f"{CANARY} client",
+        "GROMIT_GATEWAY_LOGIN_KEYS": f"{CANARY} keys",
+    }
+    kept = (root.folder / "terraform.tfstate").read_text(encoding="utf-8")
+    assert "login.example.com" in kept
+    assert CANARY not in kept + json.dumps(root.outputs()) + "".join(root.said)
     assert _listeners(emulator) == {(443, "TLS"), (8443, "TCP")}
     assert _ways_in(emulator) == {(443, "0.0.0.0/0"), (8443, "192.0.2.0/24")}
     assert root.output("serve_url") == f"https://serve.{DOMAIN}:8443"
@@ -47,8 +56,43 @@ def whole_life(engine: Engine, emulator: Emulator, folder: Path) -> None:
         "gromit-chitragupta",
     }
     root.destroy()
+    for name in ("client", "keys"):
+        emulator.client("secretsmanager").delete_secret(
+            SecretId=f"login-{name}", ForceDeleteWithoutRecovery=True
+        )
     assert root.resources() == []
     assert everything(emulator) == before
+
+
+def _login(emulator: Emulator) -> str:
+    """Return the variable for logins; the secrets are values that no state may contain."""
+    manager = emulator.client("secretsmanager")
+    arns = {
+        name: manager.create_secret(Name=f"login-{name}", SecretString=f"{CANARY} {name}")["ARN"]
+        for name in ("client", "keys")
+    }
+    login = {
+        "issuer": "https://login.example.com",
+        "client_id": "gromit",
+        "client_secret_arn": arns["client"],
+        "command_client_id": "gromit-command",
+        "keys_secret_arn": arns["keys"],
+        "viewers": ["email=*@example.com"],
+        "developers": ["groups=engineering"],
+        "repositories": ["*"],
+    }
+    return f"-var=login={json.dumps(login)}"
+
+
+def _secrets_of_the_gateway(emulator: Emulator) -> dict[str, str]:
+    """Return the secrets that ECS reads for the gateway's newest task definition."""
+    found = emulator.client("ecs").describe_task_definition(taskDefinition="gromit-gateway")
+    (container,) = found["taskDefinition"]["containerDefinitions"]
+    manager = emulator.client("secretsmanager")
+    return {
+        secret["name"]: manager.get_secret_value(SecretId=secret["valueFrom"])["SecretString"]
+        for secret in container["secrets"]
+    }
 
 
 def _listeners(emulator: Emulator) -> set[tuple[int, str]]:
