@@ -13,6 +13,10 @@ SOURCE = Path(__file__).parents[2] / "src" / "gromit"
 # The formatter would join the wrapped texts.
 # fmt: off
 MEANINGS: Mapping[str, str] = {
+    "canary.failed": (
+        "serve could not create or redeploy the canary; logged once while it stays so, and tried "
+        "again each minute"
+    ),
     "catalogue.repositories_without_component": (
         "`repos` names repositories without a component, which are deployed nowhere"
     ),

@@ -25,6 +25,8 @@ HEALTHY: Mapping[str, str] = {
     'gromit_certificate_expires_timestamp_seconds{job="plain"}': f"0x{STEPS}",
     'gromit_client_certificate_expires_timestamp_seconds{role="worker"}': f"{30 * DAY_S}x{STEPS}",
     'gromit_client_certificate_expires_timestamp_seconds{role="viewer"}': f"{2 * DAY_S}x{STEPS}",
+    "gromit_canary_success_timestamp_seconds": f"0+60x{STEPS}",
+    "gromit_canary_interval_seconds": f"3600x{STEPS}",
     "gromit_ca_expires_timestamp_seconds": f"{900 * DAY_S}x{STEPS}",
     'gromit_suspensions{scope="all"}': f"0x{STEPS}",
     'gromit_dns_records{state="blocked"}': f"0x{STEPS}",
@@ -58,6 +60,7 @@ CASES: Mapping[str, Mapping[str, str]] = {
     "GromitNeedsPerson": {
         'gromit_run_duration_seconds_count{kind="sow",outcome="person"}': f"0+1x{STEPS}"
     },
+    "GromitCanary": {"gromit_canary_success_timestamp_seconds": f"0x{STEPS}"},
     "GromitSetAside": {'gromit_environments{phase="unreadable"}': f"1x{STEPS}"},
     "GromitCertificate": {
         'gromit_client_certificate_expires_timestamp_seconds{role="worker"}': (

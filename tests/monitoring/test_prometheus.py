@@ -51,8 +51,9 @@ class Prometheus:
 
 def run(folder: Path, *arguments: str, output: bool = True) -> Any:
     command = [*GROMIT, *arguments, "--dir", str(folder)]
+    environ = {**variables(), "GROMIT_SERVE_CANARY_NAME": "canary"}
     done = subprocess.run(
-        command, env=variables(), capture_output=True, text=True, check=False, timeout=300
+        command, env=environ, capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout) if output else None
@@ -159,6 +160,7 @@ def test_a_ready_environment_is_counted_with_its_way_from_build_to_url(
         "gromit_dns_lag_seconds_count > 0",
         'gromit_aws_calls_total{part="sow",service="ecs",outcome="ok"} > 0',
         'gromit_passes_total{part="chitragupta",outcome="done"} > 0',
+        "gromit_canary_success_timestamp_seconds > 0",
     ):
         assert eventually(
             lambda expression=expression: value(expression),  # type: ignore[misc]

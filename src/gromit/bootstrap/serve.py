@@ -24,6 +24,7 @@ from gromit.bootstrap.machine import domain_if_set, now_ms, require_setting, to_
 from gromit.config.schema import Settings
 from gromit.core.environments.phases import Work
 from gromit.core.metrics import server_definitions as definitions
+from gromit.core.metrics.definitions import CANARY_INTERVAL, CANARY_SUCCESS
 from gromit.core.security.roles import Role
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.component_inputs import recipe_hash
@@ -31,6 +32,7 @@ from gromit.core.time import Millis
 from gromit.ports import EnvironmentStore, ImageRegistry
 from gromit.ports.run_output import RunOutput
 from gromit.ports.task_output import TaskOutput
+from gromit.services.canary import Canary, CanaryPolicy
 from gromit.services.creation_limits import CreationLimits
 from gromit.services.developers import Developers
 from gromit.services.environments import EnvironmentPolicy, Environments
@@ -45,6 +47,7 @@ from gromit.services.sweeps import Sweeps
 from gromit.web.api.admission import ApiDeps, LogLevel, get_caller
 from gromit.web.api.app import build_app
 from gromit.web.api.audit import RequestAudit
+from gromit.web.api.canary_metrics import CanaryReadings
 from gromit.web.api.changes import ChangeHub
 from gromit.web.api.connection_metrics import ConnectionReadings
 from gromit.web.api.metrics import Metrics
@@ -105,11 +108,20 @@ def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Ser
     metrics.add(connections.watchers, definitions.WATCHERS)
     metrics.add(connections.certificates, definitions.CLIENT_CERTIFICATES, definitions.CA_EXPIRES)
 
+    canary = _canary(settings, deps.environments, parts.catalogue)
+    canary_metrics = CanaryReadings(canary)
+    metrics.add(canary_metrics.read, CANARY_SUCCESS, CANARY_INTERVAL)
+
+    def look() -> None:
+        metrics.log_ages()
+        if canary is not None:
+            canary.look(clock())
+
     def not_ready() -> str | None:
         return metrics.not_ready() or tls.expiry_problem(clock())
 
     proxies = Networks(serve.proxies)
-    health = health_app(metrics.registry, not_ready, metrics.log_ages)
+    health = health_app(metrics.registry, not_ready, look)
 
     def around(app: App) -> App:
         return RequestMetrics(RequestAudit(app), api, metrics.registry)
@@ -119,6 +131,13 @@ def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Ser
         Listener(health, serve.health, proxies=proxies, shared=proxies),
         on_stop=changes.close,
     )
+
+
+def _canary(settings: Settings, environments: Environments, known: Catalogue) -> Canary | None:
+    name, interval = settings.serve.canary.name, settings.serve.canary.interval
+    if name is None:
+        return None
+    return Canary(environments, known, CanaryPolicy(name, to_ms(interval)))
 
 
 def _overdue_ms(settings: Settings) -> dict[Work, int]:

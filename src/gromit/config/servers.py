@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from gromit.config.group import SettingsGroup, setting
 from gromit.config.login import LoginSettings, OriginUrl
@@ -13,7 +13,21 @@ from gromit.config.values import (
     NetworkList,
     PositiveDuration,
     SecretText,
+    matching,
 )
+
+
+class CanarySettings(SettingsGroup):
+    """The canary of serve: an environment that proves progress."""
+
+    name: Annotated[str, matching(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")] | None = setting(
+        default=None,
+        description="name of an environment of default branches that serve creates and redeploys "
+        "at an interval, to prove that all parts make progress; unset: none",
+    )
+    interval: PositiveDuration = setting(
+        default=timedelta(hours=1), description="time between two redeployments of the canary"
+    )
 
 
 class ServeSettings(SettingsGroup):
@@ -64,6 +78,7 @@ class ServeSettings(SettingsGroup):
         description="file with serve's own lines as JSON, which `gromit audit` searches without "
         "serve.audit_group; unset: no search",
     )
+    canary: CanarySettings = CanarySettings()
 
 
 class OidcSettings(SettingsGroup):

@@ -80,6 +80,24 @@ EXPIRING = MetricDefinition(
     source=_INDEX,
 )
 
+CANARY_SUCCESS = MetricDefinition(
+    name="gromit_canary_success_timestamp_seconds",
+    kind=MetricKind.GAUGE,
+    help="End of the canary's last run after which its names were published and it answered",
+    unit="seconds since 1970",
+    parts=SERVE,
+    source="the canary's row, read each minute; only with `serve.canary.name`, and after a start "
+    "of serve only from the next success on",
+)
+CANARY_INTERVAL = MetricDefinition(
+    name="gromit_canary_interval_seconds",
+    kind=MetricKind.GAUGE,
+    help="Time between two redeployments of the canary",
+    unit="seconds",
+    parts=SERVE,
+    source="the setting `serve.canary.interval`; only with `serve.canary.name`",
+)
+
 # ── work ──────────────────────────────────────────────────────────────────────────────────────────
 
 UNFINISHED_WORK = MetricDefinition(
@@ -260,6 +278,8 @@ DEFINITIONS = (
     COMPONENT_HEALTH,
     SUSPENSIONS,
     EXPIRING,
+    CANARY_SUCCESS,
+    CANARY_INTERVAL,
     UNFINISHED_WORK,
     OLDEST_DUE,
     OLDEST_UNFINISHED,
