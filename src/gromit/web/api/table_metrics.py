@@ -98,7 +98,9 @@ class TableReadings:
         """Return counts of environments, names and components, read at most once a minute."""
         with self._counting:
             now = self.now_ms()
-            if self._counted_ms is None or now - self._counted_ms >= COUNTED_EVERY_MS:
+            age_ms = None if self._counted_ms is None else now - self._counted_ms
+            # A clock that was put back must not keep the counts.
+            if age_ms is None or not 0 <= age_ms < COUNTED_EVERY_MS:
                 try:
                     self._counts = tuple(_counts(self.store, now))
                 except GromitError:
