@@ -8,7 +8,7 @@ CHECKOV := .venv-checkov/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-all requests prove coverage check types lint imports checkov docs changelog pins clean
+.PHONY: help setup demo test test-fast test-all bench requests prove coverage check types lint imports checkov docs changelog pins clean
 # Tests that share a local cloud run in the same process. There are more processes than cores,
 # because many tests wait for other processes.
 PYTEST = $(BIN)/pytest --numprocesses 4 --dist loadgroup
@@ -70,6 +70,9 @@ test-all: check checkov ## run also the long tests, and those that need terrafor
 
 prove: $(STAMP) ## search for what contradicts gromit's claims, for an hour; SUITES="kills guards" chooses, SEED=N repeats
 	$(BIN)/python -m tests.prove $(SUITES) $(if $(SEED),--seed $(SEED))
+
+bench: $(STAMP) ## measure what things cost against their goals, and write docs/reference/performance.md; LAWS="listing" chooses
+	$(BIN)/python -m tests.bench $(LAWS)
 
 requests: $(STAMP) ## show the requests to AWS of the last tests by operation: checked against AWS's models, and faults
 	@$(BIN)/python -m tests.aws_requests

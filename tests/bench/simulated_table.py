@@ -1,9 +1,10 @@
 """DynamoDB and ECR simulated in a process of their own, which costs next to nothing itself.
 
 The emulator spends milliseconds on each row, which hides what serve costs. This table keeps
-nothing. A read returns one sample row under the name that was asked for, each write succeeds, and a
-scan returns the same row under many names, in pages of 1 MB as in DynamoDB. Rows whose names begin
-with `new` do not exist, and no image does. Refused writes and due work cannot be shown with it.
+nothing but counters. A read returns one sample row under the name that was asked for, each write
+succeeds, and a scan returns the same row under many names, in pages of 1 MB as in DynamoDB. Rows
+whose names begin with `new` do not exist, and no image does. Refused writes and due work cannot be
+shown with it.
 """
 
 import asyncio
@@ -28,6 +29,8 @@ ABSENT = "new"
 """Prefix of the names of rows that do not exist."""
 _HEAD_END = b"\r\n\r\n"
 
+_COUNTERS = frozenset({Attribute.REVISION, Attribute.GENERATION})
+"""Attributes that serve compares with what it wrote before."""
 _KEY = [{"AttributeName": Attribute.NAME, "KeyType": "HASH"}]
 _INDEXES = [{**index, "IndexStatus": "ACTIVE"} for index in (work_index(), life_index())]
 _DESCRIPTIONS: Mapping[str, Mapping[str, Any]] = {
@@ -63,6 +66,8 @@ class SimulatedTable:
     rows: int
     """Number of rows that a scan returns in all."""
     calls: Counter[str] = field(default_factory=Counter)
+    counted: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Writes of a row that count its revision or generation up, by name and attribute."""
 
     def answer(self, operation: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the parts of an answer that gromit reads."""
@@ -71,6 +76,7 @@ class SimulatedTable:
         match operation:
             case "GetItem" | "UpdateItem":
                 found = self._one(operation, body["Key"]["name"]["S"])
+                self._count_up(body)
             case "Query":
                 found = {"Items": [], "Count": 0, "ScannedCount": 0}
             case "Scan":
@@ -86,8 +92,20 @@ class SimulatedTable:
             return {}
         return {"Item" if operation == "GetItem" else "Attributes": self._named(name)}
 
+    def _count_up(self, body: Mapping[str, Any]) -> None:
+        if "UpdateExpression" in body:
+            for attribute in _COUNTERS & set(body["ExpressionAttributeNames"].values()):
+                self.counted[body["Key"]["name"]["S"], attribute] += 1
+
     def _named(self, name: str) -> Item:
-        return {**self.row, "name": {"S": name}}
+        counters = {
+            str(attribute): {
+                "N": str(int(self.row[attribute]["N"]) + self.counted[name, attribute])
+            }
+            for attribute in _COUNTERS
+            if (name, attribute) in self.counted
+        }
+        return {**self.row, **counters, "name": {"S": name}}
 
     def _scan(self, after: Item | None, limit: int) -> Mapping[str, Any]:
         first = int(after["name"]["S"][1:]) + 1 if after else 0
