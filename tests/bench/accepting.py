@@ -1,4 +1,4 @@
-"""What the report of a build costs serve, and requests beside it."""
+"""Cost of the report of a build for serve, and of requests beside it."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

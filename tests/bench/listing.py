@@ -1,4 +1,4 @@
-"""What a listing of all environments costs serve."""
+"""Cost of a listing of all environments for serve."""
 
 import math
 
