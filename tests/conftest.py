@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from tests.aws_models import share_models
 from tests.aws_requests import REPORT, Refusals, check_mocked_requests, end_record, start_record
 from tests.distribution import Groups, receive_bundles, send_bundles
+from tests.rewriting import rewrite_share
 
 # The time of an example depends on the load of the machine. A slow test shows in the duration of
 # the suite.
@@ -51,6 +52,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         receive_bundles()
     else:
         send_bundles(session.config)
+        rewrite_share(session.config)
     session.config.stash[_REFUSALS] = start_record(_worker(session.config))
 
 
