@@ -98,3 +98,12 @@ def test_a_root_that_is_not_there_is_not_in_the_way_of_looking(bench: Bench) -> 
     assert "gromit.config" not in components["tyk"]["labels"]
     assert "is not a config root" in warnings
     assert list(bench.root.iterdir()) == []
+
+
+def test_a_call_without_a_command_of_terraform_shows_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["terraform", "app-test"]) == 2
+    shown = capsys.readouterr().err
+    assert "no command of terraform is given" in shown
+    assert "gromit terraform app-test -- plan" in shown

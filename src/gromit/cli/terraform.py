@@ -18,7 +18,7 @@ from gromit.cli.completion import environment_argument
 from gromit.core.environments.phases import Phase
 from gromit.core.names import parse_ref
 from gromit.core.stack.made import MadeComponent
-from gromit.errors import NotFound
+from gromit.errors import InvalidInput, NotFound
 
 
 @click.command(cls=Command, context_settings={"ignore_unknown_options": True})
@@ -28,7 +28,7 @@ from gromit.errors import NotFound
     type=click.Path(path_type=Path),
     help="Config root. Default: the setting `root`.",
 )
-@click.argument("arguments", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- ARGS…")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="-- ARGS…")
 @pass_cli
 def terraform(run: CliContext, name: str, root: Path | None, arguments: tuple[str, ...]) -> int:
     """Run terraform on one environment: its stack, workspace and inputs, under terraform's lock.
@@ -36,6 +36,11 @@ def terraform(run: CliContext, name: str, root: Path | None, arguments: tuple[st
     For example `gromit terraform app-test -- plan`. serve does not know of changes that you apply
     manually. Config files are not rendered. A missing image or config root is only a warning.
     """
+    if not arguments:
+        raise InvalidInput(
+            "no command of terraform is given",
+            hint=f"for example `gromit terraform {name} -- plan`",
+        )
     settings = run.settings
     with closing(serve_client(settings)) as serve:
         found = serve.get(f"/v1/environments/{quote(parse_ref(name).leaf, safe='')}")
