@@ -68,12 +68,12 @@ def test_every_label_has_a_value_of_its_definition(fresh: Serve) -> None:
 
 
 def test_no_series_names_an_environment_or_a_person(fresh: Serve) -> None:
-    fresh.build("tyk", "secret-branch", "sha")
+    fresh.build("tyk", "hidden-branch", "sha")
     fresh.work_off("sow")
-    fresh.send("GET", "/v1/environments/secret-branch")
-    fresh.send("GET", "/nowhere/secret-branch")
-    fresh.send("FETCH", "/env/secret-branch")
-    assert "secret" not in metrics_text(fresh.health_url)
+    fresh.send("GET", "/v1/environments/hidden-branch")
+    fresh.send("GET", "/nowhere/hidden-branch")
+    fresh.send("FETCH", "/env/hidden-branch")
+    assert "hidden" not in metrics_text(fresh.health_url)
 
 
 def test_environments_are_counted_by_phase_at_most_once_a_minute(serve: Serve) -> None:
