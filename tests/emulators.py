@@ -134,10 +134,10 @@ class _Moto:
         from moto.moto_server import werkzeug_app as moto  # noqa: PLC0415 - as in `main`
         from werkzeug.serving import make_server  # noqa: PLC0415
 
+        from gromit.local.aws.emulator import SilentHandler  # noqa: PLC0415
+
         application = moto.DomainDispatcherApplication(moto.create_backend_app)
-        own = {"log": lambda *_, **__: None, "wbufsize": -1}  # as the emulator's handler
-        handler = type("Quiet", (moto.MotoRequestHandler,), own)
-        server = make_server("127.0.0.1", 0, application, request_handler=handler)
+        server = make_server("127.0.0.1", 0, application, request_handler=SilentHandler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{server.server_port}"
         return self

@@ -13,8 +13,10 @@ from botocore.exceptions import ClientError
 
 from gromit.errors import ConfigError
 from gromit.local.aws.emulator import Emulator
+from tests.waiting import PATIENCE_S
 
 REGION = "eu-central-1"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 MANIFEST = (
     '{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",'
     ' "config": {}, "layers": []}'
@@ -318,3 +320,17 @@ def _look(url: str) -> dict[str, Any]:
         "logs": client(url, "logs").describe_log_groups()["logGroups"],
         "records": route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"],
     }
+
+
+def test_a_client_is_told_to_send_the_body_before_it_does() -> None:
+    """S3's clients wait for that line; without it they would wait for a second with each object."""
+    head = (
+        "PUT /bucket HTTP/1.1\r\nHost: s3.amazonaws.com\r\n"
+        "Content-Length: 1\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"
+    )
+    with Emulator() as emulator:
+        host, port = emulator.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as connection:
+            connection.sendall(head.encode())
+            # The emulator has no answer yet, as it waits for the body.
+            assert connection.recv(len(CONTINUE), socket.MSG_WAITALL) == CONTINUE

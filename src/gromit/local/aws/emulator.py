@@ -102,7 +102,7 @@ class Emulator:
             )
             self._load(application)
         self._server = make_server(
-            self._host, self._port, application, threaded=True, request_handler=_SilentHandler
+            self._host, self._port, application, threaded=True, request_handler=SilentHandler
         )
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True
@@ -260,8 +260,19 @@ def _drawing_from(seed: int) -> Iterator[None]:
         mock_random.seed()
 
 
-class _SilentHandler(MotoRequestHandler):  # type: ignore[misc]  # moto is untyped
-    wbufsize = -1  # Status, headers and body of a response are one write, not one each.
+class SilentHandler(MotoRequestHandler):  # type: ignore[misc]  # moto is untyped
+    """Handler of a connection, which writes status, headers and body of a response at once."""
+
+    wbufsize = -1
+
+    def run_wsgi(self) -> None:
+        """Answer a request."""
+        if self.headers.get("Expect"):
+            # The client waits for this line before it sends the body.
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.wfile.flush()
+            del self.headers["Expect"]
+        super().run_wsgi()
 
     def log(self, *_args: Any, **_kwargs: Any) -> None:
         """Requests to the emulator are not logged."""
