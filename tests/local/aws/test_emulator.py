@@ -322,7 +322,7 @@ def _look(url: str) -> dict[str, Any]:
     }
 
 
-def test_a_client_is_told_to_send_the_body_before_it_does() -> None:
+def test_a_client_gets_permission_to_send_the_body() -> None:
     """S3's clients wait for that line; without it they would wait for a second with each object."""
     head = (
         "PUT /bucket HTTP/1.1\r\nHost: s3.amazonaws.com\r\n"
