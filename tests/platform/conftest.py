@@ -10,6 +10,7 @@ import pytest
 from tests.platform import infra
 from tests.platform.emulator import Emulator, running_emulator
 from tests.platform.ground import Ground
+from tests.platform.refusals import Refusals
 from tests.platform.roots import Engine, Root
 from tests.terraforms import unpacked_provider
 
@@ -65,3 +66,9 @@ def ground(embedded: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         first = root.plan(infra.VALUES, *infra.GROUND)
         root.run("apply", infra.QUICKLY, "plan")  # exactly that plan
         yield Ground(emulator, root, base, first)
+
+
+@pytest.fixture(scope="session")
+def refusals(ground: Ground) -> Refusals:
+    """Plans of infra with wrong values."""
+    return Refusals(ground.root, infra.WRONG_VALUES, infra.VALUES, "-refresh=false")

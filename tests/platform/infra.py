@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gromit.adapters.aws.platform_parameter import PlatformParameter
@@ -56,6 +56,38 @@ The long tests create and destroy the whole root.
 
 PARTS = ("serve", "gateway", "worker")
 """Parts that have their own keys and see no others."""
+
+_SECOND = {"mongo-1": {"zone": "b"}}
+WRONG_HOSTS = {
+    "none of two is marked": {"mongo-0": {"zone": "a"}, **_SECOND},
+    "both are marked": {
+        "a": {"zone": "a", "environments": True},
+        "b": {"zone": "b", "environments": True},
+    },
+    "one with the name of the record is not marked": {
+        "mongo": {"zone": "a"},
+        "b": {"zone": "b", "environments": True},
+    },
+    "one has the name of the bastion's record": {"bastion": {"zone": "a"}},
+}
+WRONG_AUTHORITIES = {
+    "no names": ["Let us encrypt"],
+    "none that gives the gateway its own": ["letsencrypt.org"],
+}
+WRONG_BASTIONS = {
+    "the world": {"key_pair": "platform-team", "ssh_cidrs": ["0.0.0.0/0"]},
+    "no key pair": {"key_pair": "", "ssh_cidrs": ["192.0.2.0/24"]},
+    "a name": {"key_pair": "platform-team", "ssh_cidrs": ["office"]},
+}
+WRONG_RANGES = (["0.0.0.0/0"], ["0.0.0.0/1", "128.0.0.0/1"])
+WRONG_VALUES: Mapping[str, Sequence[Any]] = {
+    "mongo": tuple(WRONG_HOSTS.values()),
+    "mongo_server": ("mongodb://mongo",),
+    "certificate_authorities": tuple(WRONG_AUTHORITIES.values()),
+    "bastion": tuple(WRONG_BASTIONS.values()),
+    "serve_cidrs": WRONG_RANGES,
+}
+"""Values that infra refuses, by variable."""
 
 
 def create_base(emulator: Emulator) -> Mapping[str, Any]:

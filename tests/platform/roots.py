@@ -225,6 +225,11 @@ class Root:
         return SHARED.attached(command, self.engine.mirror, self.environ)
 
 
+def variable(name: str, value: Any) -> str:
+    """Return the argument that sets a variable."""
+    return f"-var={name}={value if isinstance(value, str) else json.dumps(value)}"
+
+
 def copied(to: Path) -> Path:
     """Copy all of `terraform/`, and the catalogue at the same distance; at most once per folder."""
     folder = to / "terraform"
