@@ -29,8 +29,8 @@ class Refusals:
         if number not in self._said:
             self._said[number] = self._plan(number)
         errors = self._said[number].split("\nError: ")[1:]
-        told = (" ".join(error.replace("│", " ").split()) for error in errors)
-        return " ".join(error for error in told if f'variable "{name}" {{' in error)
+        reported = (" ".join(error.replace("│", " ").split()) for error in errors)
+        return " ".join(error for error in reported if f'variable "{name}" {{' in error)
 
     def _plan(self, number: int) -> str:
         given = [
