@@ -173,7 +173,7 @@ def platform_source(settings: Settings) -> PlatformParameter:
 
 def environment_store(settings: Settings) -> DynamoStore:
     """Table of environments. The table is created if it is missing."""
-    client = session().client("dynamodb", config=aws.CLIENT)
+    client = session().client("dynamodb", config=aws.TABLE_CLIENT)
     TableSetup(client, settings.tablename, time.sleep).ensure()
     return DynamoStore(client, settings.tablename)
 

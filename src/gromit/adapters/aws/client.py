@@ -24,6 +24,9 @@ CLIENT = Config(
     user_agent_extra="gromit",
 )
 
+TABLE_CLIENT = CLIENT.merge(Config(parameter_validation=False))
+"""For the table: its adapter makes all requests, and the SDK's check costs a tenth of a write."""
+
 CONFLICTS = frozenset({"ConditionalRequestConflict", "OperationAborted", "409"})
 """Codes of S3 for a request that met another one, so that its condition was not decided."""
 
