@@ -33,10 +33,12 @@ locals {
   expected = merge({
     GROMIT_DOCTOR_ACCOUNT       = local.platform.account_id
     GROMIT_DOCTOR_REGION        = local.platform.region
+    GROMIT_DOCTOR_REPORT        = "true"
     GROMIT_DOCTOR_QUOTA_PERCENT = tostring(var.alarms.quota_percent)
   }, local.platform.key_pair == "" ? {} : { GROMIT_DOCTOR_KEY_PAIR = local.platform.key_pair })
 
   # doctor checks the workspaces of base and infra with a token. A person creates the secret with that token.
+  for_doctors     = { doctor = local.for_doctor, doctor-environments = { GROMIT_DOCTOR_REPORT = "true" } }
   looks_at_states = var.terraform_cloud.token_secret_arn != ""
   for_doctor      = merge(local.expected, local.looks_at_states ? local.states : {})
   doctor_secrets  = { for secret in data.aws_secretsmanager_secret.terraform_cloud : "TF_API_TOKEN" => secret.arn }
@@ -91,7 +93,7 @@ module "worker" {
   image        = var.image
   repositories = local.image_repositories
   command      = concat(each.value.command, contains(keys(local.watching), each.key) ? ["--watch"] : [])
-  environment  = merge(local.worker_settings, each.key == "doctor" ? local.for_doctor : {})
+  environment  = merge(local.worker_settings, lookup(local.for_doctors, each.key, {}))
   secrets      = each.key == "doctor" ? local.doctor_secrets : {}
   volumes      = each.value.volumes
   policies     = each.value.policies

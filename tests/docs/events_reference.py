@@ -113,6 +113,10 @@ MEANINGS: Mapping[str, str] = {
     "doctor.not_repaired": (
         "a repair was not made, because something has changed since the look, or AWS refused it"
     ),
+    "doctor.not_reported": (
+        "serve did not take the report of a doctor, which people then do not see on the page of "
+        "the platform"
+    ),
     "doctor.repaired": "an operator's `--fix` has repaired a discrepancy",
     "doctor.untold": "AWS did not report a quota or its usage, with AWS's own message",
     "fallbacks.defaults": (

@@ -65,6 +65,7 @@ def test_a_healthy_installation_has_nothing_wrong(stage: Stage, secrets: str) ->
             "TF_API_TOKEN": TOKEN,
             "GROMIT_DOCTOR_TERRAFORM_CLOUD": cloud.url,
             "GROMIT_DOCTOR_KEY_PAIR": stage.name,
+            "GROMIT_DOCTOR_REPORT": "true",
         }
         server = {name: stage.server[name] for name in ("GROMIT_SERVE_CERT", "GROMIT_SERVE_KEY")}
         ran = stage.gromit("doctor", "aws", "-o", "json", **(overrides | server))
@@ -85,6 +86,9 @@ def test_a_healthy_installation_has_nothing_wrong(stage: Stage, secrets: str) ->
     )
     assert TOKEN not in ran.out + ran.err
     assert {line["event"] for line in events(ran)} == {"doctor.looking", "doctor.checked"}
+    (report,) = stage.api.get("/v1/platform")["doctors"]
+    assert (report["checked"], report["wrong"]) == (len(ran.json), 0)
+    assert {line["check"] for line in report["lines"]} == {"certificate"}
 
 
 def test_everything_wrong_is_a_finding_with_a_remedy(stage: Stage) -> None:

@@ -9,8 +9,10 @@ import click
 from gromit.bootstrap.environment_doctor import DoctorParts, build_environment_doctor
 from gromit.cli import PARTLY, CliContext, LongRunningCommand, pass_cli
 from gromit.cli.doctor_progress import report_progress
+from gromit.cli.doctor_report import send_report
 from gromit.cli.render import print_line, print_rows
 from gromit.core.discrepancies.kinds import Discrepancy, Repair
+from gromit.core.discrepancies.report import environments_report
 from gromit.core.names import parse_ref
 from gromit.services.environment_doctor import EnvironmentsReport
 
@@ -39,6 +41,8 @@ def environments(
     """
     parts = build_environment_doctor(run.settings, _root(run, root))
     found = parts.doctor({parse_ref(name).environment for name in names}, report_progress)
+    if not names:
+        send_report(run, environments_report(len(found.inventory.rows), found.discrepancies))
     if not fix or not found.discrepancies:
         rows = [_row(one) for one in found.discrepancies]
         print_rows(rows, _COLUMNS, run.output, empty=_NONE)

@@ -301,6 +301,11 @@ class DoctorSettings(SettingsGroup):
         description="Terraform Cloud workspaces of other roots, such as backup-prod and "
         "delegation-prod, which `gromit doctor aws` checks",
     )
+    report: bool = setting(
+        default=False,
+        description="send what the doctor finds to serve, which shows it on the page of the "
+        "platform; for daily runs",
+    )
 
 
 class MetricsSettings(SettingsGroup):

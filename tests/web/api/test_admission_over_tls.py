@@ -55,6 +55,7 @@ EXPECTED: Mapping[tuple[str, str], frozenset[Role]] = {
     ("POST", "/v1/suspensions"): OPERATOR,
     ("POST", "/v1/suspensions/resume"): OPERATOR,
     ("POST", "/v1/environments/{name}/reap"): OPERATOR,
+    ("POST", "/v1/reports"): WORKER | OPERATOR,
     ("POST", "/v1/observations"): WORKER | OPERATOR,
     ("POST", "/v1/passes"): WORKER | OPERATOR,
     ("POST", "/v1/claims"): WORKER,

@@ -19,6 +19,24 @@ from tests.web.serving import Certificates, Emulator, Serve, serving
 
 pytestmark = pytest.mark.long
 
+REPORT = {
+    "kind": "aws",
+    "checked": 41,
+    "wrong": 1,
+    "lines": [
+        {
+            "check": "quota",
+            "subject": "fargate.vcpu",
+            "state": "wrong",
+            "seen": "Fargate On-Demand vCPU: 92 % used",
+            "remedy": "request an increase from AWS in time, or delete environments",
+        }
+    ],
+    "quotas": [
+        {"quota": "fargate.vcpu", "used": 92, "limit": 100, "percent": 92, "environments": 66}
+    ],
+}
+
 PATHS = {
     "environments": "/",
     "empty": "/?search=nothing+like+this",
@@ -67,6 +85,7 @@ def _populate(serve: Serve) -> None:
     serve.send("POST", "/v1/environments/search-relevance/protect")
     serve.send("POST", "/v1/environments/mobile-api-v2/park")
     serve.send("DELETE", "/env/old-idea")
+    serve.send("POST", "/v1/reports", REPORT)
     serve.build("tyk-pump", "hostile", "sha-1")
     serve.clock.advance(s=5000)
     serve.build("tyk-pump", "queue-metrics", "sha-77e01d2")

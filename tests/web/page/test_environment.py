@@ -123,6 +123,24 @@ def test_the_platform_shows_queue_workers_limits_and_certificates(
     assert "gromit resume" in look.get("/platform").text
 
 
+def test_the_platform_shows_quotas_and_findings_of_the_doctors(serve: Serve, look: Look) -> None:
+    serve.forget_reports()
+    text = look.get("/platform").text
+    assert "No doctor has reported quotas yet." in text
+    assert "No doctor has reported yet." in text
+    line = {"check": "zone", "subject": "dev", "state": "wrong", "seen": "<b>", "remedy": "fix it"}
+    quota = {"quota": "fargate.vcpu", "used": 4.5, "limit": 6, "percent": 75, "environments": 4}
+    report = {"kind": "aws", "checked": 9, "wrong": 1, "lines": [line], "quotas": [quota]}
+    assert serve.send("POST", "/v1/reports", report).status_code == 200
+    other = {"kind": "environments", "checked": 7, "wrong": 0, "lines": []}
+    assert serve.send("POST", "/v1/reports", other).status_code == 200
+    text = look.get("/platform").text
+    assert "fargate.vcpu 4.5 6 75 % 4" in text
+    assert "1 of 9 findings are wrong" in text
+    assert "0 discrepancies in 7 environments" in text
+    assert "zone wrong dev <b> fix it" in text
+
+
 def test_serve_out_of_reach_is_a_page_too(serve: Serve) -> None:
     backend = own_certificate(serve, visitor())
     with looking(backend, serve.clock) as look:

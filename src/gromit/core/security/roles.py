@@ -11,7 +11,7 @@ the table are refused.
     DELETE /env/{name}                                x                 x         x
     PUT, PATCH /env/{name}; PUT /loglevel/{level}                       x
     POST   /v1/claims and all below; /v1/lifetimes             x
-    POST   /v1/observations, /v1/passes                        x        x
+    POST   /v1/observations, /v1/passes, /v1/reports           x        x
     POST   /v1/environments/{name}/
              redeploy, retry, rollback, extend, park, unpark,
              protect, unprotect                                         x         x
@@ -77,6 +77,7 @@ ADMISSION: tuple[Rule, ...] = (
     _rule("PUT PATCH DELETE", "/v1/claims/**"),
     _rule("POST", "/v1/observations", Role.WORKER, Role.OPERATOR),
     _rule("POST", "/v1/passes", Role.WORKER, Role.OPERATOR),
+    _rule("POST", "/v1/reports", Role.WORKER, Role.OPERATOR),
     _rule("POST", "/v1/lifetimes", Role.WORKER),
     *(
         _rule("POST", f"/v1/environments/{{}}/{act}", Role.DEVELOPER, Role.OPERATOR)

@@ -25,6 +25,7 @@ from gromit.web.api import (
     change_stream,
     claims,
     diffs,
+    doctor_reports,
     explanations,
     legacy_routes,
     observations,
@@ -66,6 +67,7 @@ _ROUTES = (
     passes,
     task_output,
     audit_search,
+    doctor_reports,
 )
 ROUTERS = tuple(module.router for module in _ROUTES)
 """All routes. The gateway forwards those that people may use."""

@@ -20,6 +20,7 @@ from gromit.errors import Conflict, InvalidInput, NotFound, UnreadableRow
 from gromit.services.environments import UnreadableEntry
 from gromit.web.api import fault_views
 from gromit.web.api.admission import ApiDeps, CurrentCaller, Deps
+from gromit.web.api.doctor_reports import DoctorReportView, last_reports
 from gromit.web.api.fault_views import SetAsideView, SuspensionView
 from gromit.web.api.sightings import CallerSighting, WorkerSighting
 
@@ -118,6 +119,8 @@ class PlatformView:
     """Certificates with which this process was asked, the last one first."""
     suspensions: list[SuspensionView]
     limits: CreationLimitsView
+    doctors: list[DoctorReportView]
+    """The last report of each doctor; none of a doctor that has not reported yet."""
 
 
 @router.get("/overview")
@@ -145,7 +148,7 @@ def get_overview(
 
 @router.get("/platform")
 def get_platform(_caller: CurrentCaller, deps: Deps) -> PlatformView:
-    """Show the queue, workers, certificates in use, suspensions and limits.
+    """Show the queue, workers, certificates in use, suspensions, limits and the doctors' reports.
 
     Workers and certificates are those that this process of serve has seen since its start.
     """
@@ -158,6 +161,7 @@ def get_platform(_caller: CurrentCaller, deps: Deps) -> PlatformView:
         deps.sightings.callers(),
         [fault_views.suspension(s) for s in deps.suspensions.current(now_ms).found],
         CreationLimitsView(limits.per_repository, limits.per_token),
+        last_reports(deps),
     )
 
 
