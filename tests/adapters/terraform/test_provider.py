@@ -19,7 +19,7 @@ echo "$$ $TMPDIR $*" >"$SEEN"
 echo "Set this:"
 echo "	TF_REATTACH_PROVIDERS='the address'"
 """
-STAYS = "exec tail -f /dev/null\n"
+STAYS = "exec sleep 600\n"
 NO_ADDRESS = {
     "it ends": "exit 3\n",
     "it says something else": "echo flag provided but not defined: -debug\n",
