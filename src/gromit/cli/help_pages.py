@@ -59,7 +59,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "gromit env logs app-test --since 2h",
         "gromit env logs app-test --run 2",
     ),
-    "env open": ("gromit env open app-test tyk", "gromit env open app-test tyk --no-browser | xargs curl"),
+    "env open": (
+        "gromit env open app-test tyk",
+        "gromit env open app-test tyk --no-browser | xargs curl",
+    ),
     "env redeploy": ("gromit env redeploy app-test tyk",),
     "env rollback": ("gromit env rollback app-test", "gromit env rollback app-test 2h"),
     "env set": ("gromit env set app-test tyk=2b3c4d tyk-pump=master",),
