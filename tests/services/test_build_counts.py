@@ -7,6 +7,7 @@ import pytest
 
 from gromit.core.environments.row_writes import Row, RowWrite, WriteRefused, WriteResult
 from gromit.core.stack.component_inputs import Image
+from gromit.errors import UnreadableRow
 from gromit.services.known_rows import ROWS, KnownRows
 from gromit.services.reporting import BuildResult
 from tests.services.registry import CATALOGUE, CountingImages, MeddledStore, Registry
@@ -156,6 +157,19 @@ def test_parking_and_unparking_by_another_process_are_respected() -> None:
     assert one.report(version="sha-2")[0] is BuildResult.PARKED
     two.parking.unpark("app-test", two.stamp())
     assert one.report(version="sha-3")[0] is BuildResult.ACCEPTED
+
+
+def test_a_damaged_row_that_was_corrected_takes_the_next_build(
+    counted: tuple[Registry, Counter[str]],
+) -> None:
+    registry, _ = counted
+    registry.report()
+    row = dict(registry.store.read("app-test") or {})
+    registry.store.put({**row, "v#tyk": {}})
+    with pytest.raises(UnreadableRow):
+        registry.report(version="sha-2")
+    registry.store.put(row)
+    assert registry.report(version="sha-2")[0] is BuildResult.ACCEPTED
 
 
 def test_rows_are_known_without_their_history_and_the_oldest_is_forgotten() -> None:

@@ -20,8 +20,7 @@ from gromit.core.environments.row_writes import (
     WriteRefused,
     WriteResult,
 )
-from gromit.core.environments.v1_rows import is_v1_row
-from gromit.errors import BackendError, Denied, Temporary
+from gromit.errors import BackendError, Conflict, Denied, Temporary, UnreadableRow
 from gromit.services.creation_limits import CreationLimits
 from gromit.services.fallbacks import FallbackLookup
 from gromit.services.ledger import ATTEMPTS, Ledger, contention_error
@@ -88,9 +87,12 @@ class BuildReporter:
         """
         name = build.ref.environment
         row = self.ledger.known.guess(name)
-        if row is None or is_v1_row(row):
+        if row is None:
             return None
-        known = parse_environment(row)
+        try:
+            known = parse_environment(row)
+        except (UnreadableRow, Conflict):
+            return None  # it may have been corrected since
         if pins.is_left(row, build.repository, build.version, build.ref.full):
             return None
         write = self._build_write(known, build, stamp)
