@@ -8,6 +8,7 @@ from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.environment import Environment, parse_environment
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.phases import Want
+from gromit.core.environments.protection import ProtectionChange
 from gromit.core.environments.row_writes import WriteAccepted
 from gromit.services.ledger import ATTEMPTS, Ledger, contention_error
 
@@ -37,7 +38,7 @@ class Developers:
                 return environment
             self._check_limit(stamp.actor)
             write = protection.protect(protected=True, stamp=stamp)
-            outcome = self.ledger.write(name, write, "protected")
+            outcome = self.ledger.write(name, write, ProtectionChange.PROTECTED)
             if isinstance(outcome, WriteAccepted):
                 return parse_environment(outcome.row)
         raise contention_error(name)
@@ -51,7 +52,8 @@ class Developers:
                 return environment
             if environment.protected_by != stamp.actor:
                 raise refusals.protected_by_another(environment)
-            outcome = self.ledger.write(name, protection.unprotect_own(stamp), "unprotected")
+            write = protection.unprotect_own(stamp)
+            outcome = self.ledger.write(name, write, ProtectionChange.UNPROTECTED)
             if isinstance(outcome, WriteAccepted):
                 return parse_environment(outcome.row)
         raise contention_error(name)

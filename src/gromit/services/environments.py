@@ -15,6 +15,7 @@ from gromit.core.environments.environment import Environment, parse_environment
 from gromit.core.environments.fallbacks import branch_leaf
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.phases import Want
+from gromit.core.environments.protection import ProtectionChange
 from gromit.core.environments.row_writes import (
     WriteAccepted,
     WriteResult,
@@ -182,7 +183,7 @@ class Environments:
     def protect(self, name_or_ref: str, *, protected: bool, stamp: ChangeContext) -> Environment:
         """Refuse deletion of an environment, or allow it again. A repeated call changes nothing."""
         write = protection.protect(protected=protected, stamp=stamp)
-        kind = "protected" if protected else "unprotected"
+        kind = ProtectionChange.to(protected=protected)
         outcome = self.ledger.write(self._readable_name(name_or_ref), write, kind)
         environment = self._require_live(name_or_ref, outcome)
         if environment.want is Want.GONE:

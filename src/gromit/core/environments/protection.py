@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import replace
+from enum import StrEnum
 from typing import Any
 
 from gromit.core.environments.attributes import VERSION, Attribute
@@ -12,9 +13,22 @@ from gromit.core.environments.phases import Want
 from gromit.core.environments.row_writes import AnyOf, Equals, Exists, Row, RowWrite
 
 
+class ProtectionChange(StrEnum):
+    """The changes of protection, as histories and announcements name them."""
+
+    PROTECTED = "protected"
+    UNPROTECTED = "unprotected"
+
+    @classmethod
+    def to(cls, *, protected: bool) -> "ProtectionChange":
+        """Return the change after which the environment is protected, or is not."""
+        return cls.PROTECTED if protected else cls.UNPROTECTED
+
+
 def protect(*, protected: bool, stamp: ChangeContext) -> RowWrite:
     """Refuse deletion, or allow it again."""
     by: dict[str, Any] = {Attribute.PROTECTED_BY: stamp.actor} if protected else {}
+    kind = ProtectionChange.to(protected=protected)
     gone = frozenset() if protected else frozenset({Attribute.PROTECTED_BY})
     return RowWrite(
         conditions=(
@@ -25,7 +39,7 @@ def protect(*, protected: bool, stamp: ChangeContext) -> RowWrite:
         ),
         sets={Attribute.PROTECTED: protected, **by, **activity(stamp.now_ms)},
         increments={Attribute.REVISION: 1},
-        appends={Attribute.EVENTS: (stamp.event("protected" if protected else "unprotected", ""),)},
+        appends={Attribute.EVENTS: (stamp.event(kind.value, ""),)},
         removes=frozenset({Attribute.WARNED}) | gone,
     )
 
