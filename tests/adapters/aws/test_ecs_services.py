@@ -109,16 +109,15 @@ def _stubbed(world: EcsWorld, service: dict[str, Any], *tasks: dict[str, Any]) -
             "describe_services",
             {"services": [{"serviceName": "tyk", "status": "ACTIVE", **service}]},
         )
-        arns = [str(number) for number, _ in enumerate(tasks)]
+        arns = [f"arn:aws:ecs:::task/app-test/{number}" for number, _ in enumerate(tasks)]
         for page, more in ((arns[:1], "next"), (arns[1:], "")):
             stub.add_response(
                 "list_tasks", {"taskArns": page, **({"nextToken": more} if more else {})}
             )
         if tasks:
-            stub.add_response(
-                "describe_tasks",
-                {"tasks": [{"group": "service:tyk", "lastStatus": "STOPPED", **t} for t in tasks]},
-            )
+            own = {"group": "service:tyk", "lastStatus": "STOPPED"}
+            answer = [{"taskArn": arn, **own, **task} for arn, task in zip(arns, tasks, strict=True)]
+            stub.add_response("describe_tasks", {"tasks": answer})
         (state,) = EcsServices(world.client).describe("app-test")
         stub.assert_no_pending_responses()
         return state.reason
