@@ -116,7 +116,8 @@ def _stubbed(world: EcsWorld, service: dict[str, Any], *tasks: dict[str, Any]) -
             )
         if tasks:
             own = {"group": "service:tyk", "lastStatus": "STOPPED"}
-            answer = [{"taskArn": arn, **own, **task} for arn, task in zip(arns, tasks, strict=True)]
+            known = zip(arns, tasks, strict=True)
+            answer = [{"taskArn": arn, **own, **task} for arn, task in known]
             stub.add_response("describe_tasks", {"tasks": answer})
         (state,) = EcsServices(world.client).describe("app-test")
         stub.assert_no_pending_responses()
