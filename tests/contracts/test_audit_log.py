@@ -120,8 +120,9 @@ def test_a_query_chooses_environment_person_and_time(world: World) -> None:
 def test_a_cursor_of_another_page_is_refused(world: World) -> None:
     log, write = world
     write(line(1, "app"))
-    with pytest.raises(InvalidInput, match="cursor"):
-        log.search(ALL, "typo")
+    for cursor in ("typo", "9" * 20):
+        with pytest.raises(InvalidInput, match="cursor"):
+            log.search(ALL, cursor)
 
 
 def test_a_cursor_that_cloudwatch_refuses_is_said() -> None:
@@ -154,3 +155,8 @@ def test_cloudwatch_gets_a_pattern_of_texts_that_it_can_compare() -> None:
     for strange in ('a"b', "a*b", "ä", "a\nb"):
         found = audit_pattern(AuditQuery(0, 1, environment=strange, by=strange))
         assert found == audit_pattern(AuditQuery(0, 1))
+    # CloudWatch refuses a longer one.
+    found = audit_pattern(AuditQuery(0, 1, environment="app", by="a" * 255))
+    assert found == audit_pattern(AuditQuery(0, 1, environment="app"))
+    for length in range(256):
+        assert len(audit_pattern(AuditQuery(0, 1, environment="b" * 200, by="a" * length))) <= 1024

@@ -8,6 +8,8 @@ from gromit.core.security.audit import AuditPage, AuditQuery, chosen_entries
 from gromit.errors import BackendError, InvalidInput
 
 LINES_PER_PAGE = 5000
+_DIGITS_MAX = 15
+"""Digits of the number of lines in any log."""
 
 
 class AuditFile:
@@ -32,7 +34,7 @@ class AuditFile:
 
 
 def _start(cursor: str | None) -> int:
-    if cursor is not None and not cursor.isdecimal():
+    if cursor is not None and not (cursor.isdecimal() and len(cursor) <= _DIGITS_MAX):
         raise InvalidInput(
             "the cursor is not of the previous page", hint="ask again without a cursor"
         )

@@ -122,6 +122,13 @@ def test_what_is_not_there_is_explained(
     assert said in answer.text
 
 
+def test_a_name_of_another_website_is_refused(client: httpx2.Client) -> None:
+    """Such a website could let its own name lead to a loopback address."""
+    answer = client.get("/", headers={"Host": "tyk.app-test"})
+    assert answer.status_code == 404
+    assert "is not COMPONENT.ENVIRONMENT.localhost" in answer.text
+
+
 def test_other_protocols_pass(proxy: NameProxy) -> None:
     with socket.create_connection(("127.0.0.1", proxy.port), timeout=PATIENCE_S) as connection:
         head = f"GET / HTTP/1.1\r\nHost: tyk.app-test.localhost:{proxy.port}\r\n"

@@ -112,6 +112,7 @@ def test_a_time_limits_the_search(auditing: Serve, search: Search) -> None:
         ("until=typo", "'typo'"),
         ("cursor=typo", "cursor"),
         ("typo=1", "typo"),
+        ("since=1h&until=2h", "until"),
     ],
 )
 def test_an_impossible_search_is_refused(auditing: Serve, query: str, named: str) -> None:

@@ -12,7 +12,14 @@ from botocore.exceptions import ClientError
 
 from gromit.adapters.audit_lines import parse_audit_line
 from gromit.adapters.aws.client import aws_errors, error_code
-from gromit.core.security.audit import EVENTS, AuditEntry, AuditPage, AuditQuery, chosen_entries
+from gromit.core.security.audit import (
+    EVENTS,
+    WHO,
+    AuditEntry,
+    AuditPage,
+    AuditQuery,
+    chosen_entries,
+)
 from gromit.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -21,7 +28,8 @@ if TYPE_CHECKING:
 ENTRIES_PER_PAGE = 500
 CALLS_PER_PAGE = 10
 """Calls after which a page ends. A call may find nothing, and still have a next one."""
-_WHO = ("by", "person", "requester", "run", "serial")
+_PATTERN_MAX = 1024
+"""Characters of a pattern that CloudWatch accepts."""
 _PLAIN = re.compile(r"[\w.:@/+ -]+", re.ASCII)
 """Text that a pattern can compare; other text is compared only here."""
 
@@ -69,13 +77,20 @@ class AuditLogGroup:
 
 def audit_pattern(query: AuditQuery) -> str:
     """Return CloudWatch's filter pattern for a query; it may match more than the query chooses."""
-    parts = [_any(f'$.event = "{event}"' for event in EVENTS)]
+    pattern = _any(f'$.event = "{event}"' for event in EVENTS)
+    for part in _choices(query):
+        longer = f"{pattern} && {part}"
+        # What does not fit is compared only here.
+        pattern = longer if len(longer) <= _PATTERN_MAX - len("{  }") else pattern
+    return f"{{ {pattern} }}"
+
+
+def _choices(query: AuditQuery) -> Iterator[str]:
     if query.environment is not None and _PLAIN.fullmatch(query.environment):
         name = query.environment
-        parts.append(_any([f'$.env = "{name}"', f'$.path = "*/{name}*"']))
+        yield _any([f'$.env = "{name}"', f'$.path = "*/{name}*"'])
     if query.by is not None and _PLAIN.fullmatch(query.by):
-        parts.append(_any(f'$.{field} = "*{query.by}*"' for field in _WHO))
-    return f"{{ {' && '.join(parts)} }}"
+        yield _any(f'$.{field} = "*{query.by}*"' for field in WHO)
 
 
 def _any(comparisons: Iterator[str] | list[str]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 EVENTS = ("environment.changed", "request.refused", "loglevel.changed")
 """Events of serve that are part of the audit."""
-_WHO = ("by", "person", "requester", "run", "serial")
+WHO = ("by", "person", "requester", "run", "serial")
 """Fields that name who sent a request."""
 _PEOPLE = ("operator:", "developer:", "viewer:", "gateway:", "no role:")
 """Beginnings of the actors that are people and builds; all others are workers."""
@@ -76,4 +76,4 @@ def _is_chosen(entry: AuditEntry, query: AuditQuery) -> bool:
 
 
 def _names(fields: Mapping[str, Any], wanted: str) -> bool:
-    return any(wanted in str(fields[field]) for field in _WHO if fields.get(field))
+    return any(wanted in str(fields[field]) for field in WHO if fields.get(field))

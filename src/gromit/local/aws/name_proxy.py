@@ -135,9 +135,10 @@ class NameProxy:
 
     def find(self, host: str) -> ProxyTarget | ProxyRefusal:
         """Return where a host below `localhost` leads to."""
-        label = normalize_dns_name(host.partition(":")[0]).removesuffix(BELOW)
+        asked = normalize_dns_name(host.partition(":")[0])
+        label = asked.removesuffix(BELOW)
         name, port = f"{label}.{self._domain}", self._ports.get(label.partition(".")[0])
-        if port is None or label.count(".") != 1:
+        if port is None or label == asked or label.count(".") != 1:
             known = ", ".join(sorted(self._ports)) or "none"
             text = f"{host} is not COMPONENT.ENVIRONMENT{BELOW}; public components are: {known}"
             return ProxyRefusal("404 Not Found", text)

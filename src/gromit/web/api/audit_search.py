@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from gromit.core.security.audit import AuditEntry, AuditQuery
-from gromit.errors import Conflict
+from gromit.errors import Conflict, InvalidInput
 from gromit.web.api.admission import CurrentCaller, Deps
 from gromit.web.api.instants import instant_of, iso_with_milliseconds
 from gromit.web.api.refusals import error_responses
@@ -99,6 +99,11 @@ def search_audit(
         query.by,
         query.workers,
     )
+    if wanted.until_ms is not None and wanted.until_ms <= wanted.since_ms:
+        raise InvalidInput(
+            "until is not after since",
+            hint="a duration is counted back from now: since=2h&until=1h",
+        )
     page = deps.audit.search(wanted, query.cursor)
     return AuditView([_view(entry) for entry in page.entries], page.next)
 
