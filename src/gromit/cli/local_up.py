@@ -12,7 +12,7 @@ from gromit.cli import CliContext, Command, pass_cli
 from gromit.cli.render import print_json
 from gromit.errors import Conflict
 from gromit.local.aws.programs import parse_programs
-from gromit.local.cloud import control
+from gromit.local.cloud import control, variables
 from gromit.local.cloud.layout import CloudPaths, CloudState, require_state
 from gromit.local.login.made_up import parse_people
 
@@ -153,6 +153,7 @@ def up(
     )
     parsed, persons = parse_programs(programs, os.environ), requested.persons
     place, _ = control.folder(folder), run.settings
+    environ = variables.with_settings(os.environ, _by_variable(run.flags))
     if not detach:
         # boto3 is slow to import, and most commands of the cloud do not need it.
         from gromit.local.cloud import cloud  # noqa: PLC0415
@@ -160,16 +161,26 @@ def up(
         options = cloud.CloudOptions(
             domain=domain, ports=given, programs=parsed, login=requested.login, people=persons
         )
-        cloud.run_cloud(place, options, os.environ, say)
+        cloud.run_cloud(place, options, environ, say)
         return
     started = not control.is_up(place)
     if started:
-        control.detach(place, requested.arguments(place), os.environ, say)
+        control.detach(place, requested.arguments(place), environ, say)
     else:
         requested.check_running(place)
         say(f"the local cloud in {place.root} is already up")
     if run.output == "json":
         _print_cloud(place, started=started)
+
+
+def _by_variable(flags: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings of `--set` by variable, as a cloud inherits them."""
+    if not flags:
+        return {}
+    # The settings are slow to import, and most calls need none.
+    from gromit.config.fields import fields  # noqa: PLC0415
+
+    return {doc.variable: flags[doc.path] for doc in fields() if doc.path in flags}
 
 
 def _wants_login(login: bool | None, people: Sequence[str]) -> bool | None:

@@ -112,6 +112,20 @@ def test_the_state_keeps_the_people(place: CloudPaths) -> None:
     assert read_state(place) == facts
 
 
+@pytest.mark.parametrize("name", ["GROMIT_SERVE_URL", "GROMIT_CA", "GROMIT_REAP_GRACE"])
+def test_a_setting_that_a_new_cloud_would_ignore_is_refused(name: str) -> None:
+    kept = variables.with_settings({"PATH": "/bin"}, {"GROMIT_REAP_LIMIT": "3"})
+    assert kept == {"PATH": "/bin", "GROMIT_REAP_LIMIT": "3"}
+    with pytest.raises(ConfigError, match=name):
+        variables.with_settings({}, {name: "1m"})
+
+
+@pytest.mark.parametrize("parent", ["/proc", "/dev/null"])
+def test_a_folder_that_cannot_be_made_is_named(parent: str) -> None:
+    with pytest.raises(ConfigError, match=f"{parent}/cloud"):
+        CloudPaths(Path(parent) / "cloud").make_folders()
+
+
 def test_nothing_waits_for_a_grace_period_and_users_may_choose_how_services_are_polled(
     place: CloudPaths,
 ) -> None:

@@ -85,8 +85,7 @@ def _run_until(
     echo: EchoFn,
 ) -> None:
     """Run a cloud until `stop` is set."""
-    for path in (place.root, place.logs):
-        path.mkdir(parents=True, exist_ok=True)
+    place.make_folders()
     with _alone_in(place), closing(_claim(place)) as claim:
         _wait_for_former(place)
         facts = _facts(place, options, claim.ranges, environ, echo)

@@ -49,7 +49,7 @@ def detach(
     with the error of that process if the cloud does not come up.
     """
     network.require_linux()
-    place.logs.mkdir(parents=True, exist_ok=True)
+    place.make_folders()
     output = place.logs / "cloud.log"
     before = output.stat().st_size if output.exists() else 0
     with output.open("ab") as file:

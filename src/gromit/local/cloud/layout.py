@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gromit.adapters.private_files import write_atomically
+from gromit.adapters.private_files import private_file_errors, write_atomically
 from gromit.errors import ConfigError, NotFound
 from gromit.local.cloud.network import Ranges
 
@@ -19,6 +19,11 @@ class CloudPaths:
     """Paths in a cloud's folder `root`, which is absolute."""
 
     root: Path
+
+    def make_folders(self) -> None:
+        """Make its folder and that of its logs. Raises `ConfigError` if that is not possible."""
+        with private_file_errors(f"make a folder in {self.root}"):
+            self.logs.mkdir(parents=True, exist_ok=True)
 
     @property
     def facts(self) -> Path:

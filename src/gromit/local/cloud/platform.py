@@ -117,7 +117,8 @@ def push_image(
         if not _exists(ecr.describe_repositories, "repositories", repositoryNames=[repository]):
             ecr.create_repository(repositoryName=repository)
         manifest = _manifest(tags[0], failure)
-        for tag in tags:
+        # A registry refuses a tag that the image has already.
+        for tag in dict.fromkeys(tags):
             ecr.put_image(repositoryName=repository, imageManifest=manifest, imageTag=tag)
         return "sha256:" + hashlib.sha256(manifest.encode()).hexdigest()
 

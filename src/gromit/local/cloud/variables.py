@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Mapping
 
+from gromit.errors import ConfigError
 from gromit.local.cloud.layout import CloudPaths, CloudState
 from gromit.local.cloud.platform import BUCKET, PARAMETER
 from gromit.local.login.made_up import LoginSecrets, gateway_login
@@ -29,6 +30,9 @@ INHERITED_VARIABLES = (
 
 No other settings reach it.
 """
+
+_GRACE = "GROMIT_REAP_GRACE"
+"""Always zero, for parts and users: nothing waits for a deletion's grace period."""
 
 _COMPONENTS = ("GROMIT_CATALOGUE", "GROMIT_REPOS")
 """Settings that the cloud stores, as environments built with them stay in it."""
@@ -86,6 +90,20 @@ def shell_exports(variables: Mapping[str, str], environ: Mapping[str, str]) -> s
 def components(facts: CloudState) -> dict[str, str]:
     """Return the catalogue settings of the cloud; an empty one counts as not set."""
     return dict(zip(_COMPONENTS, (facts.catalogue, facts.repositories), strict=True))
+
+
+def with_settings(environ: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a new cloud with chosen settings, by variable.
+
+    Raises `ConfigError` for a setting that a local cloud does not inherit.
+    """
+    for name in chosen:
+        if name == _GRACE or not name.startswith(INHERITED_VARIABLES):
+            raise ConfigError(
+                f"a local cloud does not take {name} from its user",
+                hint="It chooses addresses, certificates, accounts and the grace period itself.",
+            )
+    return {**environ, **chosen}
 
 
 def command_variables(environ: Mapping[str, str], place: CloudPaths) -> dict[str, str]:
@@ -183,7 +201,7 @@ def _login(place: CloudPaths, facts: CloudState) -> dict[str, str]:
 def _shared(place: CloudPaths, facts: CloudState) -> dict[str, str]:
     return {
         **{name: value for name, value in components(facts).items() if value},
-        "GROMIT_REAP_GRACE": "0",
+        _GRACE: "0",
         "GROMIT_SERVE_URL": facts.url("serve", "https"),
         "GROMIT_CA": str(place.certificate("ca")),
         "GROMIT_CLUSTER_DOMAIN": facts.domain,
