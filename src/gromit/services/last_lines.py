@@ -25,11 +25,18 @@ def read_last_lines(
 
     Never raises an error of a backend: a failure is recorded without them, too.
     """
-    found = (last_lines(task, _read(output, environment, task)) for task in stopped)
-    return tuple(last for last in found if last)
+    found: list[LastLines] = []
+    for task in stopped:
+        lines = _read(output, environment, task)
+        if lines is None:
+            break  # the others are in the same log group, and the worker waits
+        if last := last_lines(task, lines):
+            found.append(last)
+    return tuple(found)
 
 
-def _read(output: TaskOutput, environment: str, task: StoppedTask) -> Sequence[str]:
+def _read(output: TaskOutput, environment: str, task: StoppedTask) -> Sequence[str] | None:
+    """Return the last lines of a task; None if the backend refuses them or does not answer."""
     try:
         return [line.text for line in output.of_task(environment, task, _READ)]
     except GromitError as error:
@@ -40,4 +47,4 @@ def _read(output: TaskOutput, environment: str, task: StoppedTask) -> Sequence[s
             reason=error.message,
             hint=error.hint,
         )
-        return ()
+        return None

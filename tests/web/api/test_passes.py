@@ -5,7 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from gromit.core.metrics.pass_report import CallOutcome, DnsFigures, PassPart
+from gromit.core.metrics.pass_report import (
+    CallOutcome,
+    DnsFigures,
+    PassOutcome,
+    PassPart,
+    PassReport,
+)
 from gromit.core.security.roles import Role
 from gromit.errors import Temporary
 from gromit.services.pass_reports import PassFigures, PassReporter
@@ -50,6 +56,11 @@ def test_a_pass_becomes_metrics_of_serve(fresh: Serve) -> None:
     assert value(fresh, "gromit_dns_records", state="blocked") == 1
     assert value(fresh, "gromit_dns_changes_total", action="updated") == 3
     assert value(fresh, "gromit_dns_lag_seconds_sum") == 6
+
+
+def test_a_report_that_serve_accepts_raises_nothing(serve: Serve) -> None:
+    report = PassReport(part=PassPart.REAP, outcome=PassOutcome.DONE, seconds=1)
+    ServePasses(serve.serve_client(Role.WORKER)).report(report)
 
 
 def test_failures_in_a_row_end_with_a_success(fresh: Serve) -> None:

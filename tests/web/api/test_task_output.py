@@ -108,7 +108,8 @@ def test_a_failure_is_recorded_although_cloudwatch_refuses(
 
     monkeypatch.setattr(CloudWatchTaskOutput, "of_task", refuse)
     with capture_logs() as logged:
-        assert _fail(serve, "closed", "t1")["output"] == []
+        assert _fail(serve, "closed", "t1", "t2")["output"] == []
+    # A worker waits meanwhile, so a log that is closed is asked once.
     assert [e["component"] for e in logged if e["event"] == "output.unreadable"] == ["tyk"]
 
 

@@ -14,4 +14,4 @@ class ServePasses:
 
     def report(self, report: PassReport) -> None:
         """Send one request."""
-        self._client.post("/v1/passes", asdict(report))
+        self._client.call("POST", "/v1/passes", asdict(report))
