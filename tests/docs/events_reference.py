@@ -338,6 +338,7 @@ MEANINGS: Mapping[str, str] = {
         "a worker has started all due work, and the number of environments; with --watch "
         "logged once for each `sow.backstop`"
     ),
+    "periodic.failed": "the look at ages of work and at the canary hit a bug; the next one follows",
 }
 """Events of the product."""
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from prometheus_client import CollectorRegistry, Counter
+from structlog.testing import capture_logs
 
 from gromit.adapters.security.pki_files import DenyListFile
 from gromit.core.security.roles import Role
@@ -325,6 +326,20 @@ class TestListeners:
         with server.running():
             assert third.wait(PATIENCE_S)
         assert calls[0] >= 3
+
+    def test_a_bug_of_one_periodic_call_does_not_end_the_others(self) -> None:
+        calls, second = [0], threading.Event()
+
+        def periodic() -> None:
+            calls[0] += 1
+            if calls[0] == 1:
+                raise KeyError("bug")
+            second.set()
+
+        health = health_app(CollectorRegistry(), lambda: None, periodic, 0.01)
+        with capture_logs() as logged, Server(Listener(health, "127.0.0.1:0")).running():
+            assert second.wait(PATIENCE_S)
+        assert [e["log_level"] for e in logged if e["event"] == "periodic.failed"] == ["error"]
 
     def test_an_address_that_is_taken_is_named(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:

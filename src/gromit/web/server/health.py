@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+
+log = structlog.get_logger(__name__)
 
 LOG_INTERVAL_S = 60.0
 """Interval of the periodic log lines; CloudWatch metrics have one-minute resolution."""
@@ -59,5 +62,8 @@ def health_app(
 
 async def _repeat(call: Callable[[], None], seconds: float) -> None:
     while True:
-        await asyncio.to_thread(call)
+        try:
+            await asyncio.to_thread(call)
+        except Exception:  # a bug must not end the calls that follow: alarms rest on their lines
+            log.exception("periodic.failed")
         await asyncio.sleep(seconds)
