@@ -127,6 +127,9 @@ class NameProxy:
             ahead.write(_request_head(head, found).encode("latin-1"))
             sending = asyncio.create_task(_copy(browser, ahead))
             answer = (await task.readuntil(_END)).decode("latin-1")
+            while _is_interim(answer):
+                back.write(answer.encode("latin-1"))
+                answer = (await task.readuntil(_END)).decode("latin-1")
             back.write(self.answer_head(answer).encode("latin-1"))
             await _copy(task, back)
             sending.cancel()
@@ -150,17 +153,40 @@ class NameProxy:
         return ProxyTarget(name, addresses[0], port)
 
     def answer_head(self, head: str) -> str:
-        """Return the head of an answer, whose redirects to public names lead to the proxy."""
+        """Return the head of an answer as the browser gets it.
+
+        Its redirects to public names lead to the proxy. It says that the connection ends with it,
+        or the browser would send its next request on a connection that is about to close.
+        """
         public = re.compile(
             rf"^(location: *)https?://([a-z0-9-]+\.[a-z0-9-]+)\.{re.escape(self._domain)}(:\d+)?",
             re.IGNORECASE | re.MULTILINE,
         )
-        return public.sub(rf"\1http://\2{BELOW}:{self.port}", head)
+        found = public.sub(rf"\1http://\2{BELOW}:{self.port}", head)
+        if _changes_protocol(found):
+            return found
+        first, *headers = found.removesuffix("\r\n\r\n").split("\r\n")
+        kept = [h for h in headers if not h.lower().startswith(("connection:", "keep-alive:"))]
+        return "\r\n".join([first, "Connection: close", *kept]) + "\r\n\r\n"
 
 
 def _host(head: str) -> str:
     hosts = re.findall(r"^host: *(\S+)", head, re.IGNORECASE | re.MULTILINE)
     return hosts[0] if len(hosts) == 1 else ""
+
+
+def _status(head: str) -> str:
+    """Return the status of an answer, or nothing if its head is no HTTP."""
+    return head.partition("\r\n")[0].partition(" ")[2][:3]
+
+
+def _changes_protocol(head: str) -> bool:
+    return _status(head) == "101"
+
+
+def _is_interim(head: str) -> bool:
+    """Whether another head follows, as after `100 Continue`."""
+    return _status(head).startswith("1") and not _changes_protocol(head)
 
 
 def _request_head(head: str, target: ProxyTarget) -> str:
