@@ -121,6 +121,17 @@ def test_runs_are_measured_by_their_outcome(fresh: Serve) -> None:
     assert measured("sow", "done") == (1, 90)
 
 
+def test_a_run_after_a_lost_one_is_measured_from_its_own_claim(fresh: Serve) -> None:
+    fresh.build("tyk", "app-test", "sha")
+    fresh.claim("sow")
+    fresh.clock.advance(s=3600)  # its lease has ended
+    claim = fresh.claim("sow")
+    fresh.clock.advance(s=60)
+    fresh.outcome(claim, "done")
+    labels = {"kind": "sow", "outcome": "done"}
+    assert value(fresh, "gromit_run_duration_seconds_sum", **labels) == 60
+
+
 def test_the_way_from_a_build_to_an_answering_url_is_measured(fresh: Serve) -> None:
     def measured(what: str) -> tuple[float | None, float | None]:
         count, total = (value(fresh, f"gromit_build_{what}_seconds_{e}") for e in ("count", "sum"))

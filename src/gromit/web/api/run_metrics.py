@@ -24,6 +24,7 @@ _ANSWERS = frozenset({HealthState.PASS, HealthState.WARN})
 @dataclass(frozen=True, slots=True)
 class _ClaimedRun:
     kind: Work
+    epoch: int
     at_ms: int
     requested_ms: int | None
     """Instant of the request; None for a repair, which no one requested."""
@@ -56,8 +57,10 @@ class RunMetrics:
             self._forget_old(now_ms)
             self._awaited.pop(environment.name, None)
             known = self._claimed.get(environment.name)
-            if known is None or known.kind is not kind:
-                self._claimed[environment.name] = _ClaimedRun(kind, now_ms, requested_ms)
+            if known is None or known.epoch != environment.epoch:
+                self._claimed[environment.name] = _ClaimedRun(
+                    kind, environment.epoch, now_ms, requested_ms
+                )
 
     def ended(self, environment: Environment, outcome: str, now_ms: int) -> None:
         """Measure a run that has ended; one that is reported twice counts once."""
