@@ -1,6 +1,6 @@
 # The same table that gromit creates if there is none: adapters/aws/dynamodb_table.py, docs/reference/table.md.
 resource "aws_dynamodb_table" "environments" {
-  # checkov:skip=CKV_AWS_119:the account's DynamoDB key encrypts it, and rows hold no secret
+  # checkov:skip=CKV_AWS_119:the account's DynamoDB key encrypts it, and secrets in the kept output of tasks are masked
 
   name         = var.table
   billing_mode = "PAY_PER_REQUEST"

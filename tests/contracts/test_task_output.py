@@ -251,6 +251,16 @@ def test_secrets_are_masked_however_the_lines_are_read(cloudwatch: InCloudWatch)
     assert [line.text for line in shown] == ["token *** refused"] * 3
 
 
+def test_single_tasks_are_read_with_the_impatient_client(cloudwatch: InCloudWatch) -> None:
+    """A worker waits for their lines."""
+    cloudwatch.start("tyk", "t1")
+    cloudwatch.write("tyk", "t1", 0, "crash")
+    slow: Any = None  # a call of it would fail
+    output = CloudWatchTaskOutput(slow, mask, impatient=cloudwatch.client)
+    (line,) = output.of_task("app", StoppedTask("tyk", "t1"), 10)
+    assert line.text == "crash"
+
+
 def test_too_many_bytes_keep_the_newest_lines(
     cloudwatch: InCloudWatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:

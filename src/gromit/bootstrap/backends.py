@@ -109,7 +109,11 @@ def managed_secrets() -> ManagedSecrets:
 
 def task_output() -> CloudWatchTaskOutput:
     """Output of environments' tasks in CloudWatch Logs."""
-    return CloudWatchTaskOutput(session().client("logs", config=aws.CLIENT), log.mask)
+    return CloudWatchTaskOutput(
+        session().client("logs", config=aws.CLIENT),
+        log.mask,
+        impatient=session().client("logs", config=aws.IMPATIENT_CLIENT),
+    )
 
 
 def run_output() -> CloudWatchRunOutput:

@@ -8,12 +8,15 @@ from gromit.core.environments.wakes import Watcher
 from gromit.core.names import parse_ref
 from gromit.errors import ConfigError
 from gromit.web.clients.connections import HttpConnections
+from gromit.web.clients.retries import Retries
 from gromit.web.clients.serve import ServeChanges, ServeClient
 from gromit.web.tls import CertificateFiles, ClientTls
 
 
-def serve_client(settings: Settings) -> ServeClient:
+def serve_client(settings: Settings, retries: Retries | None = None) -> ServeClient:
     """Client of serve with the certificate of the settings, or else with the kept login.
+
+    `retries` are those with a certificate.
 
     Raises `ConfigError` without either.
     """
@@ -38,7 +41,7 @@ def serve_client(settings: Settings) -> ServeClient:
             require_setting(settings.ca, "ca"),
         )
     )
-    return ServeClient(HttpConnections(url, tls))
+    return ServeClient(HttpConnections(url, tls), retries)
 
 
 def worker_settings(settings: Settings) -> Settings:

@@ -14,6 +14,7 @@ from gromit.errors import ConfigError
 from gromit.ports import PassSink
 from gromit.services.pass_reports import PassFigures, PassReporter
 from gromit.web.clients.passes import ServePasses
+from gromit.web.clients.retries import Retries
 
 
 @cache
@@ -33,7 +34,9 @@ def pass_reports(settings: Settings, part: PassPart, *, is_watch: bool) -> Itera
         with _own_port(listen) as sink:
             yield _reporter(part, sink)
     else:
-        yield _reporter(part, ServePasses(serve_client(settings)))
+        # A pass that failed because of serve must not wait for serve again.
+        once = Retries(attempts=1)
+        yield _reporter(part, ServePasses(serve_client(settings, once)))
 
 
 def _reporter(part: PassPart, sink: PassSink) -> PassReporter:

@@ -18,6 +18,7 @@ from gromit.config.schema import Settings
 from gromit.core.time import Millis
 from gromit.errors import ConfigError, InvalidInput, TrustError
 from gromit.local.cloud.network import free_port
+from gromit.local.login.grants import LocalClient
 from gromit.local.login.made_up import DEFAULT, LoginSecrets, gateway_login, parse_people
 from gromit.local.login.process import running
 from gromit.local.login.spec import ProviderSpec
@@ -220,3 +221,12 @@ def test_people_have_one_role_each() -> None:
     assert parse_people(["a=viewer", "b.c=operator"]) == {"a": "viewer", "b.c": "operator"}
     with pytest.raises(InvalidInput, match="twice"):
         parse_people(["a=viewer", "a=operator"])
+
+
+@pytest.mark.parametrize(
+    "uri", ["http://[/callback", "https://127.0.0.1/callback", "http://127.0.0.1.x/callback", ""]
+)
+def test_a_native_client_gets_its_answer_on_this_machine_only(uri: str) -> None:
+    client = LocalClient(id="gromit-command")
+    assert client.check_redirect_uri("http://127.0.0.1:7/callback")
+    assert not client.check_redirect_uri(uri)

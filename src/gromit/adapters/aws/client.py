@@ -24,6 +24,11 @@ CLIENT = Config(
     user_agent_extra="gromit",
 )
 
+IMPATIENT_CLIENT = CLIENT.merge(
+    Config(retries={"mode": "standard", "max_attempts": 1}, connect_timeout=2, read_timeout=3)
+)
+"""For what an answer can do without, while someone waits for it: a worker waits 15 s for serve."""
+
 TABLE_CLIENT = CLIENT.merge(Config(parameter_validation=False))
 """For the table: its adapter makes all requests, and the SDK's check costs a tenth of a write."""
 

@@ -39,9 +39,16 @@ _STREAM = re.compile(r"([^/]+)/[^/]+/([^/]+)")
 class CloudWatchTaskOutput:
     """The port `TaskOutput`, with secrets masked."""
 
-    def __init__(self, client: "CloudWatchLogsClient", mask: Mask) -> None:
+    def __init__(
+        self,
+        client: "CloudWatchLogsClient",
+        mask: Mask,
+        impatient: "CloudWatchLogsClient | None" = None,
+    ) -> None:
+        """`impatient` reads single tasks, while a worker waits; by default `client`."""
         self._logs = client
         self._mask = mask
+        self._impatient = impatient or client
 
     def newest(
         self, environment: str, components: Sequence[str], limit: int, *, previous: bool
@@ -66,7 +73,7 @@ class CloudWatchTaskOutput:
         stream = f"{task.component}/{task.component}/{task.task}"
         with aws_errors(f"read the output of {environment}"):
             try:
-                return self._tail(environment, stream, limit)
+                return self._tail(environment, stream, limit, self._impatient)
             except ClientError as error:
                 if error_code(error) != _ABSENT:
                     raise
@@ -111,7 +118,13 @@ class CloudWatchTaskOutput:
             if error_code(error) != _ABSENT:
                 raise
 
-    def _tail(self, environment: str, stream: str, limit: int) -> list[OutputLine]:
+    def _tail(
+        self,
+        environment: str,
+        stream: str,
+        limit: int,
+        client: "CloudWatchLogsClient | None" = None,
+    ) -> list[OutputLine]:
         """Return the last lines of a stream."""
         place: dict[str, Any] = {
             "logGroupName": log_group(environment),
@@ -122,7 +135,9 @@ class CloudWatchTaskOutput:
         token: str | None = None
         while len(found) < limit:
             more: dict[str, Any] = {} if token is None else {"nextToken": token}
-            answer = self._logs.get_log_events(**place, limit=limit - len(found), **more)
+            answer = (client or self._logs).get_log_events(
+                **place, limit=limit - len(found), **more
+            )
             lines = [self._line(stream, event) for event in answer["events"]]
             found = lines + found
             # A call may return nothing before the end: only a repeated token is the end.

@@ -47,7 +47,10 @@ class LocalClient:
         """Whether a browser may go on to an address: for a native client with any port."""
         if self.secret is not None:
             return uri in self.redirects
-        parts = urlsplit(uri)
+        try:
+            parts = urlsplit(uri)
+        except ValueError:
+            return False
         return (parts.scheme, parts.hostname, parts.path) == ("http", "127.0.0.1", _LOOPBACK_PATH)
 
     def check_client_secret(self, secret: str) -> bool:
