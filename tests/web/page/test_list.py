@@ -3,7 +3,8 @@
 import asyncio
 import gzip
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -154,16 +155,41 @@ def test_a_suspension_is_on_every_page(serve: Serve, look: Look) -> None:
     assert _row(look.get(), "app-test").all("span", class_="tag")[0].text == "suspended"
 
 
+class Costs:
+    """Costs of views and changes, as a table for people."""
+
+    def __init__(self) -> None:
+        self._lines = ["", f"{'1,000 environments':<30}{'bytes':>9}{'requests':>10}{'CPU ms':>9}"]
+        self._began = 0.0
+
+    def begin(self) -> None:
+        """Begin to count the CPU time of this process: page, serve and the client of the test."""
+        self._began = time.process_time()
+
+    def end(self, what: str, size: int, paths: Sequence[str]) -> None:
+        """Add a line."""
+        spent = (time.process_time() - self._began) * 1000
+        self._lines.append(f"{what:<30}{size:>9,}{len(paths):>10}{spent:>9.1f}")
+
+    def table(self) -> str:
+        """Return the table."""
+        return "\n".join(self._lines)
+
+
 @pytest.mark.long
 def test_a_thousand_environments_cost_serve_two_requests_and_a_change_costs_one(
-    emulator: Emulator, certificates: Certificates
+    emulator: Emulator, certificates: Certificates, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Print what it costs, for docs/how-to/the-page.md; only bytes and requests are judged."""
+    costs = Costs()
     with serving(emulator, certificates) as serve:
         names = fill(serve, 1000)
         backend = counted_requests(serve, visitor())
         with looking(backend, serve.clock) as look:
+            costs.begin()
             first = look.http.get("/", headers={"accept-encoding": "identity"})
             paths, size = backend.since()
+            costs.end("first view", len(first.content), paths)
             assert paths == ["/v1/whoami", *["/v1/overview"] * 2], (
                 "the table has two pages of 500 rows"
             )
@@ -171,6 +197,9 @@ def test_a_thousand_environments_cost_serve_two_requests_and_a_change_costs_one(
             page = parse_html(first.text)
             assert _names(page) == names[:PAGE_ROWS]
             assert "1000 environments, page 1 of 10" in page.one("nav", class_="pages").text
+            costs.begin()
+            packed = look.http.get("/", headers={"accept-encoding": "gzip"})
+            costs.end("each other view, compressed", int(packed.headers["content-length"]), [])
             assert _names(look.get("/?page=10"))[-1] == "env-0999"
             assert _names(look.get("/?search=env-0500")) == ["env-0500"]
             assert backend.since() == ([], 0), "further views cost serve nothing"
@@ -180,11 +209,16 @@ def test_a_thousand_environments_cost_serve_two_requests_and_a_change_costs_one(
             ) as live:
                 lines = live.iter_lines()
                 assert next(lines) == ": connected"
+                costs.begin()
                 serve.send("POST", f"/v1/environments/{name}/protect")
                 event = read_event(lines)
-            assert backend.since()[0] == ["/v1/overview"], "a change costs one request"
+            paths = backend.since()[0]
+            costs.end("each change", len(event), paths)
+            assert paths == ["/v1/overview"], "a change costs one request"
             assert f'id="env-{name}"' in event
             assert len(event) < 3000
+    with capsys.disabled():
+        print(costs.table())  # noqa: T201 - the purpose of the test
 
 
 class _ManyRows:
