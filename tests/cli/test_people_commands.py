@@ -42,6 +42,7 @@ WITH_A_LOGIN: Mapping[str, tuple[str, ...]] = {
     "env create": (OPERATOR, "new-test", f"tyk={FIRST}"),
     "env replace": (OPERATOR, "NAME", f"tyk={FIRST}"),
     "env set": (OPERATOR, "NAME", f"tyk={FIRST}"),
+    "audit": (OPERATOR, "--since", "1h"),
     "suspend": (OPERATOR, "--reason", "only a test"),
     "resume": (OPERATOR, "--reason", "it is over"),
 }
@@ -76,9 +77,16 @@ def door(
         "GROMIT_GATEWAY_LOGIN_VIEWERS": f"groups={VIEWER}",
         "GROMIT_GATEWAY_LOGIN_REPOSITORIES": "*",
     }
+    log = tmp_path_factory.mktemp("log") / "serve.log"
+    log.touch()
     with (
         Provider().running() as provider,
-        serving(emulator, certificates, GROMIT_SERVE_PEOPLE="operator") as serve,
+        serving(
+            emulator,
+            certificates,
+            GROMIT_SERVE_PEOPLE="operator",
+            GROMIT_SERVE_AUDIT_FILE=str(log),
+        ) as serve,
         opened(serve, tmp_path_factory.mktemp("door"), provider, **more) as door,
     ):
         serve.push("tyk", FIRST, SECOND)

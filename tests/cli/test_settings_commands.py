@@ -106,7 +106,7 @@ def test_config_show_works_whatever_the_file_says(
     assert found["tablename"] == ("DeveloperEnvironments" if "[" in text else "mine")
     assert found["reap.limit"] == 10
     assert [says in line for line in done.stderr.splitlines()] == [True], done.stderr
-    assert "canary" not in done.stdout + done.stderr
+    assert "5b1f" not in done.stdout + done.stderr
 
 
 def test_a_file_of_v1_stops_no_command_and_is_warned_of_once(
@@ -370,7 +370,7 @@ def test_a_flag_that_cannot_be_meant_is_a_wrong_use(gromit: Gromit, given: str, 
     for arguments in (("--set", given, "config", "show"), ("config", "show", "--set", given)):
         done = gromit(*arguments, code=2)
         assert says in done.stderr
-        assert "canary" not in done.stdout + done.stderr
+        assert "5b1f" not in done.stdout + done.stderr
     assert "GROMIT_CLIENT_KEY" in gromit("config", "show", "--set", "client.key=x", code=2).stderr
 
 

@@ -263,7 +263,7 @@ def test_each_change_is_announced_at_once(serve: Serve, monkeypatch: pytest.Monk
         heard = [json.loads(next(events))["kind"] for _ in range(13)]
     assert heard == [
         "build", "claimed", "failed", "retry", "claimed", "sown", "changed",
-        "replaced", "redeploy", "protected", "protected", "claimed", "released",
+        "replaced", "redeploy", "protected", "unprotected", "claimed", "released",
     ]  # fmt: skip
 
 
