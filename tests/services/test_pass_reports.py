@@ -7,6 +7,7 @@ import pytest
 
 from gromit.core.dns.tasks import PublicTask
 from gromit.core.metrics.pass_report import (
+    DURATIONS_MAX,
     CallCount,
     CallOutcome,
     DnsFigures,
@@ -16,7 +17,7 @@ from gromit.core.metrics.pass_report import (
     TerraformTime,
 )
 from gromit.errors import GromitError, NotFound, Suspended, Temporary
-from gromit.services.pass_reports import KEPT, PassFigures, PassReporter
+from gromit.services.pass_reports import PassFigures, PassReporter
 from tests.fakes.dns import FakeTasks, FakeZone
 from tests.fakes.passes import FakePassSink
 from tests.services.test_chitragupta import APP, World, silent
@@ -72,10 +73,10 @@ def test_a_report_has_what_happened_since_the_last_one() -> None:
 
 def test_a_report_is_bounded() -> None:
     process = Process()
-    for _ in range(KEPT + 1):
+    for _ in range(DURATIONS_MAX + 1):
         process.figures.published(0)
     process.reporter().done()
-    assert len(process.sink.reports[0].lags) == KEPT
+    assert len(process.sink.reports[0].lags) == DURATIONS_MAX
 
 
 def test_a_serve_of_an_earlier_release_stops_no_pass() -> None:

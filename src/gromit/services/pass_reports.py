@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from gromit.core.metrics.pass_report import (
+    DURATIONS_MAX,
     CallCount,
     CallOutcome,
     DnsFigures,
@@ -17,9 +18,6 @@ from gromit.core.metrics.pass_report import (
 )
 from gromit.errors import GromitError, Suspended
 from gromit.ports import PassSink
-
-KEPT = 500
-"""Durations of a kind that one report has. More of them in one pass are not measured."""
 
 CallTotals = Mapping[tuple[str, CallOutcome], int]
 """Calls of AWS by service and outcome, since the start of the process."""
@@ -64,9 +62,9 @@ class PassFigures:
             outcome=outcome,
             seconds=seconds,
             calls=tuple(each for each in counts if each.count),
-            terraform=tuple(terraform[:KEPT]),
+            terraform=tuple(terraform[:DURATIONS_MAX]),
             dns=dns,
-            lags=tuple(lags[:KEPT]),
+            lags=tuple(lags[:DURATIONS_MAX]),
         )
 
 

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+DURATIONS_MAX = 500
+"""Durations of a kind in one report. More of them in one pass are not measured."""
+
 
 class PassPart(StrEnum):
     """Part that makes passes."""

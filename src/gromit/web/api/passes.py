@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, Strict
 from starlette.responses import Response
 
 from gromit.core.metrics.pass_report import (
+    DURATIONS_MAX,
     CallCount,
     CallOutcome,
     DnsFigures,
@@ -23,8 +24,6 @@ router = APIRouter(prefix="/v1/passes")
 
 COUNT_MAX = 10**9
 SECONDS_MAX = 10**7
-DURATIONS_MAX = 500
-"""Durations of a kind in one report."""
 Count = Annotated[StrictInt, Field(ge=0, le=COUNT_MAX)]
 Seconds = Annotated[float, Field(ge=0, le=SECONDS_MAX, allow_inf_nan=False)]
 
