@@ -16,10 +16,7 @@ from gromit.core.environments.fallbacks import branch_leaf
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.phases import Want
 from gromit.core.environments.protection import ProtectionChange
-from gromit.core.environments.row_writes import (
-    WriteAccepted,
-    WriteResult,
-)
+from gromit.core.environments.row_writes import Row, WriteAccepted, WriteResult
 from gromit.core.environments.v1_rows import is_v1_tombstone
 from gromit.core.names import EnvironmentName, parse_ref
 from gromit.core.stack.catalogue import Catalogue
@@ -56,12 +53,22 @@ class UnreadableEntry:
 class EnvironmentPage:
     """One page of the list of environments."""
 
-    environments: list[Environment]
-    unreadable: list[UnreadableEntry]
+    entries: list[Environment | UnreadableEntry]
+    """In the order of the store: the next page can begin behind each of them."""
     last: str | None
     """Name after which the next page begins; None if this was the last."""
     is_cut: bool = False
     """Whether the store has ended the page before its limit."""
+
+    @property
+    def environments(self) -> list[Environment]:
+        """Those that can be parsed."""
+        return [e for e in self.entries if isinstance(e, Environment)]
+
+    @property
+    def unreadable(self) -> list[UnreadableEntry]:
+        """Rows that cannot be parsed."""
+        return [e for e in self.entries if isinstance(e, UnreadableEntry)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +178,7 @@ class Environments:
     def page(self, after: str | None, limit: int) -> EnvironmentPage:
         """Return environments and tombstones, at most `limit`, behind the name `after`."""
         page = self.ledger.store.page(after, limit)
-        found, unreadable = [], []
-        for row in page.rows:
-            try:
-                found.append(parse_environment(row))
-            except (UnreadableRow, Conflict) as fault:
-                name, is_tombstone = str(row[Attribute.NAME]), is_v1_tombstone(row)
-                unreadable.append(UnreadableEntry(name, fault, is_tombstone))
-        return EnvironmentPage(found, unreadable, page.last, page.is_cut)
+        return EnvironmentPage([_entry(row) for row in page.rows], page.last, page.is_cut)
 
     def protect(self, name_or_ref: str, *, protected: bool, stamp: ChangeContext) -> Environment:
         """Refuse deletion of an environment, or allow it again. A repeated call changes nothing."""
@@ -266,3 +266,10 @@ class Environments:
     def _check_versions(self, versions: Mapping[str, str]) -> None:
         for repository in versions:
             self.catalogue.require(repository)
+
+
+def _entry(row: Row) -> Environment | UnreadableEntry:
+    try:
+        return parse_environment(row)
+    except (UnreadableRow, Conflict) as fault:
+        return UnreadableEntry(str(row[Attribute.NAME]), fault, is_v1_tombstone(row))

@@ -67,3 +67,32 @@ def test_a_small_page_reads_one_row_more_than_it_shows(serve: Serve, cut: CutSto
     sizes = _pages(serve, limit=10)
     assert sizes == [10] * (ROWS // 10)
     assert (cut.scans, cut.read) == (ROWS // 10, ROWS + ROWS // 10 - 1)
+
+
+@pytest.mark.parametrize("query", [{}, {"phase": "all"}, {"prefix": "e"}, {"repository": "tyk"}])
+@pytest.mark.parametrize("limit", [1, 2, 3, 7])
+@pytest.mark.parametrize("damaged", ["x", ".x", "x.", "..x", ".x.x.x", "..xx..", "xx...", ".xx"])
+def test_each_row_is_on_one_page_wherever_the_damaged_ones_are(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, damaged: str, limit: int, query: dict[str, str]
+) -> None:
+    row = sample_row(5)
+    rows = {
+        f"e{number}": {**row, "name": f"e{number}"} | ({"events": "x"} if mark == "x" else {})
+        for number, mark in enumerate(damaged)
+    }
+
+    def page(after: str | None, limit: int) -> RowPage:
+        names = [name for name in rows if after is None or name > after]
+        last = names[limit - 1] if len(names) > limit else None
+        return RowPage(tuple(rows[name] for name in names[:limit]), last)
+
+    monkeypatch.setattr(serve.app.state.deps.environments.ledger.store, "page", page)
+    listed, cursor = list[str](), dict[str, str]()
+    while True:
+        found = serve.get("/v1/environments", limit=limit, **query, **cursor)
+        assert len(found["environments"]) <= limit
+        listed += [e["name"] for e in found["environments"]] + found["unreadable"]
+        if found["next"] is None:
+            break
+        cursor = {"cursor": found["next"]}
+    assert sorted(listed) == list(rows)

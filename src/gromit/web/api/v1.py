@@ -238,25 +238,27 @@ def _page(
     would be read again for the next page. A filter with few matches costs no more calls than one
     that matches every environment.
     """
-    found: list[Environment] = []
-    unreadable: list[UnreadableEntry] = []
-    cursor = query.cursor
+    shown: list[Environment | UnreadableEntry] = []
+    found, cursor = 0, query.cursor
     while True:
         # One more than fits says whether there is a next page.
-        wanted = PAGE_MAX + 1 if query.is_selective else query.limit - len(found) + 1
+        wanted = PAGE_MAX + 1 if query.is_selective else query.limit - found + 1
         page = deps.environments.page(cursor, wanted)
-        unreadable += page.unreadable
-        for environment in page.environments:
-            if matches(environment):
-                if len(found) == query.limit:
-                    return EnvironmentPage(found, unreadable, cursor)
-                found.append(environment)
-            cursor = environment.name
+        for entry in page.entries:
+            if isinstance(entry, UnreadableEntry):
+                shown.append(entry)
+            elif matches(entry):
+                if found == query.limit:
+                    return EnvironmentPage(shown, cursor)
+                shown.append(entry)
+                found += 1
+            # Behind rows that cannot be parsed, too: the next page must not list them again.
+            cursor = entry.name
         if page.last is None:
-            return EnvironmentPage(found, unreadable, None)
+            return EnvironmentPage(shown, None)
         cursor = page.last
         if found and page.is_cut:
-            return EnvironmentPage(found, unreadable, cursor)
+            return EnvironmentPage(shown, cursor)
 
 
 def _phases(text: str | None) -> frozenset[Phase]:
