@@ -71,8 +71,8 @@ test-all: check checkov ## run also the long tests, and those that need terrafor
 prove: $(STAMP) ## search for what contradicts gromit's claims, for an hour; SUITES="kills guards" chooses, SEED=N repeats
 	$(BIN)/python -m tests.prove $(SUITES) $(if $(SEED),--seed $(SEED))
 
-bench: $(STAMP) ## measure what things cost against their goals, and write docs/reference/performance.md; LAWS="listing" chooses
-	$(BIN)/python -m tests.bench $(LAWS)
+bench: $(STAMP) ## measure what things cost against their goals, and write docs/reference/performance.md; LAWS="listing" chooses, SMALL=1 is quick, STRICT=1 fails for times too
+	$(BIN)/python -m tests.bench $(if $(SMALL),--small) $(if $(STRICT),--strict) $(LAWS)
 
 requests: $(STAMP) ## show the requests to AWS of the last tests by operation: checked against AWS's models, and faults
 	@$(BIN)/python -m tests.aws_requests

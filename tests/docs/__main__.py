@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping
 
+from tests.bench.report import write_page
 from tests.docs import cli_reference, events_reference, metrics_reference, settings_reference
 from tests.docs.markdown import DOCS
 
@@ -22,6 +23,8 @@ def main() -> None:
         if not file.exists() or file.read_text(encoding="utf-8") != text:
             file.write_text(text, encoding="utf-8")
             sys.stdout.write(f"docs/{path}\n")
+    for changed in write_page():
+        sys.stdout.write(f"docs/{changed.relative_to(DOCS)}\n")
 
 
 if __name__ == "__main__":
