@@ -1,132 +1,253 @@
 """DynamoDB and ECR simulated in a process of their own, which costs next to nothing itself.
 
-The emulator spends milliseconds on each row, which hides what serve costs. This table keeps
-nothing but counters. A read returns one sample row under the name that was asked for, each write
-succeeds, and a scan returns the same row under many names, in pages of 1 MB as in DynamoDB. Rows
-whose names begin with `new` do not exist, and no image does. Refused writes and due work cannot be
-shown with it.
+The emulator spends milliseconds on each row, which hides what serve costs. This table keeps rows,
+evaluates the expressions that the adapter writes, and has both indexes and pages of 1 MB, as
+DynamoDB has them. The contract of the store holds it like every fake. No image exists in its ECR.
 """
 
 import asyncio
 import json
 import multiprocessing
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 from urllib.request import urlopen
 
+import uvloop
+
 from gromit.adapters.aws.dynamodb_table import life_index, work_index
-from gromit.core.environments.attributes import RESERVED, Attribute
+from tests.bench.table_contents import KEY, PAGE_BYTES, TableContents, item_bytes
+from tests.bench.table_expressions import (
+    InvalidExpression,
+    Item,
+    compile_condition,
+    compile_update,
+)
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
+__all__ = ["PAGE_BYTES", "RunningTable", "SimulatedTables", "item_bytes", "simulated_table"]
+
 HOST = "127.0.0.1"
-PAGE_BYTES = 1 << 20
-ABSENT = "new"
-"""Prefix of the names of rows that do not exist."""
+TABLE = "environments"
+"""Name of the table that has rows from the beginning."""
 _HEAD_END = b"\r\n\r\n"
 
-_COUNTERS = frozenset({Attribute.REVISION, Attribute.GENERATION})
-"""Attributes that serve compares with what it wrote before."""
-_KEY = [{"AttributeName": Attribute.NAME, "KeyType": "HASH"}]
+_SCHEMA = [{"AttributeName": KEY, "KeyType": "HASH"}]
 _INDEXES = [{**index, "IndexStatus": "ACTIVE"} for index in (work_index(), life_index())]
-_DESCRIPTIONS: Mapping[str, Mapping[str, Any]] = {
-    "DescribeTable": {"Table": {"KeySchema": _KEY, "GlobalSecondaryIndexes": _INDEXES}},
-    "DescribeTimeToLive": {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED"}},
-    "DescribeContinuousBackups": {
-        "ContinuousBackupsDescription": {
-            "PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": "ENABLED"}
-        }
-    },
+_DESCRIPTION = {
+    "TableStatus": "ACTIVE",
+    "KeySchema": _SCHEMA,
+    "GlobalSecondaryIndexes": _INDEXES,
+    "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"},
 }
-
-Item = Mapping[str, Any]
-"""A row in the form of DynamoDB's interface."""
+Body = Mapping[str, Any]
 
 
-def item_bytes(value: Any) -> int:
-    """Return the size of a value as DynamoDB counts it, nearly: names and texts, 3 for an entry."""
-    match value:
-        case dict():
-            return sum(len(key) + item_bytes(inner) for key, inner in value.items())
-        case list():
-            return sum(3 + item_bytes(inner) for inner in value)
-        case _:
-            return len(str(value))
+class Refused(Exception):
+    """An error in DynamoDB's form."""
+
+    def __init__(self, code: str, message: str, **more: Any) -> None:
+        super().__init__(message)
+        self.body = {
+            "__type": f"com.amazonaws.dynamodb.v20120810#{code}",
+            "message": message,
+            **more,
+        }
 
 
 @dataclass(slots=True)
-class SimulatedTable:
-    """Answers by operation."""
+class _Table:
+    contents: TableContents = field(default_factory=TableContents)
+    expiry: Mapping[str, Any] = field(default_factory=lambda: {"TimeToLiveStatus": "DISABLED"})
+    recovery: str = "DISABLED"
 
-    row: Item
-    rows: int
-    """Number of rows that a scan returns in all."""
+
+@dataclass(slots=True)
+class SimulatedTables:
+    """Answers by operation, as JSON."""
+
     calls: Counter[str] = field(default_factory=Counter)
-    counted: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Writes of a row that count its revision or generation up, by name and attribute."""
+    _tables: dict[str, _Table] = field(default_factory=dict)
 
-    def answer(self, operation: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the parts of an answer that gromit reads."""
+    def create(self, row: Item, rows: int) -> None:
+        """Create the table with a number of rows like this one."""
+        table = _Table(expiry={"TimeToLiveStatus": "ENABLED"}, recovery="ENABLED")
+        table.contents.fill(row, (f"e{number:05d}" for number in range(rows)))
+        self._tables[TABLE] = table
+
+    def answer(self, operation: str, body: Body) -> str:
+        """Return an answer. Raises `Refused`."""
         self.calls[operation] += 1
-        found: Mapping[str, Any] = {}
-        match operation:
-            case "GetItem" | "UpdateItem":
-                found = self._one(operation, body["Key"]["name"]["S"])
-                self._count_up(body)
-            case "Query":
-                found = {"Items": [], "Count": 0, "ScannedCount": 0}
-            case "Scan":
-                found = self._scan(body.get("ExclusiveStartKey"), body.get("Limit", self.rows))
-            case "BatchGetImage":
-                found = {"images": [], "failures": [_missing(one) for one in body["imageIds"]]}
-            case _:
-                found = _DESCRIPTIONS.get(operation, {})
-        return found
-
-    def _one(self, operation: str, name: str) -> Mapping[str, Any]:
-        if name.startswith((ABSENT, RESERVED)):
-            return {}
-        return {"Item" if operation == "GetItem" else "Attributes": self._named(name)}
-
-    def _count_up(self, body: Mapping[str, Any]) -> None:
-        if "UpdateExpression" in body:
-            for attribute in _COUNTERS & set(body["ExpressionAttributeNames"].values()):
-                self.counted[body["Key"]["name"]["S"], attribute] += 1
-
-    def _named(self, name: str) -> Item:
-        counters = {
-            str(attribute): {
-                "N": str(int(self.row[attribute]["N"]) + self.counted[name, attribute])
-            }
-            for attribute in _COUNTERS
-            if (name, attribute) in self.counted
+        known: Mapping[str, Callable[[Body], str | Body]] = {
+            "GetItem": self._get,
+            "PutItem": self._put,
+            "UpdateItem": self._update,
+            "DeleteItem": self._delete,
+            "TransactWriteItems": self._transact,
+            "Query": self._query,
+            "Scan": self._scan,
+            "CreateTable": self._create_table,
+            "DescribeTable": self._describe_table,
+            "DescribeTimeToLive": self._describe_expiry,
+            "UpdateTimeToLive": self._update_expiry,
+            "DescribeContinuousBackups": self._describe_recovery,
+            "UpdateContinuousBackups": self._update_recovery,
+            "BatchGetImage": _no_images,
         }
-        return {**self.row, **counters, "name": {"S": name}}
+        if operation not in known:
+            raise Refused("UnknownOperationException", f"{operation} is not simulated")
+        try:
+            found = known[operation](body)
+        except InvalidExpression as error:
+            raise Refused("ValidationException", str(error)) from error
+        return found if isinstance(found, str) else json.dumps(found)
 
-    def _scan(self, after: Item | None, limit: int) -> Mapping[str, Any]:
-        first = int(after["name"]["S"][1:]) + 1 if after else 0
-        fits = max(1, PAGE_BYTES // item_bytes(self.row))
-        end = min(self.rows, first + limit, first + fits)
-        items = [self._named(f"e{number:05d}") for number in range(first, end)]
-        page: dict[str, Any] = {"Items": items, "Count": len(items), "ScannedCount": len(items)}
-        if end < self.rows:
-            page["LastEvaluatedKey"] = {"name": {"S": f"e{end - 1:05d}"}}
-        return page
+    def _table(self, body: Body) -> _Table:
+        try:
+            return self._tables[body["TableName"]]
+        except KeyError:
+            raise Refused("ResourceNotFoundException", "Requested resource not found") from None
+
+    def _rows(self, body: Body) -> TableContents:
+        return self._table(body).contents
+
+    def _get(self, body: Body) -> str:
+        text = self._rows(body).read_text(_name(body))
+        return f'{{"Item": {text}}}' if text else "{}"
+
+    def _put(self, body: Body) -> Body:
+        self._rows(body).put(body["Item"][KEY]["S"], body["Item"])
+        return {}
+
+    def _update(self, body: Body) -> Body:
+        rows, name = self._rows(body), _name(body)
+        before = rows.read(name)
+        if not _holds(body, before):
+            shown = body.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+            more = {"Item": before} if shown and before is not None else {}
+            raise Refused(
+                "ConditionalCheckFailedException", "The conditional request failed", **more
+            )
+        after = _after(body, before)
+        rows.put(name, after)
+        match body.get("ReturnValues", "NONE"):
+            case "ALL_OLD" if before is not None:
+                return {"Attributes": before}
+            case "ALL_NEW":
+                return {"Attributes": after}
+            case _:
+                return {}
+
+    def _delete(self, body: Body) -> Body:
+        self._rows(body).delete(_name(body))
+        return {}
+
+    def _transact(self, body: Body) -> Body:
+        """Do all writes, or none."""
+        writes = [next(iter(write.items())) for write in body["TransactItems"]]
+        reasons = [
+            {"Code": "None" if _holds(one, self._rows(one).read(_name(one))) else _FAILED}
+            for _, one in writes
+        ]
+        if any(reason["Code"] == _FAILED for reason in reasons):
+            raise Refused("TransactionCanceledException", "cancelled", CancellationReasons=reasons)
+        for kind, one in writes:
+            rows, name = self._rows(one), _name(one)
+            if kind == "Delete":
+                rows.delete(name)
+            else:
+                rows.put(name, _after(one, rows.read(name)))
+        return {}
+
+    def _query(self, body: Body) -> Body:
+        condition = compile_condition(
+            body["KeyConditionExpression"], body.get("ExpressionAttributeNames", {})
+        )
+        items, last = self._rows(body).query(
+            body["IndexName"],
+            condition,
+            body["ExpressionAttributeValues"],
+            body.get("ExclusiveStartKey"),
+            body.get("Limit"),
+        )
+        found = {"Items": items, "Count": len(items), "ScannedCount": len(items)}
+        return {**found, "LastEvaluatedKey": last} if last else found
+
+    def _scan(self, body: Body) -> str:
+        after = body.get("ExclusiveStartKey", {}).get(KEY, {}).get("S")
+        texts, last = self._rows(body).scan(after, body.get("Limit"))
+        more = f', "LastEvaluatedKey": {json.dumps({KEY: {"S": last}})}' if last else ""
+        counts = f'"Count": {len(texts)}, "ScannedCount": {len(texts)}'
+        return f'{{"Items": [{", ".join(texts)}], {counts}{more}}}'
+
+    def _create_table(self, body: Body) -> Body:
+        if body["TableName"] in self._tables:
+            raise Refused("ResourceInUseException", "Table already exists")
+        self._tables[body["TableName"]] = _Table()
+        return {"TableDescription": {**_DESCRIPTION, "TableName": body["TableName"]}}
+
+    def _describe_table(self, body: Body) -> Body:
+        self._table(body)
+        return {"Table": {**_DESCRIPTION, "TableName": body["TableName"]}}
+
+    def _describe_expiry(self, body: Body) -> Body:
+        return {"TimeToLiveDescription": self._table(body).expiry}
+
+    def _update_expiry(self, body: Body) -> Body:
+        asked = body["TimeToLiveSpecification"]
+        name = {"AttributeName": asked["AttributeName"]}
+        self._table(body).expiry = {"TimeToLiveStatus": "ENABLED", **name}
+        return {"TimeToLiveSpecification": asked}
+
+    def _describe_recovery(self, body: Body) -> Body:
+        status = {"PointInTimeRecoveryStatus": self._table(body).recovery}
+        return {
+            "ContinuousBackupsDescription": {
+                "ContinuousBackupsStatus": "ENABLED",
+                "PointInTimeRecoveryDescription": status,
+            }
+        }
+
+    def _update_recovery(self, body: Body) -> Body:
+        self._table(body).recovery = "ENABLED"
+        return self._describe_recovery(body)
 
 
-def _missing(image: Mapping[str, str]) -> Mapping[str, Any]:
-    return {"imageId": image, "failureCode": "ImageNotFound", "failureReason": "none exists"}
+_FAILED = "ConditionalCheckFailed"
+
+
+def _name(body: Body) -> str:
+    return str(body["Key"][KEY]["S"])
+
+
+def _holds(body: Body, row: Item | None) -> bool:
+    text = body.get("ConditionExpression")
+    if text is None:
+        return True
+    condition = compile_condition(text, body.get("ExpressionAttributeNames", {}))
+    return condition(row or {}, body.get("ExpressionAttributeValues", {}))
+
+
+def _after(body: Body, before: Item | None) -> dict[str, Any]:
+    update = compile_update(body["UpdateExpression"], body.get("ExpressionAttributeNames", {}))
+    row = body["Key"] if before is None else before
+    return update.apply(row, body.get("ExpressionAttributeValues", {}))
+
+
+def _no_images(body: Body) -> Body:
+    why = {"failureCode": "ImageNotFound", "failureReason": "none exists"}
+    return {"images": [], "failures": [{"imageId": one, **why} for one in body["imageIds"]]}
 
 
 class _Exchange(asyncio.Protocol):
     """As much of HTTP/1.1 as the SDK speaks: one request after another on a connection."""
 
-    def __init__(self, table: SimulatedTable) -> None:
-        self._table = table
+    def __init__(self, tables: SimulatedTables) -> None:
+        self._tables = tables
         self._received = b""
         self._transport: asyncio.Transport | None = None
 
@@ -145,31 +266,37 @@ class _Exchange(asyncio.Protocol):
             if len(self._received) < whole:
                 return
             body, self._received = self._received[begin:whole], self._received[whole:]
-            self._send(self._answer(request, headers.get("x-amz-target", ""), body))
+            self._send(*self._answer(request, headers.get("x-amz-target", ""), body))
 
-    def _answer(self, request: str, target: str, body: bytes) -> Mapping[str, Any]:
+    def _answer(self, request: str, target: str, body: bytes) -> tuple[str, str]:
         if request.startswith("GET /calls"):
-            calls = dict(self._table.calls)
-            self._table.calls.clear()
-            return calls
-        return self._table.answer(target.rpartition(".")[2], json.loads(body or b"{}"))
+            calls = json.dumps(self._tables.calls)
+            self._tables.calls.clear()
+            return "200 OK", calls
+        try:
+            asked = json.loads(body or b"{}")
+            return "200 OK", self._tables.answer(target.rpartition(".")[2], asked)
+        except Refused as refused:
+            return "400 Bad Request", json.dumps(refused.body)
 
-    def _send(self, answer: Mapping[str, Any]) -> None:
-        text = json.dumps(answer).encode()
-        head = "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\n"
+    def _send(self, status: str, answer: str) -> None:
+        text = answer.encode()
+        head = f"HTTP/1.1 {status}\r\nContent-Type: application/x-amz-json-1.0\r\n"
         assert self._transport is not None
         self._transport.write(f"{head}Content-Length: {len(text)}\r\n\r\n".encode() + text)
 
 
-def _listen(row: Item, rows: int, port: "Connection[int, int]") -> None:
+def _listen(row: Item | None, rows: int, port: "Connection[int, int]") -> None:
     async def serve() -> None:
-        table = SimulatedTable(row, rows)
+        tables = SimulatedTables()
+        if row is not None:
+            tables.create(row, rows)
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: _Exchange(table), HOST, 0, backlog=1024)
+        server = await loop.create_server(lambda: _Exchange(tables), HOST, 0, backlog=1024)
         port.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
-    asyncio.run(serve())
+    uvloop.run(serve())
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +313,8 @@ class RunningTable:
 
 
 @contextmanager
-def simulated_table(row: Item, rows: int) -> Iterator[RunningTable]:
-    """Run a simulated table with a number of rows like this one."""
+def simulated_table(row: Item | None, rows: int) -> Iterator[RunningTable]:
+    """Run a simulated table with a number of rows like this one; without any table for None."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_listen, args=(row, rows, sender), daemon=True)

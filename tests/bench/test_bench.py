@@ -1,5 +1,6 @@
 """The frame of the laws: growth, goals and the page."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from tests.bench.law import (
 from tests.bench.report import PAGE, page_text, write_page
 from tests.bench.results import keep_result, read_results
 from tests.bench.sample_row import sample_item
-from tests.bench.simulated_table import SimulatedTable, item_bytes
+from tests.bench.simulated_table import Refused, SimulatedTables, item_bytes
 
 ROOT = Path(__file__).parents[2]
 
@@ -132,14 +133,29 @@ def test_the_tests_that_hold_counts_exist() -> None:
 
 
 def test_the_simulated_table_returns_each_row_once_in_pages_of_a_megabyte() -> None:
-    table = SimulatedTable(sample_item(1), 1_500)
+    tables = SimulatedTables()
+    tables.create(sample_item(1), 1_500)
     names, more = [], dict[str, object]()
     while True:
-        page = table.answer("Scan", {"Limit": 500, **more})
+        page = json.loads(
+            tables.answer("Scan", {"TableName": "environments", "Limit": 500, **more})
+        )
         names += [item["name"]["S"] for item in page["Items"]]
         assert sum(map(item_bytes, page["Items"])) <= 1 << 20
         if "LastEvaluatedKey" not in page:
             break
         more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
     assert names == [f"e{number:05d}" for number in range(1_500)]
-    assert table.answer("GetItem", {"Key": {"name": {"S": "new-1"}}}) == {}
+
+
+def test_the_simulated_table_says_what_it_does_not_know() -> None:
+    tables = SimulatedTables()
+    tables.create(sample_item(1), 1)
+    key = {"TableName": "environments", "Key": {"name": {"S": "a"}}}
+    for update in ("SET #x = :a - :a", "DELETE #x", "SET #x", "SET x = :a"):
+        asked = {"UpdateExpression": update, "ExpressionAttributeNames": {"#x": "x"}}
+        with pytest.raises(Refused):
+            tables.answer("UpdateItem", {**key, **asked})
+    for operation, body in (("BatchGetItem", {}), ("GetItem", {**key, "TableName": "other"})):
+        with pytest.raises(Refused):
+            tables.answer(operation, body)

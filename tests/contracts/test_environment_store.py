@@ -1,4 +1,7 @@
-"""The table of environments: fake and DynamoDB do the same, with one call per operation."""
+"""The table of environments: fake and DynamoDB do the same, with one call per operation.
+
+The simulated table of the bench is held by it too, through the adapter.
+"""
 
 import uuid
 from collections import Counter
@@ -35,6 +38,7 @@ from gromit.core.environments.row_writes import (
 from gromit.core.names import LIFE_INDEX, WORK_INDEX
 from gromit.errors import BackendError
 from gromit.ports import EnvironmentStore, LifeEntry
+from tests.bench.simulated_table import simulated_table
 from tests.fakes.store import MemoryStore
 from tests.witnesses import running, show_items_of_refused_writes, witness_client
 
@@ -97,37 +101,69 @@ def new_table(client: "DynamoDBClient") -> Iterator[Dynamo]:
     client.meta.events.unregister("before-send.dynamodb.*", count)
 
 
-table = pytest.fixture(new_table)
-moto_table = pytest.fixture(new_table, scope="module")
+moto_table = pytest.fixture(new_table)
+long_lived_moto_table = pytest.fixture(new_table, scope="module")
 
 
-@pytest.fixture(
-    scope="module", params=["dynamodb", pytest.param("dynalite", marks=pytest.mark.long)]
-)
-def long_lived_table(request: pytest.FixtureRequest) -> Dynamo:
-    """Table for all examples."""
-    if request.param == "dynalite":
-        return dynalite_table(request.getfixturevalue("dynalite"))
-    made: Dynamo = request.getfixturevalue("moto_table")
+@pytest.fixture(scope="module")
+def simulated_client() -> "Iterator[DynamoDBClient]":
+    """Client of the simulated table of the bench."""
+    with simulated_table(None, 0) as running_table:
+        yield witness_client("dynamodb", running_table.url)
+
+
+@pytest.fixture
+def simulated(simulated_client: "DynamoDBClient") -> Iterator[Dynamo]:
+    yield from new_table(simulated_client)
+
+
+@pytest.fixture(params=["moto_table", "simulated"])
+def table(request: pytest.FixtureRequest) -> Dynamo:
+    """Table whose calls are counted."""
+    made: Dynamo = request.getfixturevalue(request.param)
     return made
 
 
-@pytest.fixture(params=["memory", "dynamodb", pytest.param("dynalite", marks=pytest.mark.long)])
+@pytest.fixture(
+    scope="module",
+    params=["dynamodb", "simulated", pytest.param("dynalite", marks=pytest.mark.long)],
+)
+def long_lived_table(request: pytest.FixtureRequest) -> Iterator[Dynamo]:
+    """Table for all examples."""
+    match request.param:
+        case "dynamodb":
+            yield request.getfixturevalue("long_lived_moto_table")
+        case "simulated":
+            yield from new_table(request.getfixturevalue("simulated_client"))
+        case _:
+            yield dynalite_table(request.getfixturevalue("dynalite"))
+
+
+@pytest.fixture(
+    params=["memory", "dynamodb", "simulated", pytest.param("dynalite", marks=pytest.mark.long)]
+)
 def store(request: pytest.FixtureRequest) -> EnvironmentStore:
     match request.param:
         case "memory":
             return MemoryStore()
         case "dynamodb":
-            made: Dynamo = request.getfixturevalue("table")
-            return made.store
+            return _store_of(request.getfixturevalue("moto_table"))
+        case "simulated":
+            return _store_of(request.getfixturevalue("simulated"))
         case _:
             return dynalite_table(request.getfixturevalue("dynalite")).store
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(params=["memory", "moto_table", "simulated"])
 def transacting_store(request: pytest.FixtureRequest) -> EnvironmentStore:
     """Store for writes to two rows at once, which are unknown to dynalite."""
-    return MemoryStore() if request.param == "memory" else request.getfixturevalue("table").store
+    if request.param == "memory":
+        return MemoryStore()
+    return _store_of(request.getfixturevalue(request.param))
+
+
+def _store_of(table: Dynamo) -> EnvironmentStore:
+    return table.store
 
 
 # ── writes ────────────────────────────────────────────────────────────────────────────────────────
@@ -600,3 +636,24 @@ def test_a_table_that_is_missing_is_named(table: Dynamo) -> None:
         DynamoStore(table.client, "nowhere").read("a")
     with pytest.raises(BackendError, match="write a in table nowhere"):
         put(DynamoStore(table.client, "nowhere"), "a", x=1)
+
+
+def test_a_table_whose_rows_have_work_is_the_same_in_the_simulation(
+    moto_table: Dynamo, simulated: Dynamo
+) -> None:
+    """Entries of the index carry what its projection says, and no more."""
+    for table in (moto_table, simulated):
+        put(table.store, "a", work="sow", due=3, since=2, lease_until=1, claim_id="c", x="y")
+        put(table.store, "b", work="sow", due=4)
+    moto_items, simulated_items = (
+        table.client.query(
+            TableName=table.name,
+            IndexName=WORK_INDEX,
+            KeyConditionExpression="#work = :work",
+            ExpressionAttributeNames={"#work": "work"},
+            ExpressionAttributeValues={":work": {"S": "sow"}},
+        )["Items"]
+        for table in (moto_table, simulated)
+    )
+    assert moto_items == simulated_items
+    assert set(moto_items[0]) == {"name", "work", "due", "since", "lease_until", "claim_id"}
