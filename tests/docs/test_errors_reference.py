@@ -6,6 +6,7 @@ from pathlib import Path
 from gromit import cli, errors
 from gromit.cli import EXIT_CODES, FAILED
 from gromit.core.environments.failures import FailureClass
+from gromit.core.environments.quota_failures import KNOWN_QUOTAS
 from gromit.core.environments.worker_protocol import LOCKED
 from gromit.errors import GromitError
 from gromit.web.api.app import STATUS
@@ -26,6 +27,15 @@ def _ours() -> dict[str, type[GromitError]]:
 
 def test_every_class_of_failures_is_there() -> None:
     assert set(table(TEXT, "## Classes of failures")) == set(FailureClass)
+
+
+def test_every_quota_that_a_failure_may_name_is_there_with_its_default() -> None:
+    documented = table(TEXT, "## Quotas")
+    assert documented == {
+        quota.name: [quota.title, f"{quota.default:,}" if quota.default else "-"]
+        for quota in KNOWN_QUOTAS
+    }
+    assert list(documented) == [quota.name for quota in KNOWN_QUOTAS], "the first that fits counts"
 
 
 def test_every_error_is_there_with_its_code_status_and_exit_code() -> None:

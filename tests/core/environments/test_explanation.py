@@ -1,6 +1,7 @@
 """Explanations: the clock keeps what they promise, and each phase has its reasons."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -73,6 +74,20 @@ def test_a_rollback_is_named_with_its_end() -> None:
     assert (
         f"tyk is rolled back from sha-2 by developer:ada at {iso(BORN)}; until a newer build of tyk"
     ) in found.why
+
+
+def test_a_quota_that_was_hit_is_named_with_its_usage_and_what_raises_it() -> None:
+    claimed = claim(born(), nonce="n2")
+    what = {"kind": "rollout", "message": "redis: InsufficientFreeAddressesInSubnet"}
+    row = after(claimed, work.failed(fence_of(claimed), what, 30_000, stamp()))
+    outlook = _outlook()
+    assert "this quota is used up: free addresses of the subnets (vpc.subnet_addresses)" in (
+        _explained(row).why
+    )
+    used = {"vpc.subnet_addresses": "at noon 990 of 1000 were used"}
+    known = _explained(row, replace(outlook, quotas=used))
+    assert any(line.endswith("; at noon 990 of 1000 were used") for line in known.why)
+    assert any("terraform/base" in change.text for change in known.changes)
 
 
 def _commands_after(row: Row, kind: str) -> list[str | None]:

@@ -24,7 +24,7 @@ CASES: tuple[tuple[FailureClass, str, str], ...] = (
     ),
     (FailureClass.TRANSIENT, "terraform", "read tcp 10.0.0.1:443: connection reset by peer"),
     (FailureClass.TRANSIENT, "terraform", "interrupted after 20 min"),
-    (FailureClass.TRANSIENT, "rollout", "tyk: Capacity is unavailable at this time"),
+    (FailureClass.QUOTA, "rollout", "tyk: Capacity is unavailable at this time"),
     (
         FailureClass.TRANSIENT,
         "rollout",

@@ -92,3 +92,23 @@ def test_the_promise_of_a_retry_is_kept(serve: Serve) -> None:
 def test_what_does_not_exist_has_no_explanation(serve: Serve, role: Role) -> None:
     answer = serve.send("GET", "/v1/environments/nowhere/explanation", who=role)
     assert answer.status_code == 404
+
+
+def test_a_quota_that_was_hit_is_named_with_the_usage_that_the_doctor_saw(serve: Serve) -> None:
+    serve.forget_reports()
+    serve.build("tyk", "app-1", "sha")
+    message = "tyk: You've reached the limit on the number of vCPUs you can run concurrently"
+    failed = serve.outcome(serve.claim("sow"), "fail", error_kind="rollout", message=message)
+    assert failed.status_code == 200
+    error = serve.get("/v1/environments/app-1")["error"]
+    assert error["class"] == "quota"
+    assert "fargate.vcpu" in error["remedy"]
+    quota = (
+        "this quota is used up: Fargate On-Demand vCPU (fargate.vcpu, AWS's lowest default is 6)"
+    )
+    assert quota in _explanation(serve, "app-1")["why"]
+    line = {"quota": "fargate.vcpu", "used": 19.5, "limit": 20, "percent": 97, "environments": 13}
+    report = {"kind": "aws", "checked": 1, "wrong": 0, "lines": [], "quotas": [line]}
+    assert serve.send("POST", "/v1/reports", report, Role.WORKER).status_code == 200
+    (named,) = [why for why in _explanation(serve, "app-1")["why"] if why.startswith(quota)]
+    assert named.endswith("19.5 of 20 were used")

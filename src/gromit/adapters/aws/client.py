@@ -14,6 +14,7 @@ from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
 from gromit.adapters.aws.dynamodb_items import ItemParserFactory
+from gromit.core.environments.quota_failures import find_quota
 from gromit.errors import BackendError, ConfigError, Denied, Temporary
 
 CLIENT = Config(
@@ -103,7 +104,8 @@ def aws_errors(doing: str) -> Iterator[None]:
             raise Denied(
                 message, hint="check the permissions of the role or user that gromit runs as"
             ) from error
-        raise BackendError(message) from error
+        hit = find_quota(message)
+        raise BackendError(message, hint=hit.remedy if hit else None) from error
     except (aws.NoCredentialsError, aws.PartialCredentialsError, aws.NoRegionError) as error:
         raise Denied(
             f"could not {doing}: {error}",

@@ -4,8 +4,8 @@ Claims and expiry decide: an instant here is the one at which their rules come t
 test lets a clock run and verifies that they do so at this instant, and not before.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
@@ -63,6 +63,8 @@ class Outlook:
     lifetimes: LifetimePolicy
     grace_ms: int
     suspensions: ActiveSuspensions = NOTHING_SUSPENDED
+    quotas: Mapping[str, str] = field(default_factory=dict)
+    """Usage of each quota, by name, as the doctor last saw it."""
 
     def halt(self, environment: Environment) -> ActiveSuspension | None:
         """Return the suspension that keeps workers from an environment; None without one."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.environment import Environment, HistoryEvent, Source
 from gromit.core.environments.expected_steps import ExpectedStep, Outlook, next_steps
-from gromit.core.environments.failures import FailureClass, remedy_of
+from gromit.core.environments.failures import FailureClass
 from gromit.core.environments.lifetime import lifetime_of
 from gromit.core.environments.phases import Phase, Want
 from gromit.core.environments.readiness import required_action
@@ -48,7 +48,7 @@ def explain(environment: Environment, outlook: Outlook) -> Explanation:
     phase = environment.phase(outlook.now_ms)
     return Explanation(
         phase,
-        (*_reasons(environment, phase), *_facts(environment, phase, outlook)),
+        (*_reasons(environment, phase, outlook), *_facts(environment, phase, outlook)),
         next_steps(environment, outlook),
         tuple(_changes(environment, phase, outlook)),
     )
@@ -57,7 +57,7 @@ def explain(environment: Environment, outlook: Outlook) -> Explanation:
 # ── why ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _reasons(environment: Environment, phase: Phase) -> Iterator[str]:
+def _reasons(environment: Environment, phase: Phase, outlook: Outlook) -> Iterator[str]:
     """Yield why the environment is in its phase."""
     if phase in {Phase.SOWING, Phase.REAPING}:
         yield from _run(environment)
@@ -67,7 +67,7 @@ def _reasons(environment: Environment, phase: Phase) -> Iterator[str]:
         yield from _last_event(environment, frozenset({"deleted"}))
     elif phase in {Phase.PENDING, Phase.SOWING, Phase.FAILED}:
         yield from _last_event(environment, None)
-    yield from _failure(environment)
+    yield from _failure(environment, outlook)
 
 
 def _state(environment: Environment, phase: Phase) -> str | None:
@@ -117,7 +117,7 @@ def _event(event: HistoryEvent) -> str:
     return f"{event.kind} at {iso(event.at_ms)} by {event.actor}{text}"
 
 
-def _failure(environment: Environment) -> Iterator[str]:
+def _failure(environment: Environment, outlook: Outlook) -> Iterator[str]:
     failure, attempts = environment.failure, environment.attempts
     if failure is None:
         return
@@ -126,6 +126,9 @@ def _failure(environment: Environment) -> Iterator[str]:
         f"{times} failed, at {iso(failure.at_ms)} as {failure.kind}"
         f" (class {failure.failure_class}): {failure.message}"
     )
+    if (hit := failure.quota) is not None:
+        used = outlook.quotas.get(hit.quota.name)
+        yield f"this quota is used up: {hit.text}{f'; {used}' if used else ''}"
     if written := output_text(failure.output):
         yield written
 
@@ -198,7 +201,7 @@ def _changes(environment: Environment, phase: Phase, outlook: Outlook) -> Iterat
     if any(status.state is NameState.BLOCKED for status in environment.dns.values()):
         yield PossibleChange("removing the foreign record: chitragupta then publishes the name")
     if phase in {Phase.FAILED, Phase.DEGRADED} and failure is not None:
-        action = required_action(phase, remedy_of(failure.failure_class))
+        action = required_action(phase, failure.remedy)
         if action is not None:
             yield PossibleChange(action)
         if (

@@ -18,6 +18,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from gromit.core.environments.quota_failures import THROTTLES, QuotaHit, find_quota
 from gromit.core.stack.task_output import LastLines
 from gromit.errors import (
     BackendError,
@@ -78,26 +79,14 @@ _READ_ON = frozenset(
 )
 """Kinds whose message has words of AWS or terraform. In others they would be a coincidence."""
 
+_PASSING = re.compile(
+    r"RequestTimeout|ServiceUnavailable|Internal(Error|Failure|ServerError)|ServerException"
+    r"|connection (reset|refused)|no such host|i/o timeout|TLS handshake|timed? ?out"
+    r"|unexpected EOF|changed meanwhile",
+    re.IGNORECASE,
+)
 _WORDS: tuple[tuple[re.Pattern[str], FailureClass], ...] = (
-    (re.compile(r"[Pp]ull rate limit|toomanyrequests"), FailureClass.QUOTA),
-    (
-        re.compile(
-            r"Throttl|RequestLimitExceeded|TooManyRequests|Rate exceeded|SlowDown"
-            r"|ProvisionedThroughputExceeded|PriorRequestNotComplete|Capacity is unavailable"
-            r"|RequestTimeout|ServiceUnavailable|Internal(Error|Failure|ServerError)|ServerException"
-            r"|connection (reset|refused)|no such host|i/o timeout|TLS handshake|timed? ?out"
-            r"|unexpected EOF|changed meanwhile",
-            re.IGNORECASE,
-        ),
-        FailureClass.TRANSIENT,
-    ),
-    (
-        re.compile(
-            r"\w*(Quota|Limit)Exceeded|InsufficientFreeAddresses|TooMany[A-Z]\w+"
-            r"|reached (the|your) (limit|quota|maximum)|maximum number of"
-        ),
-        FailureClass.QUOTA,
-    ),
+    (_PASSING, FailureClass.TRANSIENT),
     (
         re.compile(
             r"AccessDenied|UnauthorizedOperation|not authorized to perform|AuthFailure"
@@ -115,16 +104,22 @@ _WORDS: tuple[tuple[re.Pattern[str], FailureClass], ...] = (
         FailureClass.BUILD,
     ),
 )
-"""Words of AWS, terraform and container registries, and their class. The first match decides."""
+"""Words of AWS, terraform and container registries, and their class. The first match decides.
+
+Quotas and throttles come before them: a wait that ends because a quota is full also times out.
+"""
 
 
 def classify_failure(kind: str, message: str) -> FailureClass:
     """Return the class of a failure from its kind and its message."""
-    if kind in _READ_ON:
-        for words, found in _WORDS:
-            if words.search(message):
-                return found
-    return _CLASS_OF_KIND.get(kind, FailureClass.TRANSIENT)
+    if kind not in _READ_ON:
+        return _CLASS_OF_KIND.get(kind, FailureClass.TRANSIENT)
+    if find_quota(message) is not None:
+        return FailureClass.QUOTA
+    if THROTTLES.search(message):
+        return FailureClass.TRANSIENT
+    classes = (found for words, found in _WORDS if words.search(message))
+    return next(classes, _CLASS_OF_KIND.get(kind, FailureClass.TRANSIENT))
 
 
 _REMEDIES: Mapping[FailureClass, str] = MappingProxyType(
@@ -136,8 +131,13 @@ _REMEDIES: Mapping[FailureClass, str] = MappingProxyType(
 )
 
 
-def remedy_of(failure: FailureClass) -> str | None:
-    """Return what a person has to do first; None for a class that retrying may fix."""
+def remedy_of(failure: FailureClass, message: str = "") -> str | None:
+    """Return what a person has to do first; None for a class that retrying may fix.
+
+    The message names the quota of a failure of that class.
+    """
+    if failure is FailureClass.QUOTA and (hit := find_quota(message)) is not None:
+        return hit.remedy
     return _REMEDIES.get(failure)
 
 
@@ -145,7 +145,8 @@ def shown_remedy(error: Mapping[str, Any]) -> str | None:
     """Return the remedy of a failure in serve's JSON view; an older serve shows only its kind."""
     if "remedy" in error:
         return str(error["remedy"]) if error["remedy"] else None
-    return remedy_of(classify_failure(error["kind"], error["message"]))
+    kind, message = error["kind"], error["message"]
+    return remedy_of(classify_failure(kind, message), message)
 
 
 _FIRST_PAUSE: Mapping[FailureClass, int] = MappingProxyType(
@@ -186,3 +187,13 @@ class Failure:
     def failure_class(self) -> FailureClass:
         """Return the class, which decides the pause and who has to act."""
         return classify_failure(self.kind, self.message)
+
+    @property
+    def remedy(self) -> str | None:
+        """Return what a person has to do first; None if retrying may fix it."""
+        return remedy_of(self.failure_class, self.message)
+
+    @property
+    def quota(self) -> QuotaHit | None:
+        """Return the quota that was hit; None for a failure of another class."""
+        return find_quota(self.message) if self.failure_class is FailureClass.QUOTA else None

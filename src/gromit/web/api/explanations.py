@@ -10,7 +10,8 @@ from gromit.core.environments.explanation import PossibleChange, explain
 from gromit.core.environments.phases import Phase
 from gromit.core.environments.queue_place import QueuePlace
 from gromit.core.time import iso
-from gromit.web.api.admission import Deps
+from gromit.web.api.admission import ApiDeps, Deps
+from gromit.web.api.doctor_reports import last_reports
 from gromit.web.api.refusals import error_responses
 from gromit.web.api.visibility import Visible
 
@@ -47,7 +48,9 @@ def get_explanation(visible: Visible, deps: Deps, name: str) -> ExplanationView:
     """Explain why an environment is in its state, what happens next, and what would change it."""
     environment, now_ms = visible.inspect(name), deps.now_ms()
     suspensions = deps.suspensions.current(now_ms)
-    outlook = Outlook(now_ms, deps.views.lifetimes, deps.environments.policy.grace_ms, suspensions)
+    grace_ms = deps.environments.policy.grace_ms
+    quotas = _quotas(deps) if environment.failure and environment.failure.quota else {}
+    outlook = Outlook(now_ms, deps.views.lifetimes, grace_ms, suspensions, quotas)
     found = explain(environment, outlook)
     steps = [
         ExpectedStepView(s.kind, None if s.at_ms is None else _time(s.at_ms, now_ms), s.text)
@@ -57,6 +60,15 @@ def get_explanation(visible: Visible, deps: Deps, name: str) -> ExplanationView:
     return ExplanationView(
         environment.name, found.phase, iso(now_ms), found.why, steps, place, found.changes
     )
+
+
+def _quotas(deps: ApiDeps) -> dict[str, str]:
+    """Return the usage of each quota, as the doctor last reported it. One read of its row."""
+    return {
+        line.quota: f"at {report.at} {line.used:g} of {line.limit:g} were used"
+        for report in last_reports(deps)
+        for line in report.quotas
+    }
 
 
 def _time(at_ms: int, now_ms: int) -> str:

@@ -104,7 +104,8 @@ def _view(
     at: str,
     output: tuple[LastLinesView, ...] = (),
 ) -> FailureView:
-    return FailureView(kind, failure_class, message, at, remedy_of(failure_class), output)
+    remedy = remedy_of(failure_class, message)
+    return FailureView(kind, failure_class, message, at, remedy, output)
 
 
 def set_aside(entry: UnreadableEntry) -> SetAsideView:
