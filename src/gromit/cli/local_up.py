@@ -41,6 +41,8 @@ class RequestedCloud:
     login: bool | None
     people: Sequence[str]
     ports: Mapping[str, int]
+    grace: str | None = None
+    """The setting `reap.grace`."""
 
     @property
     def persons(self) -> Mapping[str, str]:
@@ -54,6 +56,8 @@ class RequestedCloud:
             found += ["--domain", self.domain]
         if self.login is not None:
             found.append("--login" if self.login else "--no-login")
+        if self.grace:
+            found += ["--set", f"reap.grace={self.grace}"]
         for name, port in self.ports.items():
             found += [f"--{name}-port", str(port)]
         for program in self.programs:
@@ -80,6 +84,7 @@ class RequestedCloud:
             f"has the domain {facts.domain}": self.domain not in {None, facts.domain},
             "has a login" if has_login else "has no login": self.login not in {None, has_login},
             "has other people": bool(self.people) and self.persons != facts.people,
+            f"has reap.grace {facts.grace}": self.grace not in {None, facts.grace},
         }
         for name, port in self.ports.items():
             had = facts.ports.get(name)
@@ -150,6 +155,7 @@ def up(
         login=_wants_login(login, people),
         people=people,
         ports=given,
+        grace=run.flags.get("reap.grace"),
     )
     parsed, persons = parse_programs(programs, os.environ), requested.persons
     place, _ = control.folder(folder), run.settings

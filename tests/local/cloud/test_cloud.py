@@ -140,6 +140,7 @@ def test_all_parts_run_and_a_second_up_says_so(up: CloudPaths) -> None:
         (["--domain", "other.test"], "has the domain dev.gromit.test"),
         (["--no-login"], "has a login"),
         (["--person", "carol=viewer"], "has other people"),
+        (["--set", "reap.grace=60"], "has reap.grace 0"),
     ],
 )
 def test_an_option_that_a_running_cloud_cannot_obey_is_refused(

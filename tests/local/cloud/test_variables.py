@@ -4,6 +4,7 @@ import ipaddress
 import json
 import subprocess
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -112,12 +113,28 @@ def test_the_state_keeps_the_people(place: CloudPaths) -> None:
     assert read_state(place) == facts
 
 
-@pytest.mark.parametrize("name", ["GROMIT_SERVE_URL", "GROMIT_CA", "GROMIT_REAP_GRACE"])
+@pytest.mark.parametrize("name", ["GROMIT_SERVE_URL", "GROMIT_CA"])
 def test_a_setting_that_a_new_cloud_would_ignore_is_refused(name: str) -> None:
     kept = variables.with_settings({"PATH": "/bin"}, {"GROMIT_REAP_LIMIT": "3"})
     assert kept == {"PATH": "/bin", "GROMIT_REAP_LIMIT": "3"}
     with pytest.raises(ConfigError, match=name):
         variables.with_settings({}, {name: "1m"})
+
+
+def test_a_chosen_grace_period_reaches_the_cloud_and_one_of_the_shell_does_not() -> None:
+    theirs = {"PATH": "/bin", "GROMIT_REAP_GRACE": "2h"}
+    assert variables.with_settings(theirs, {}) == {"PATH": "/bin"}
+    chosen = variables.with_settings(theirs, {"GROMIT_REAP_GRACE": "60"})
+    assert chosen["GROMIT_REAP_GRACE"] == "60"
+
+
+def test_parts_and_users_get_the_grace_period_of_the_cloud(place: CloudPaths) -> None:
+    facts = replace(FACTS, grace="60")
+    write_state(place, facts)
+    assert read_state(place) == facts
+    serve = load_settings(variables.serve_variables(USERS, place, facts)).settings
+    users = load_settings(variables.user_variables(place, facts)).settings
+    assert serve.reap.grace == users.reap.grace == timedelta(seconds=60)
 
 
 @pytest.mark.parametrize("parent", ["/proc", "/dev/null"])

@@ -475,6 +475,12 @@ def test_a_late_report_does_not_bring_a_reaped_environment_back(serve: Serve) ->
     assert _report(serve, "sha-6", 6)["outcome"] == "accepted"
     assert serve.rows["app-test"]["incarnation"] != first
     assert serve.state("app-test") == "new"
+    created = serve.get("/v1/environments/app-test/events")["events"][0]
+    since, until = (iso(int(before["app-test"][a])) for a in ("created", "gone_at"))
+    assert created["text"] == (
+        f"tyk reported sha-6 of app-test; it lived before, until {until}:"
+        f" `gromit audit --environment app-test --since {since} --workers` has that history"
+    )
 
 
 def test_a_second_ref_is_refused_with_a_code(serve: Serve) -> None:

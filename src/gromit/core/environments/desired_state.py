@@ -29,7 +29,7 @@ from gromit.core.environments.fallbacks import (
     fallback_attributes,
     retired_fallback,
 )
-from gromit.core.environments.history import ROOM, ChangeContext
+from gromit.core.environments.history import ROOM, ChangeContext, earlier_life
 from gromit.core.environments.lifetime import activity, scheduled_look
 from gromit.core.environments.phases import Want, Work
 from gromit.core.environments.pins import not_left, pin_attributes, unpinned
@@ -229,7 +229,7 @@ def create_incarnation(
         sets={
             **sets,
             Attribute.IMAGES_SINCE: dead_before(before),
-            Attribute.EVENTS: [stamp.event("created", text)],
+            Attribute.EVENTS: [stamp.event("created", text + earlier_life(before))],
         },
         event=None,
     )

@@ -16,6 +16,7 @@ from gromit.core.environments.row_writes import (
     evaluate,
 )
 from gromit.core.stack.contract import StateMark
+from gromit.core.time import iso
 
 HISTORY_MAX = 60
 """Events that a row may have before it is truncated.
@@ -67,6 +68,20 @@ class ChangeContext:
             Attribute.STATE_LINEAGE: self.state.lineage,
             Attribute.STATE_SERIAL: self.state.serial,
         }
+
+
+def earlier_life(tombstone: Row) -> str:
+    """Return the end of the text of a creation: when the name lived before, and where that is.
+
+    Empty for a row that is no whole tombstone: it refuses the creation.
+    """
+    if not {Attribute.GONE_AT, Attribute.NAME} <= tombstone.keys():
+        return ""
+    until_ms = int(tombstone[Attribute.GONE_AT])
+    since_ms = int(tombstone.get(Attribute.CREATED, until_ms))
+    name = tombstone[Attribute.NAME]
+    search = f"gromit audit --environment {name} --since {iso(since_ms)} --workers"
+    return f"; it lived before, until {iso(until_ms)}: `{search}` has that history"
 
 
 def may_accept(write: RowWrite, row: Row) -> bool:

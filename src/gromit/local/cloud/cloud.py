@@ -158,7 +158,8 @@ def _facts(
             f"the cloud in {place.root} has {had}", hint="Make a new one in another folder."
         )
     facts = _with_components(facts, environ, echo)
-    facts = replace(facts, people=_people(options, facts))
+    grace = environ.get(variables.GRACE) or "0"
+    facts = replace(facts, people=_people(options, facts), grace=grace)
     logins = (LOGIN_PORT,) if facts.people else ()
     names = (*PORTS, METRICS_PORT, *logins)
     facts = replace(facts, ports=_ports(names, options.ports, facts.ports))

@@ -127,6 +127,8 @@ class CloudState:
     """Repositories that it is limited to (`GROMIT_REPOS`); empty for all."""
     people: Mapping[str, str] = field(default_factory=dict)
     """Role by name of the made-up people with a login; empty for a cloud without one."""
+    grace: str = "0"
+    """Time between a deletion and its reaping (`GROMIT_REAP_GRACE`)."""
 
     def url(self, name: str, scheme: str = "http") -> str:
         """Return the URL of one of the cloud's parts."""
@@ -162,6 +164,7 @@ def _parse(tree: Any) -> CloudState:
         catalogue=str(tree.get("catalogue", "")),
         repositories=str(tree.get("repositories", "")),
         people={str(name): str(role) for name, role in tree.get("people", {}).items()},
+        grace=str(tree.get("grace", "0")),
     )
 
 
@@ -190,5 +193,6 @@ def write_state(place: CloudPaths, facts: CloudState) -> None:
         "catalogue": facts.catalogue,
         "repositories": facts.repositories,
         "people": dict(facts.people),
+        "grace": facts.grace,
     }
     write_atomically(place.facts, json.dumps(tree, indent=1).encode() + b"\n")

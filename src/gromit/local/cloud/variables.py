@@ -31,8 +31,9 @@ INHERITED_VARIABLES = (
 No other settings reach it.
 """
 
-_GRACE = "GROMIT_REAP_GRACE"
-"""Always zero, for parts and users: nothing waits for a deletion's grace period."""
+GRACE = "GROMIT_REAP_GRACE"
+"""Zero for parts and users, so that nothing waits for a deletion's grace period, unless it is
+chosen for this cloud: the one of another installation does not reach it."""
 
 _COMPONENTS = ("GROMIT_CATALOGUE", "GROMIT_REPOS")
 """Settings that the cloud stores, as environments built with them stay in it."""
@@ -98,12 +99,12 @@ def with_settings(environ: Mapping[str, str], chosen: Mapping[str, str]) -> dict
     Raises `ConfigError` for a setting that a local cloud does not inherit.
     """
     for name in chosen:
-        if name == _GRACE or not name.startswith(INHERITED_VARIABLES):
+        if not name.startswith(INHERITED_VARIABLES):
             raise ConfigError(
                 f"a local cloud does not take {name} from its user",
-                hint="It chooses addresses, certificates, accounts and the grace period itself.",
+                hint="It chooses addresses, certificates and accounts itself.",
             )
-    return {**environ, **chosen}
+    return {**{name: value for name, value in environ.items() if name != GRACE}, **chosen}
 
 
 def command_variables(environ: Mapping[str, str], place: CloudPaths) -> dict[str, str]:
@@ -201,7 +202,7 @@ def _login(place: CloudPaths, facts: CloudState) -> dict[str, str]:
 def _shared(place: CloudPaths, facts: CloudState) -> dict[str, str]:
     return {
         **{name: value for name, value in components(facts).items() if value},
-        _GRACE: "0",
+        GRACE: facts.grace,
         "GROMIT_SERVE_URL": facts.url("serve", "https"),
         "GROMIT_CA": str(place.certificate("ca")),
         "GROMIT_CLUSTER_DOMAIN": facts.domain,
