@@ -13,6 +13,9 @@ locals {
     for entry in local.entries : entry.repository => try(entry.default_tag, "master")... if can(entry.repository)
   }
 
+  # Components in which people may run programs, for the policies of terraform/infra.
+  exec_components = sort([for entry in local.entries : entry.name if try(entry.exec, false)])
+
   github = {
     organization    = var.organization
     organization_id = var.organization_id == "" ? null : var.organization_id

@@ -19,6 +19,7 @@ resource "aws_ssm_parameter" "base" {
     registry                 = local.registry
     registries               = { for repository, registry in module.registry : repository => registry.arn }
     ca_key_secret_arn        = aws_secretsmanager_secret.ca_key.arn
+    exec_components          = local.exec_components
   })
 
   lifecycle {
@@ -33,7 +34,7 @@ locals {
   registry = "${data.aws_caller_identity.this.account_id}.dkr.ecr.${var.region}.amazonaws.com"
 
   # An estimate that the first plan knows, in which ids are still unknown. A registry takes two names and an ARN; everything else has
-  # at most 550 characters and the bucket's name.
+  # at most 570 characters, the bucket's name and those of components.
   registry_arns    = { for repository in keys(local.repositories) : repository => "arn:aws:ecr:${var.region}:${var.account_id}:repository/${repository}" }
-  parameter_length = 550 + length(var.state_bucket) + length(jsonencode(local.registry_arns))
+  parameter_length = 570 + length(var.state_bucket) + length(jsonencode(local.exec_components)) + length(jsonencode(local.registry_arns))
 }

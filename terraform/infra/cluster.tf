@@ -41,5 +41,7 @@ resource "aws_ssm_parameter" "platform" {
     region             = local.platform.region
     mongo              = local.platform.mongo
     installation       = local.platform.installation
+    exec_role_arn      = local.platform.exec_role_arn
+    exec_components    = local.platform.exec_components
   })
 }

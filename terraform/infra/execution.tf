@@ -16,7 +16,8 @@ data "aws_iam_policy_document" "execution_trust" {
   }
 }
 
-# Permissions of ECS before the containers of an environment run. The containers themselves have no role.
+# Permissions of ECS before the containers of an environment run. The containers themselves have no role, unless their catalogue says
+# `exec: true`: see exec.tf.
 data "aws_iam_policy_document" "execution" {
   statement {
     sid       = "Login"

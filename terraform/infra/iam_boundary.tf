@@ -103,12 +103,18 @@ data "aws_iam_policy_document" "boundary" {
     }
   }
 
-  # ECS Exec opens a shell in a container. The stack never asks for it.
+  # ECS Exec opens a shell in a container. Only services of components may allow that whose catalogue asks for it, and no task of a hook.
+  # The control plane's cluster is excluded above.
   statement {
-    sid       = "NoShell"
-    effect    = "Deny"
-    actions   = ["ecs:CreateService", "ecs:RunTask", "ecs:UpdateService"]
-    resources = [for kind in ["service", "task-definition"] : "arn:aws:ecs:${local.limits.region}:${local.limits.account_id}:${kind}/*"] # of every cluster
+    sid     = "NoShell"
+    effect  = "Deny"
+    actions = ["ecs:CreateService", "ecs:RunTask", "ecs:UpdateService"]
+
+    # The first entry matches nothing: the list must not be empty.
+    not_resources = [
+      for name in concat(["-"], local.limits.exec_components) :
+      "arn:aws:ecs:${local.limits.region}:${local.limits.account_id}:service/*/${name}"
+    ]
 
     condition {
       test     = "Bool"

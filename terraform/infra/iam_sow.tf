@@ -19,6 +19,19 @@ locals {
 
 data "aws_iam_policy_document" "sow" {
   source_policy_documents = [data.aws_iam_policy_document.terraform.json, data.aws_iam_policy_document.hooks["on-create"].json]
+
+  # For components in which people may run programs, also this role, and only to ECS.
+  statement {
+    sid       = "ExecRole"
+    actions   = ["iam:PassRole"]
+    resources = [local.platform.exec_role_arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = ["ecs-tasks.amazonaws.com"]
+    }
+  }
 }
 
 # What sow uses for an environment: whether images exist, another tag for those that environments use, and whether secrets have a value.

@@ -1,5 +1,9 @@
 locals {
   base = jsondecode(nonsensitive(data.aws_ssm_parameter.base.value))
+
+  # A base of an earlier release names none.
+  exec_components = try(local.base.exec_components, [])
+
   tags = merge(var.tags, { managed = "gromit" })
 
   # Values of the boundary of all roles. They are not in `platform`, because that names a role, which has this boundary.
@@ -9,6 +13,8 @@ locals {
     cluster_arn  = aws_ecs_cluster.this.arn
     cluster_name = aws_ecs_cluster.this.name
     tags         = local.tags
+
+    exec_components = local.exec_components
   }
 
   # The platform of the control plane: its files use this object and their own variables, and nothing else.
@@ -49,6 +55,8 @@ locals {
     registries         = local.base.registries
     ca_key_secret_arn  = local.base.ca_key_secret_arn
     execution_role_arn = aws_iam_role.execution.arn
+    exec_role_arn      = aws_iam_role.exec.arn
+    exec_components    = local.exec_components
 
     boundary   = aws_iam_policy.boundary.arn
     key_pair   = var.bastion.key_pair

@@ -17,6 +17,9 @@ PLATFORM = Platform(
 )
 """Platform for tests; use `dataclasses.replace` for another one."""
 
+EXEC_ROLE = "arn:aws:iam::123456789012:role/devenv-exec"
+"""Role of a platform that lets people run programs."""
+
 
 class FakePlatform:
     """The port `PlatformSource` for a given platform; None means that it was never written."""

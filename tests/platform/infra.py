@@ -38,6 +38,7 @@ GROUND = tuple(
         "aws_efs_mount_target.config",
         "aws_efs_mount_target.certs",
         "aws_iam_role_policy.execution",
+        "aws_iam_role_policy.exec",
         "module.serve.aws_security_group_rule.egress",
         "module.gateway.aws_security_group_rule.egress",
         "module.pki.aws_security_group_rule.egress",
@@ -122,6 +123,7 @@ def create_base(emulator: Emulator) -> Mapping[str, Any]:
         "ca_key_secret_arn": (
             f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:gromit/ca-key-0a1b2c"
         ),
+        "exec_components": ["gateway"],
     }
     write_base(emulator, base)
     return base

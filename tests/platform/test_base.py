@@ -53,6 +53,7 @@ components:
     repository: portal
     default_tag: main
     port: 3001
+    exec: true
 """
 """A custom catalogue with one more entry."""
 PARAMETER_ROOM = 4096
@@ -180,6 +181,7 @@ def test_the_parameter_for_infra_names_everything(base: Base) -> None:
         "registry",
         "registries",
         "ca_key_secret_arn",
+        "exec_components",
     }
     efs, ecr = base.emulator.client("efs"), base.emulator.client("ecr")
     for name in ("config", "certs"):

@@ -10,13 +10,14 @@ from botocore.exceptions import ClientError
 
 from gromit.adapters.aws.dynamodb_table import TableSetup
 from gromit.adapters.config_tree.root import MARKER
+from gromit.core.doctor.rights import SESSION_ACTIONS
 from gromit.core.stack.contract import Platform
 from tests.docs.markdown import read, table
 from tests.platform import costs, infra
 from tests.platform.authorization import findings as meaningless
 from tests.platform.emulator import ACCOUNT, REGION, SECRET_KEY
 from tests.platform.ground import Ground
-from tests.platform.policies import everybody, role_policies
+from tests.platform.policies import everybody, role_policies, role_trust
 from tests.platform.refusals import Refusals
 from tests.platform.roots import TerraformError
 from tests.stacks.plan import parse
@@ -75,9 +76,24 @@ def test_machines_and_environments_have_the_boundary_of_all_roles(ground: Ground
         ]
         for role in iam.list_roles()["Roles"]
     } == dict.fromkeys(
-        ("gromit-bastion", "gromit-mongo-0", "gromit-devenv-execution"),
+        ("gromit-bastion", "gromit-mongo-0", "gromit-devenv-execution", "gromit-devenv-exec"),
         f"arn:aws:iam::{ACCOUNT}:policy/gromit-boundary",
     )
+
+
+def test_a_container_for_people_has_the_connection_of_its_session_and_nothing_else(
+    ground: Ground,
+) -> None:
+    (statement,) = ground.policies("gromit-devenv-exec")
+    assert statement["Effect"] == "Allow"
+    assert sorted(statement["Action"]) == sorted(SESSION_ACTIONS)
+    assert len(SESSION_ACTIONS) == 4
+    bounded = role_policies(ground.client("iam"), "gromit-devenv-exec")
+    assert all(bounded.allows(action, "*") for action in SESSION_ACTIONS)
+    trust = role_trust(ground.client("iam"), "gromit-devenv-exec")
+    tasks = ("Service", "ecs-tasks.amazonaws.com")
+    assert trust.accepts("sts:AssumeRole", tasks, {"aws:SourceAccount": ACCOUNT})
+    assert not trust.accepts("sts:AssumeRole", tasks, {"aws:SourceAccount": "210987654321"})
 
 
 def test_the_table_lacks_nothing_that_gromit_wants_of_it(ground: Ground) -> None:
@@ -110,6 +126,8 @@ def test_gromit_reads_the_platform_as_it_was_made(ground: Ground) -> None:
         region=REGION,
         mongo=f"mongo.{DOMAIN}:27017",
         installation=infra.INSTALLATION,
+        exec_role_arn=f"arn:aws:iam::{ACCOUNT}:role/gromit-devenv-exec",
+        exec_components=("gateway",),
     )
 
 

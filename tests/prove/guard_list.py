@@ -29,6 +29,16 @@ _ROOT = "adapters/config_tree/root.py"
 _DNS = "core/dns/plan.py"
 _OIDC = "core/security/oidc.py"
 
+_EXEC = (
+    Guard(
+        "programs of people run only in components that the installation lets",
+        "core/stack/component_inputs.py",
+        'settings["exec"] = component.exec and sources.platform.lets_exec(component.name)',
+        'settings["exec"] = component.exec',
+        ("core/stack/test_component_inputs.py",),
+    ),
+)
+
 _CLAIMS = (
     Guard(
         "an outcome counts only under the epoch of its claim",
@@ -1455,4 +1465,5 @@ GUARDS = (
     *_SECURITY,
     *_DOCTOR,
     *_HEALTH,
+    *_EXEC,
 )

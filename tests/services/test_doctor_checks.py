@@ -23,7 +23,7 @@ from gromit.errors import BackendError, ConfigError, ConfigRootUnusable, Denied,
 from gromit.ports.installation import InstallationFacts
 from gromit.services.doctor import Doctor, InstallationChecks
 from tests.fakes.installation import EXPECTED, HEALTHY, NOW, ROOT, FakeInstallation
-from tests.fakes.platform import PLATFORM
+from tests.fakes.platform import EXEC_ROLE, PLATFORM
 
 API = NamedSecret(name="api", made=SecretOrigin.RANDOM)
 CATALOGUE = Catalogue(
@@ -127,7 +127,7 @@ def test_each_check_names_its_subject() -> None:
         Check.SERVE: ["https://serve.internal"],
         Check.ROOT: [ROOT],
         Check.SUSPENSION: [ROOT],
-        Check.RIGHTS: list(ControlPlanePart),
+        Check.RIGHTS: [p for p in ControlPlanePart if p is not ControlPlanePart.EXEC],
     }
 
 
@@ -138,6 +138,7 @@ def test_each_check_runs_only_if_those_that_it_needs_are_ok() -> None:
     further = {
         **{check: {Check.PLATFORM} for check in PLATFORM_PARTS},
         Check.PLATFORM_MONGO: {Check.PLATFORM},
+        Check.PLATFORM_EXEC: {Check.PLATFORM},
         Check.DELEGATION: {Check.ZONE},
         Check.NEIGHBOURS: {Check.ZONE},
         Check.RIGHTS: {Check.PLATFORM, Check.ZONE},
@@ -337,6 +338,17 @@ def test_a_platform_without_mongo_is_wrong_only_for_templates_that_need_one() ->
     (finding,) = found(bare, catalogue=Catalogue({"pump": pump}))[Check.PLATFORM]
     assert (finding.state, finding.subject) == (FindingStatus.WRONG, "/gromit/platform")
     assert "which pump cannot do without" in finding.observed
+
+
+def test_a_catalogue_with_exec_is_compared_with_the_platform() -> None:
+    catalogue = Catalogue({"tyk": Component(name="tyk", image="tyk:1", exec=True)})
+    platform = replace(PLATFORM, exec_role_arn=EXEC_ROLE, exec_components=("tyk",))
+    findings = found(FakeInstallation(platform=platform), catalogue=catalogue)
+    assert findings[Check.PLATFORM_EXEC][0].state is FindingStatus.OK
+    assert "devenv-exec" in {f.subject for f in findings[Check.RIGHTS]}
+    findings = found(FakeInstallation(), catalogue=catalogue)
+    assert wrong(findings) == {Check.PLATFORM_EXEC}
+    assert "devenv-exec" not in {f.subject for f in findings[Check.RIGHTS]}
 
 
 def test_a_region_of_the_platform_is_compared_with_the_one_in_use() -> None:

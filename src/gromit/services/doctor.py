@@ -11,6 +11,7 @@ from functools import partial
 import structlog
 
 from gromit.core.doctor.certificates import judge_certificate
+from gromit.core.doctor.exec_findings import judge_exec
 from gromit.core.doctor.findings import (
     Check,
     Finding,
@@ -47,7 +48,7 @@ from gromit.core.doctor.secrets import judge_secrets
 from gromit.core.doctor.workspaces import judge_workspace
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.config_templates import mongo_users
-from gromit.core.stack.contract import Platform
+from gromit.core.stack.contract import Platform, platform_roles
 from gromit.core.stack.secret_sources import secret_ids
 from gromit.core.stack.secrets import MISSING_SECRET
 from gromit.errors import BackendError, ConfigError, GromitError
@@ -269,11 +270,12 @@ class InstallationChecks:
             ),
             (Check.PLATFORM_NAMESPACE, lambda p: [p.namespace_id], facts.namespace_problems),
             (Check.PLATFORM_FILES, lambda p: [p.file_system_id], facts.file_system_problems),
-            (Check.PLATFORM_ROLE, lambda p: [p.execution_role_arn], facts.role_problems),
+            (Check.PLATFORM_ROLE, platform_roles, facts.role_problems),
         ]
         for check, ids, problems in parts:
             yield _on_aws(check, partial(self._platform_part, check, ids, problems), Check.PLATFORM)
         yield _on_aws(Check.PLATFORM_MONGO, self._mongo, Check.PLATFORM)
+        yield _on_aws(Check.PLATFORM_EXEC, self._exec, Check.PLATFORM)
 
     def _mongo(self) -> list[Finding]:
         server = self._facts.platform().mongo
@@ -282,6 +284,9 @@ class InstallationChecks:
         is_known = self._facts.has_address(server.rpartition(":")[0])
         problems = {} if is_known else {server: "has a name without an address in DNS"}
         return [judge_ids(Check.PLATFORM_MONGO, [server], problems)]
+
+    def _exec(self) -> list[Finding]:
+        return [judge_exec(self._catalogue, self._facts.platform())]
 
     def _platform_part(self, check: Check, ids: _Ids, problems: _Problems) -> list[Finding]:
         return [judge_ids(check, ids(self._facts.platform()), problems())]
@@ -358,7 +363,13 @@ class InstallationChecks:
         serve = named.get(ControlPlanePart.SERVE, default_role_name(ControlPlanePart.SERVE))
         arns = resource_arns(facts.identity(), facts.platform(), expected, self._catalogue, serve)
         roles = {part: default_role_name(part) for part in ControlPlanePart}
-        roles |= {ControlPlanePart.ENVIRONMENTS: arns.execution_role, **named}
+        roles |= {
+            ControlPlanePart.ENVIRONMENTS: arns.execution_role,
+            ControlPlanePart.EXEC: arns.exec_role,
+            **named,
+        }
+        if not arns.exec_role:  # of an earlier release of infra
+            del roles[ControlPlanePart.EXEC]
         simulated = {
             part: SimulatedRole(
                 role, part in named, facts.simulate_role(role, expected_permissions(part, arns))

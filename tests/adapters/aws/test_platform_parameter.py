@@ -16,7 +16,8 @@ from gromit.errors import ConfigError, Denied
 from tests.fakes.platform import PLATFORM
 
 FIELDS: Mapping[str, object] = asdict(PLATFORM)
-REQUIRED = sorted(FIELDS.keys() - {"mongo", "installation"})
+OPTIONAL = {"mongo", "installation", "exec_role_arn", "exec_components"}
+REQUIRED = sorted(FIELDS.keys() - OPTIONAL)
 
 
 def test_fields_that_are_not_known_are_left_alone() -> None:

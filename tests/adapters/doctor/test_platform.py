@@ -74,6 +74,7 @@ def test_a_whole_platform_has_no_problems(session: boto3.Session, platform: Plat
         ("servicediscovery", {"namespace_id": "ns-0000000000000000"}),
         ("efs", {"file_system_id": "fs-00000000"}),
         ("iam", {"execution_role_arn": "arn:aws:iam::123456789012:role/absent"}),
+        ("iam", {"exec_role_arn": "arn:aws:iam::123456789012:role/absent"}),
     ],
 )
 def test_a_missing_resource_is_named(

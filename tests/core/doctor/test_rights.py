@@ -46,6 +46,7 @@ ARNS = ResourceArns(
     logs="logs",
     worker_logs=("sow-logs", "reap-logs"),
     execution_role="execution",
+    exec_role="exec",
     serve_role="serve-role",
     ca_key="ca-key",
     secret="environments-secret",
@@ -85,6 +86,17 @@ def test_a_serve_that_may_not_read_logs_yet_is_named_with_the_remedy() -> None:
     for group in ("log-group", "sow-logs", "reap-logs"):
         assert f"logs:FilterLogEvents on {group}" in found.observed
     assert found.remedy == "apply terraform/infra, which sets the policies"
+
+
+def test_only_sow_must_pass_the_role_of_exec() -> None:
+    passing = {
+        (part, permission.allowed)
+        for part in ControlPlanePart
+        for arns in (ARNS, replace(ARNS, exec_role=""))
+        for permission in expected_permissions(part, arns)
+        if permission.actions == ("iam:PassRole",) and permission.resource in {"exec", ""}
+    }
+    assert passing == {(ControlPlanePart.SOW, True)}
 
 
 def test_only_serve_must_write_the_table() -> None:
@@ -228,6 +240,7 @@ def test_arns_are_in_the_account_and_region_of_the_installation() -> None:
             "arn:aws:logs:eu-central-1:123456789012:log-group:/gromit-control/reap:*",
         ),
         execution_role=PLATFORM.execution_role_arn,
+        exec_role=PLATFORM.exec_role_arn,
         serve_role="arn:aws:iam::123456789012:role/gromit-serve",
         ca_key="arn:aws:secretsmanager:eu-central-1:123456789012:secret:gromit/ca-key-000000",
         secret=(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,7 +21,7 @@ from gromit.core.stack.health import HealthCheck
 from gromit.core.stack.hooks import Hook, HookKind
 from gromit.errors import InvalidInput
 from tests.fakes.images import FakeImages
-from tests.fakes.platform import PLATFORM
+from tests.fakes.platform import EXEC_ROLE, PLATFORM
 
 TYK = Component(
     name="tyk",
@@ -52,6 +53,24 @@ def _sources(versions: Mapping[str, str], images: FakeImages) -> ResolvedInputs:
         config_hashes={"tyk": "c0ffee"},
         redeploys={},
     )
+
+
+def test_programs_run_in_components_that_the_catalogue_and_the_platform_let() -> None:
+    asking = {n: replace(c, exec=n != "redis") for n, c in CATALOGUE.components.items()}
+    sources = replace(
+        _sources({}, FakeImages(("tyk", "master"), ("tyk-pump", "main"))),
+        catalogue=Catalogue(asking),
+    )
+
+    def lets(**platform: Any) -> set[str]:
+        with_role = replace(PLATFORM, exec_role_arn=EXEC_ROLE)
+        changed = replace(sources, platform=replace(with_role, **platform))
+        return {name for name, given in component_inputs(changed).items() if given.exec}
+
+    assert lets(exec_components=("redis", "tyk")) == {"tyk"}
+    assert lets(exec_components=("tyk", "tyk-pump")) == {"tyk", "tyk-pump"}
+    assert lets(exec_components=("tyk",), exec_role_arn="") == set()
+    assert lets(exec_components=()) == set()
 
 
 def _stack(sources: ResolvedInputs) -> StackInput:

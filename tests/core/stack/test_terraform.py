@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -38,7 +39,7 @@ terraforms = st.builds(
 
 
 def platform(**changes: str) -> Platform:
-    plain = {
+    plain: dict[str, Any] = {
         "vpc_id": "vpc-1",
         "vpc_cidr": "10.91.0.0/16",
         "namespace_id": "ns-1",

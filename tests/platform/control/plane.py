@@ -116,6 +116,8 @@ def make_ground(emulator: Emulator) -> Ground:
         "registries": {r["repositoryName"]: r["repositoryArn"] for r in repositories},
         "ca_key_secret_arn": secret["ARN"],
         "execution_role_arn": place["execution_role_arn"],
+        "exec_role_arn": place["exec_role_arn"],
+        "exec_components": ["portal"],
         "account_id": ACCOUNT,
         "key_pair": KEY_PAIR,
         "tags": {"managed": "gromit"},

@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 
 from gromit.adapters.doctor.rights import CONTEXT
-from gromit.core.doctor.rights import ControlPlanePart, ResourceArns, expected_permissions
+from gromit.core.doctor.rights import (
+    OF_ENVIRONMENTS,
+    ControlPlanePart,
+    ResourceArns,
+    expected_permissions,
+)
 from gromit.core.stack.terraform import STATE_KEY
 from tests.platform.authorization import findings
 from tests.platform.control.installed import HERE, PROGRAMS, WORKERS, Installed
@@ -87,6 +92,9 @@ ALLOWED: tuple[Row, ...] = (
         "service",
         NEW | ITS_OWN | {"ecs:enable-execute-command": "false"},
     ),
+    ("gromit-sow", "ecs:CreateService", "service with exec", NEW | ITS_OWN | EXEC),
+    ("gromit-sow", "ecs:UpdateService", "service with exec", ENVIRONMENT | ITS_OWN | EXEC),
+    ("gromit-sow", "iam:PassRole", "role of exec", TO_ECS),
     ("gromit-sow", "ecs:UpdateService", "service", ENVIRONMENT | ITS_OWN),
     ("gromit-sow", "ecs:UpdateService", "service", ENVIRONMENT),
     ("gromit-reap", "ecs:DeleteService", "service", ENVIRONMENT),
@@ -160,6 +168,8 @@ REFUSED: tuple[Row, ...] = (
         (f"gromit-{p}", "iam:PassRole", "environments' role", TO_ECS)
         for p in ("serve", "gateway", "pki", "chitragupta", "doctor", "doctor-environments")
     ),
+    *((f"gromit-{p}", "iam:PassRole", "role of exec", TO_ECS) for p in PROGRAMS if p != "sow"),
+    ("gromit-sow", "iam:PassRole", "role of exec", {"iam:PassedToService": "ec2.amazonaws.com"}),
     *(
         (f"gromit-{w}", "iam:PassRole", r, TO_ECS)
         for w in TERRAFORM
@@ -411,9 +421,7 @@ def test_roles_are_assumed_by_tasks_of_this_account_alone(installed: Installed) 
             )
 
 
-@pytest.mark.parametrize(
-    "part", [part for part in ControlPlanePart if part is not ControlPlanePart.ENVIRONMENTS]
-)
+@pytest.mark.parametrize("part", [part for part in ControlPlanePart if part not in OF_ENVIRONMENTS])
 def test_what_the_doctor_asks_aws_about_is_so(installed: Installed, part: ControlPlanePart) -> None:
     context = {entry["ContextKeyName"]: entry["ContextKeyValues"] for entry in CONTEXT}
     asked = [
@@ -443,6 +451,7 @@ def places(installed: Installed) -> ResourceArns:
         logs=f"{arn('log')}:log-stream:example",
         worker_logs=(arn("sow's log"), arn("reap's log")),
         execution_role=arn("environments' role"),
+        exec_role=arn("role of exec"),
         serve_role=arn("role of serve"),
         ca_key=arn("secret"),
         secret=arn("environments' secret"),
@@ -490,8 +499,13 @@ BEYOND: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("ecs:StopTask", "our task", ENVIRONMENT),
     ("ecs:CreateService", "service", NEW | OURS),
     ("ecs:UpdateService", "service", ENVIRONMENT | OURS),
-    ("ecs:CreateService", "service", NEW | ITS_OWN | EXEC),
+    *(
+        (f"ecs:{action}", service, {**context, **ITS_OWN, **EXEC})
+        for action, context in (("CreateService", NEW), ("UpdateService", ENVIRONMENT))
+        for service in ("service", "service with a longer name", "our service with its name")
+    ),
     ("ecs:RunTask", "on_create", IN_ITS_CLUSTER | EXEC),
+    ("ecs:RunTask", "service's definition", IN_ITS_CLUSTER | EXEC),
     ("s3:GetObject", "state", {"aws:ResourceAccount": "210987654321"}),
     ("secretsmanager:GetSecretValue", "secret", {"aws:ResourceAccount": "210987654321"}),
 )
@@ -505,7 +519,8 @@ def test_a_policy_that_allows_everything_gives_no_role_more_than_the_boundary(
     found = {
         who: policies
         for who, policies in everybody(installed.emulator.client("iam")).items()
-        if who != "role gromit-devenv-execution"  # of the ground, which this root does not make
+        # those of the ground, which this root does not make
+        if who not in {"role gromit-devenv-execution", "role gromit-devenv-exec"}
     }
     assert {f"role gromit-{part}-execution" for part in PROGRAMS} <= found.keys()
     assert {f"role gromit-{part}-schedule" for part in ("pki", *WORKERS)} <= found.keys()

@@ -361,3 +361,56 @@ run "hooks_have_a_command" {
   }
   expect_failures = [var.definition]
 }
+
+run "no_shell_without_the_catalogues_word" {
+  command = plan
+
+  variables {
+    platform = merge(var.platform, { exec_role_arn = "arn:aws:iam::123456789012:role/exec" })
+  }
+
+  assert {
+    condition     = !aws_ecs_service.this.enable_execute_command
+    error_message = "ECS Exec is on for a component whose catalogue does not ask for it."
+  }
+
+  # With a mocked provider, a missing value may be null or empty.
+  assert {
+    condition     = !startswith(coalesce(aws_ecs_task_definition.this.task_role_arn, "-"), "arn:")
+    error_message = "The tasks of a component without `exec` have a role."
+  }
+}
+
+run "shell_on_request" {
+  command = plan
+
+  variables {
+    platform   = merge(var.platform, { exec_role_arn = "arn:aws:iam::123456789012:role/exec" })
+    definition = { image = "redis:7", exec = true, hooks = { on_create = { image = "mongo:7", command = ["mongosh"] } } }
+  }
+
+  assert {
+    condition     = aws_ecs_service.this.enable_execute_command
+    error_message = "ECS Exec is off for a component whose catalogue asks for it."
+  }
+
+  assert {
+    condition     = aws_ecs_task_definition.this.task_role_arn == "arn:aws:iam::123456789012:role/exec"
+    error_message = "The tasks of a component with `exec` lack the role of its agent."
+  }
+
+  assert {
+    condition     = !startswith(coalesce(aws_ecs_task_definition.hook["on_create"].task_role_arn, "-"), "arn:")
+    error_message = "The tasks of a hook have a role."
+  }
+}
+
+run "no_shell_without_a_role" {
+  command = plan
+
+  variables {
+    definition = { image = "redis:7", exec = true }
+  }
+
+  expect_failures = [aws_ecs_task_definition.this]
+}

@@ -201,6 +201,9 @@ class CatalogueEntry(_Strict):
         {}, description="environment variables to named secrets, or to the ARNs of their values"
     )
     size: ComponentSize = Field(ComponentSize(), description="CPU and memory of its Fargate task")
+    exec: bool = Field(
+        default=False, description="people may run programs in its container (`gromit env exec`)"
+    )
     health: HealthEntry | None = Field(None, description="how its program says that it works")
     on_create: HookEntry | None = Field(
         None, description="task that runs once after the environment was created"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from gromit.adapters.aws.client import aws_errors
-from gromit.core.stack.contract import Platform
+from gromit.core.stack.contract import Platform, platform_roles
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
@@ -78,8 +78,14 @@ def file_system_problems(efs: "EFSClient", platform: Platform) -> ProblemsById:
 
 
 def role_problems(iam: "IAMClient", platform: Platform) -> ProblemsById:
-    """Check that the execution role of environments exists under exactly that ARN."""
-    arn = platform.execution_role_arn
+    """Check that the roles of environments exist under exactly their ARNs."""
+    problems: dict[str, str] = {}
+    for arn in platform_roles(platform):
+        problems |= _role_problem(iam, arn)
+    return problems
+
+
+def _role_problem(iam: "IAMClient", arn: str) -> ProblemsById:
     with aws_errors(f"get role {arn}"):
         try:
             found = iam.get_role(RoleName=arn.rsplit("/", 1)[-1])["Role"]["Arn"]

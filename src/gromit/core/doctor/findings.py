@@ -51,6 +51,7 @@ class Check(StrEnum):
     PLATFORM_FILES = "platform.file_system"
     PLATFORM_ROLE = "platform.role"
     PLATFORM_MONGO = "platform.mongo"
+    PLATFORM_EXEC = "platform.exec"
     ZONE = "zone"
     DELEGATION = "zone.delegation"
     NEIGHBOURS = "zone.neighbours"

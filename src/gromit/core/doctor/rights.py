@@ -5,7 +5,7 @@ serve         read and write the table; list images; read    access states or re
               the logs of environments, sow and reap         pass the environments' role
 sow           do what terraform needs; tag images; read      write the table;
               the platform; describe environments' secrets;  pass serve's role
-              pass the environments' role; list interfaces;
+              pass the environments' roles; list interfaces;
               read and change the zone's records
 reap          do what terraform needs; read the platform;    write the table; pass serve's role
               remove tags of images
@@ -14,6 +14,8 @@ chitragupta   list interfaces; read and change the           write the table; ac
 gateway       nothing                                        write the table; access states
                                                              or records
 environments  pull images; write logs; read their secrets    access the table, states or records
+devenv-exec   connect to ECS Exec                            access the table, states or records;
+                                                             write logs; pass roles
 
 None of them may read the key of the CA, and only environments may read their secrets. Terraform
 needs far more than is simulated here. The simulated part is what a plausible policy gets wrong:
@@ -44,6 +46,8 @@ class ControlPlanePart(StrEnum):
     CHITRAGUPTA = "chitragupta"
     GATEWAY = "gateway"
     ENVIRONMENTS = "environments"
+    EXEC = "devenv-exec"
+    """Role of the tasks in which people may run programs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +76,8 @@ class ResourceArns:
     worker_logs: tuple[str, ...]
     """Log groups of the workers that run Terraform."""
     execution_role: str
+    exec_role: str
+    """Empty if the platform names none."""
     serve_role: str
     ca_key: str
     """Secret with the name of the CA's key and another suffix: only a wildcard allows it."""
@@ -100,6 +106,19 @@ class SimulatedRole:
     """(action, resource) to whether AWS allows it; None if there is no such role."""
 
 
+OF_ENVIRONMENTS = frozenset({ControlPlanePart.ENVIRONMENTS, ControlPlanePart.EXEC})
+"""Parts that are roles of environments."""
+
+SESSION_ACTIONS = tuple(
+    f"ssmmessages:{action}"
+    for action in (
+        "CreateControlChannel",
+        "CreateDataChannel",
+        "OpenControlChannel",
+        "OpenDataChannel",
+    )
+)
+"""Actions with which the agent of ECS Exec connects its container."""
 _WRITE = ("dynamodb:UpdateItem", "dynamodb:PutItem", "dynamodb:DeleteItem")
 _OBJECTS = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject")
 _CHANGE = ("route53:ChangeResourceRecordSets",)
@@ -158,6 +177,7 @@ def resource_arns(
             for worker in (ControlPlanePart.SOW, ControlPlanePart.REAP)
         ),
         execution_role=platform.execution_role_arn,
+        exec_role=platform.exec_role_arn,
         ca_key=f"{here % 'secretsmanager'}:secret:gromit/ca-key-000000",
         secret=f"{here % 'secretsmanager'}:secret:{PREFIX}example-000000",
         serve_role=serve_role,
@@ -189,9 +209,7 @@ def judge_permissions(
     wrong.
     """
     installed = any(
-        role.allowed is not None
-        for part, role in roles.items()
-        if part is not ControlPlanePart.ENVIRONMENTS
+        role.allowed is not None for part, role in roles.items() if part not in OF_ENVIRONMENTS
     )
     return [_judge(part, role, arns, installed=installed) for part, role in roles.items()]
 
@@ -268,6 +286,7 @@ def _sow(arns: ResourceArns) -> tuple[_Pairs, _Pairs]:
         *_records(arns),
     ]
     allowed += [(("ecr:BatchGetImage", "ecr:PutImage"), r) for r in arns.registries]
+    allowed += [(_PASS, arns.exec_role)] if arns.exec_role else []
     return allowed, [(_WRITE, arns.table), (_PASS, arns.serve_role)]
 
 
@@ -323,6 +342,16 @@ def _environments(arns: ResourceArns) -> tuple[_Pairs, _Pairs]:
     ]
 
 
+def _exec(arns: ResourceArns) -> tuple[_Pairs, _Pairs]:
+    return [(SESSION_ACTIONS, "*")], [
+        (("dynamodb:GetItem", *_WRITE), arns.table),
+        (_OBJECTS, arns.states),
+        (_CHANGE, arns.zone),
+        (("logs:CreateLogStream", "logs:PutLogEvents"), arns.logs),
+        (_PASS, arns.execution_role),
+    ]
+
+
 _TABLE = {
     ControlPlanePart.SERVE: _serve,
     ControlPlanePart.SOW: _sow,
@@ -330,4 +359,5 @@ _TABLE = {
     ControlPlanePart.CHITRAGUPTA: _chitragupta,
     ControlPlanePart.GATEWAY: _gateway,
     ControlPlanePart.ENVIRONMENTS: _environments,
+    ControlPlanePart.EXEC: _exec,
 }

@@ -152,6 +152,8 @@ def _input(component: Component, sources: ResolvedInputs) -> ComponentInput:
     }
     settings = container_settings(component)
     settings["secrets"] = secret_arns(component, sources.secrets)
+    # AWS would refuse the service of a component that the installation does not let.
+    settings["exec"] = component.exec and sources.platform.lets_exec(component.name)
     return ComponentInput(
         image=image,
         labels={key: value for key, value in labels.items() if value},

@@ -26,6 +26,20 @@ class Platform:
     """`host:port` of the Mongo server that environments share; empty without one."""
     installation: str = ""
     """Name of the installation, which its resources have as a tag; empty if it has none."""
+    exec_role_arn: str = ""
+    """Role of the tasks in which people may run programs; empty without one."""
+    exec_components: tuple[str, ...] = ()
+    """Components of which it lets people run programs in their tasks."""
+
+    def lets_exec(self, component: str) -> bool:
+        """Whether people may run programs in the tasks of a component that wants that."""
+        return bool(self.exec_role_arn) and component in self.exec_components
+
+
+def platform_roles(platform: Platform) -> tuple[str, ...]:
+    """ARNs of the roles that a platform names."""
+    roles = (platform.execution_role_arn, platform.exec_role_arn)
+    return tuple(role for role in roles if role)
 
 
 def placeholder_platform(region: str) -> Platform:
@@ -67,6 +81,8 @@ class ContainerSettings:
     """CPU units, 1024 to a core (Fargate's sizes)."""
     memory: int = 512
     """MiB (Fargate's sizes)."""
+    exec: bool = False
+    """Whether people may run programs in its container (`gromit env exec`)."""
 
 
 def container_settings(component: ContainerSettings) -> dict[str, Any]:

@@ -28,6 +28,7 @@ NAMESPACE = "internal"
 BUCKET = "terraform-state-dev"
 PARAMETER = "/gromit/platform"
 ROLE = "gromit-devenv-execution"
+EXEC_ROLE = "gromit-devenv-exec"
 MONGO = "mongo"
 """Name of the Mongo server in the zone, as `terraform/infra` makes it."""
 MONGO_PORT = 27017
@@ -85,10 +86,12 @@ def make_platform(
             private_subnets=private,
             namespace_id=_namespace(account, vpc),
             file_system_id=_file_system(account),
-            execution_role_arn=_role(account),
+            execution_role_arn=_role(account, ROLE),
             registry=f"{account_id}.dkr.ecr.{account.region}.amazonaws.com",
             region=account.region,
             mongo=f"{MONGO}.{domain}:{MONGO_PORT}",
+            exec_role_arn=_role(account, EXEC_ROLE),
+            exec_components=tuple(sorted(n for n, c in catalogue.components.items() if c.exec)),
         )
         repositories = {c.repository for c in catalogue.components.values() if c.repository}
         for repository in sorted(repositories):
@@ -197,17 +200,17 @@ def _file_system(account: EmulatedAccount) -> str:
     return str(found[0]["FileSystemId"])
 
 
-def _role(account: EmulatedAccount) -> str:
+def _role(account: EmulatedAccount, name: str) -> str:
     iam = account.client("iam")
-    if not _exists(iam.get_role, "Role", RoleName=ROLE):
+    if not _exists(iam.get_role, "Role", RoleName=name):
         trust = {
             "Effect": "Allow",
             "Action": "sts:AssumeRole",
             "Principal": {"Service": "ecs-tasks.amazonaws.com"},
         }
         policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-        iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=policy)
-    return str(iam.get_role(RoleName=ROLE)["Role"]["Arn"])
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy)
+    return str(iam.get_role(RoleName=name)["Role"]["Arn"])
 
 
 def _bucket(account: EmulatedAccount) -> None:

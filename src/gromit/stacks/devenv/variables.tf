@@ -25,6 +25,8 @@ variable "platform" {
     region             = string
     mongo              = optional(string, "")
     installation       = optional(string, "")
+    exec_role_arn      = optional(string, "")
+    exec_components    = optional(list(string), [])
   })
 
   validation {
@@ -69,6 +71,7 @@ variable "components" {
     secrets     = optional(map(string), {})
     cpu         = optional(number, 256)
     memory      = optional(number, 512)
+    exec        = optional(bool, false)
     image       = string
     labels      = optional(map(string), {})
 

@@ -32,6 +32,8 @@ variable "ground" {
     registries                = map(string)
     ca_key_secret_arn         = string
     execution_role_arn        = string
+    exec_role_arn             = string
+    exec_components           = list(string)
     region                    = string
     key_pair                  = string
     account_id                = string

@@ -7,6 +7,7 @@ resource "aws_ecs_service" "this" {
   launch_type             = "FARGATE"
   platform_version        = "1.4.0"
   enable_ecs_managed_tags = true
+  enable_execute_command  = var.definition.exec
   propagate_tags          = "SERVICE"
   tags                    = var.tags
 

@@ -30,6 +30,7 @@ resource "aws_ecs_task_definition" "this" {
   requires_compatibilities = ["FARGATE"]
   network_mode             = "awsvpc"
   execution_role_arn       = var.platform.execution_role_arn
+  task_role_arn            = var.definition.exec ? var.platform.exec_role_arn : null # for the agent of ECS Exec, else none
   cpu                      = var.definition.cpu
   memory                   = var.definition.memory
   container_definitions    = jsonencode([local.container])
@@ -56,6 +57,11 @@ resource "aws_ecs_task_definition" "this" {
   # The service moves to the new revision before the old one is removed, so an interrupted apply leaves it with a usable one.
   lifecycle {
     create_before_destroy = true
+
+    precondition {
+      condition     = !var.definition.exec || can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:role/", var.platform.exec_role_arn))
+      error_message = "A component with `exec` needs the platform's `exec_role_arn`, the ARN of an IAM role."
+    }
   }
 }
 

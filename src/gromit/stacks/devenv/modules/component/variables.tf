@@ -56,6 +56,7 @@ variable "platform" {
     execution_role_arn = string
     region             = string
     mongo              = optional(string, "")
+    exec_role_arn      = optional(string, "")
   })
 
   validation {
@@ -77,6 +78,7 @@ variable "definition" {
     secrets     = optional(map(string), {})
     cpu         = optional(number, 256)
     memory      = optional(number, 512)
+    exec        = optional(bool, false)
     image       = string
     labels      = optional(map(string), {})
 
