@@ -53,7 +53,7 @@ def _read(path: Path) -> str | None:
 def _summary(results: Sequence[LawResult]) -> str:
     goals = [goal for one in results for goal in one.measured.all_goals if goal.limit is not None]
     missed = [
-        f"| [{one.name}](#{one.name}) | {goal.what} | {_limit(goal)} | {_figure(goal)} |"
+        f"| {_link(one)} | {goal.what} | {_limit(goal)} | {_figure(goal)} |"
         for one in results
         for goal in one.measured.all_goals
         if not goal.is_reached
@@ -71,11 +71,19 @@ def _section(result: LawResult) -> str:
     names = " and ".join(dict.fromkeys(f"{c.cost} by {c.size}" for c in measured.curves))
     extent = (_SMALL if result.is_small else _WHOLE).format(cores=result.cores, load=result.load)
     return (
-        f"## {result.name.capitalize()}\n\n{result.claim}\n\n"
+        f"## {_title(result).capitalize()}\n\n{result.claim}\n\n"
         f"| figure | goal | measured | reached |\n|---|---|---|---|\n{rows}\n\n"
         f"![{names}](performance/{result.name}.svg)\n\n"
         f"{''.join(map(_table, measured.tables))}{_tests(result)}{extent}"
     )
+
+
+def _title(result: LawResult) -> str:
+    return result.name.replace("_", " ")
+
+
+def _link(result: LawResult) -> str:
+    return f"[{_title(result)}](#{result.name.replace('_', '-')})"
 
 
 def _tests(result: LawResult) -> str:

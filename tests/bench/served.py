@@ -2,17 +2,17 @@
 
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx2
 
 from gromit.core.security.roles import Role
 from gromit.web.tls import ClientTls
+from tests.bench.processes import START
 from tests.bench.sample_row import sample_item
 from tests.bench.simulated_table import RunningTable, simulated_table
 from tests.waiting import PATIENCE_S, wait_for
@@ -27,8 +27,12 @@ class MeasuredServe:
     """A running serve, one client of it, and its table."""
 
     client: httpx2.Client
+    """A client of an operator."""
     table: RunningTable
     pid: int
+    address: str
+    """Host and port."""
+    certificates: Certificates
 
     def cpu_s(self) -> float:
         """Return the CPU time of its process so far, in seconds."""
@@ -43,33 +47,41 @@ class MeasuredServe:
 
 
 @contextmanager
-def measured_serve(folder: Path, rows: int, events: int = 20) -> Iterator[MeasuredServe]:
-    """Run serve on a table with a number of rows, each with at least a number of events."""
+def measured_serve(
+    folder: Path,
+    rows: int,
+    events: int = 20,
+    *,
+    row: Mapping[str, Any] | None = None,
+    module: str = "gromit",
+) -> Iterator[MeasuredServe]:
+    """Run serve on a table with a number of rows, each with at least a number of events.
+
+    `row` is another row than the sample. `module` runs serve in another way.
+    """
     certificates = Certificates(folder)
     server, _ = certificates.issue("server", "localhost", "127.0.0.1")
     log = folder / "serve.log"
-    with simulated_table(sample_item(events), rows) as table, log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gromit", "serve"],
-            env=_environ(certificates, server.cert, server.key, table.url),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+    item = sample_item(events) if row is None else row
+    with simulated_table(item, rows) as table, log.open("w") as output:
+        environ = _environ(certificates, server.cert, server.key, table.url)
+        process = START.get()(module, ["serve"], environ, output.fileno())
         try:
             wait_for("serve", lambda: _address(log) is not None)
+            address = str(_address(log))
             tls = ClientTls(certificates.of(Role.OPERATOR))
             with httpx2.Client(
-                base_url=f"https://{_address(log)}",
+                base_url=f"https://{address}",
                 verify=tls.context,
                 timeout=PATIENCE_S,
                 trust_env=False,
             ) as client:
                 client.get("/v1/whoami").raise_for_status()
                 table.take_calls()
-                yield MeasuredServe(client, table, process.pid)
+                yield MeasuredServe(client, table, process.pid, address, certificates)
         finally:
             process.terminate()
-            process.wait()
+            process.wait(PATIENCE_S)
 
 
 def _environ(certificates: Certificates, cert: str, key: str, endpoint: str) -> Mapping[str, str]:

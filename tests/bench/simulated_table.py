@@ -7,17 +7,21 @@ DynamoDB has them. The contract of the store holds it like every fake. No image 
 
 import asyncio
 import json
-import multiprocessing
+import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any, cast
 from urllib.request import urlopen
 
 import uvloop
 
 from gromit.adapters.aws.dynamodb_table import life_index, work_index
+from tests.bench.processes import START
 from tests.bench.table_contents import KEY, PAGE_BYTES, TableContents, item_bytes
 from tests.bench.table_expressions import (
     InvalidExpression,
@@ -25,9 +29,7 @@ from tests.bench.table_expressions import (
     compile_condition,
     compile_update,
 )
-
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
+from tests.waiting import PATIENCE_S
 
 __all__ = ["PAGE_BYTES", "RunningTable", "SimulatedTables", "item_bytes", "simulated_table"]
 
@@ -286,17 +288,20 @@ class _Exchange(asyncio.Protocol):
         self._transport.write(f"{head}Content-Length: {len(text)}\r\n\r\n".encode() + text)
 
 
-def _listen(row: Item | None, rows: int, port: "Connection[int, int]") -> None:
-    async def serve() -> None:
-        tables = SimulatedTables()
-        if row is not None:
-            tables.create(row, rows)
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: _Exchange(tables), HOST, 0, backlog=1024)
-        port.send(server.sockets[0].getsockname()[1])
-        await server.serve_forever()
+async def _listen(tables: SimulatedTables) -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: _Exchange(tables), HOST, 0, backlog=1024)
+    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    sys.stdout.flush()
+    await server.serve_forever()
 
-    uvloop.run(serve())
+
+def main() -> None:
+    """Listen until the process is ended; the arguments are a file with a row, and their number."""
+    tables = SimulatedTables()
+    if rows := int(sys.argv[2]):
+        tables.create(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")), rows)
+    uvloop.run(_listen(tables))
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,13 +319,23 @@ class RunningTable:
 
 @contextmanager
 def simulated_table(row: Item | None, rows: int) -> Iterator[RunningTable]:
-    """Run a simulated table with a number of rows like this one; without any table for None."""
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_listen, args=(row, rows, sender), daemon=True)
-    process.start()
-    try:
-        yield RunningTable(f"http://{HOST}:{receiver.recv()}")
-    finally:
-        process.terminate()
-        process.join()
+    """Run a simulated table with a number of rows like this one; without any table for none."""
+    read, write = os.pipe()
+    with NamedTemporaryFile("w", encoding="utf-8") as file, os.fdopen(read) as output:
+        json.dump(row, file)
+        file.flush()
+        arguments = [file.name, str(rows)]
+        process = START.get()("tests.bench.simulated_table", arguments, os.environ, write)
+        os.close(write)
+        try:
+            port = output.readline().strip()
+            if not port.isdecimal():
+                raise RuntimeError(f"no table: {port} {output.read()}")
+            yield RunningTable(f"http://{HOST}:{port}")
+        finally:
+            process.terminate()
+            process.wait(PATIENCE_S)
+
+
+if __name__ == "__main__":
+    main()

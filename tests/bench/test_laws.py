@@ -1,0 +1,28 @@
+"""Each law at its smallest size, once: that it can be measured, and that its counts are right."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.bench.law import Extent, LawResult, load_law
+from tests.bench.processes import START, start_fork
+from tests.bench.report import page_text
+
+LAWS = ("accepting", "build_latency", "build_rate", "crowd", "handshakes", "listing")
+
+
+@pytest.fixture(autouse=True)
+def forked() -> Iterator[None]:
+    """Start processes without their start-up, which most of the time of such a run would go to."""
+    token = START.set(start_fork)
+    yield
+    START.reset(token)
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_a_law_can_be_measured(name: str, tmp_path: Path) -> None:
+    law = load_law(name)
+    measured = law.measure(Extent(True, tmp_path, print, is_smallest=True))
+    assert [goal for goal in measured.all_goals if goal.is_count and not goal.is_reached] == []
+    assert law.claim in page_text([LawResult(name, law.claim, measured)])
