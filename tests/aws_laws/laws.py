@@ -24,6 +24,7 @@ from moto import mock_aws
 from moto.core.models import botocore_stubber
 
 from gromit.adapters.aws import client as aws
+from gromit.adapters.aws.pacing import Pacer
 from gromit.adapters.aws.route53 import Timing
 from gromit.local.aws.moto_patches import apply_patches, remove_patches
 
@@ -58,13 +59,19 @@ class Bucket:
 
 
 def rates() -> Mapping[str, list[Bucket]]:
-    """Return AWS's published rates of the calls for public records; the buckets start full."""
+    """Return AWS's published rates of calls of environments; the buckets start full."""
     return {
         "route53": [Bucket(50, 10, frozenset())],
         "ecs": [
             Bucket(100, 20, frozenset({"ecs.ListTasks", "ecs.DescribeTasks"})),
             Bucket(50, 20, frozenset({"ecs.ListClusters", "ecs.DescribeClusters"})),
             Bucket(100, 20, frozenset({"ecs.ListServices", "ecs.DescribeServices"})),
+            Bucket(
+                20,
+                1,
+                frozenset({"ecs.RegisterTaskDefinition", "ecs.DeregisterTaskDefinition"}),
+            ),
+            Bucket(20, 1, frozenset({"ecs.CreateCluster", "ecs.DeleteCluster"})),
         ],
         "ec2": [Bucket(100, 20, frozenset({"ec2.DescribeNetworkInterfaces"}))],
     }
@@ -111,12 +118,14 @@ class Laws:
         """The virtual clock, for adapters that need one."""
         return Timing(lambda: self.clock_s, self.sleep)
 
-    def client(self, service: str, config: Config = ONE_TRY) -> Any:
+    def client(self, service: str, config: Config = ONE_TRY, pacer: Pacer | None = None) -> Any:
         """Return a client behind the gate.
 
         It tries once by default, because the SDK's own pauses are real ones.
         """
         session = _session()
+        if pacer is not None:
+            pacer.follow(session)
         session.events.unregister("before-send", botocore_stubber)
         session.events.register("before-call", self._called)
         gate: Any = self._sent  # by the stubs, handlers return nothing

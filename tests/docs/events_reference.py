@@ -13,6 +13,10 @@ SOURCE = Path(__file__).parents[2] / "src" / "gromit"
 # The formatter would join the wrapped texts.
 # fmt: off
 MEANINGS: Mapping[str, str] = {
+    "aws.paced": (
+        "this process waits before a call, because its share of the rate is used up: "
+        "[rates of AWS](aws-rates.md)"
+    ),
     "canary.failed": (
         "serve could not create or redeploy the canary; logged once while it stays so, and tried "
         "again each minute"

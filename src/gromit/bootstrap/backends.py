@@ -27,6 +27,7 @@ from gromit.adapters.aws.ecs_tasks import EcsTasks
 from gromit.adapters.aws.environment_resources import ResourceClients
 from gromit.adapters.aws.image_marks import EcrImageMarks
 from gromit.adapters.aws.lazy_client import lazy_client
+from gromit.adapters.aws.pacing import Pacer, PacingClock
 from gromit.adapters.aws.platform_parameter import PlatformParameter
 from gromit.adapters.aws.resource_removal import AwsEnvironmentResources
 from gromit.adapters.aws.run_output import CloudWatchRunOutput
@@ -72,6 +73,22 @@ def session() -> boto3.Session:
 def aws_calls() -> CallCounts:
     """Counts of this process's calls of AWS."""
     return CallCounts()
+
+
+def paced_session(settings: Settings) -> boto3.Session:
+    """AWS session of this process, which paces its calls from now on. Raises like `session`.
+
+    An endpoint of its own, such as an emulator's, has no rates of AWS.
+    """
+    made = session()
+    if not any(name.startswith("AWS_ENDPOINT_URL") for name, value in os.environ.items() if value):
+        _pacer(settings.aws.processes).follow(made)
+    return made
+
+
+@cache
+def _pacer(processes: int) -> Pacer:
+    return Pacer(processes, PacingClock(time.monotonic, time.sleep))
 
 
 def aws_client(make: Callable[[boto3.Session], T]) -> T:

@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from gromit.bootstrap.backends import cluster_source, record_store, service_states, task_source
+from gromit.bootstrap.backends import (
+    cluster_source,
+    paced_session,
+    record_store,
+    service_states,
+    task_source,
+)
 from gromit.bootstrap.clients import serve_client
 from gromit.bootstrap.machine import domain, now_ms
 from gromit.bootstrap.passes import pass_figures
@@ -40,6 +46,7 @@ def build_chitragupta(
         delete_free=settings.dns.delete_free,
         installation=settings.installation,
     )
+    paced_session(settings)
     serve = serve_client(settings)
     observer = Observer(
         clusters=cluster_source(settings),

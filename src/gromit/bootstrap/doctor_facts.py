@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from gromit.adapters.doctor.dns_lookup import get_name_servers, has_address
 from gromit.adapters.doctor.facts import AwsFacts
-from gromit.bootstrap.backends import session
+from gromit.bootstrap.backends import paced_session
 from gromit.bootstrap.clients import has_serve, serve_client
 from gromit.bootstrap.config_root import config_root
 from gromit.bootstrap.machine import domain
@@ -25,7 +25,7 @@ class ComposedFacts(AwsFacts):
     """The port `InstallationFacts`: AWS answers by inheritance, all others here."""
 
     def __init__(self, settings: Settings, expected: ExpectedInstallation) -> None:
-        super().__init__(session, expected, lambda: datetime.now(UTC))
+        super().__init__(lambda: paced_session(settings), expected, lambda: datetime.now(UTC))
         self._settings = settings
 
     def workspace(self, name: str) -> WorkspaceFacts:

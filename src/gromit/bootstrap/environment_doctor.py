@@ -13,6 +13,7 @@ from gromit.bootstrap.backends import (
     cluster_source,
     image_keeper,
     owner_watch,
+    paced_session,
     platform_source,
     record_store,
     resource_clearer,
@@ -62,6 +63,7 @@ def _name_owner(settings: Settings) -> NameOwner | None:
 
 def build_environment_doctor(settings: Settings, root: Path | None) -> DoctorParts:
     """Build the doctor. Without a config root it looks at no folders, and can repair nothing."""
+    paced_session(settings)
     states, owners = state_bucket(settings), owner_watch()
     rows, platform = ServeRows(serve_client(settings)), platform_source(settings)
     tree = config_root(root) if root is not None else None

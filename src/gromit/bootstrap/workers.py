@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from gromit.bootstrap.backends import owner_watch, state_bucket
+from gromit.bootstrap.backends import owner_watch, paced_session, state_bucket
 from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.clients import serve_client
 from gromit.bootstrap.config_root import config_root
@@ -52,6 +52,7 @@ class RunningPool:
 
 def workers(settings: Settings, kind: Work, root: Path, reporting: WorkerCallbacks) -> RunningPool:
     """Build workers of one kind on the config tree below `root`."""
+    paced_session(settings)
     owners = owner_watch()
     tree, states = config_root(root), state_bucket(settings)
     terraform = terraform_runner(settings, states)

@@ -7,8 +7,9 @@ setting is `GROMIT_` and its path joined by `_`, in capitals: `GROMIT_SERVE_TLS_
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
+from gromit.config.aws import AwsSettings, DoctorSettings
 from gromit.config.group import SettingsGroup, setting
 from gromit.config.lifetime import LifetimeSettings
 from gromit.config.servers import GatewaySettings, ServeSettings
@@ -21,8 +22,6 @@ from gromit.config.values import (
     PositiveDuration,
     Repositories,
     SecretText,
-    items_matching,
-    matching,
 )
 
 
@@ -260,54 +259,6 @@ class PkiSettings(SettingsGroup):
     )
 
 
-class DoctorSettings(SettingsGroup):
-    """`gromit doctor`: expected values of an installation."""
-
-    account: Annotated[str, matching(r"^\d{12}$")] | None = setting(
-        default=None, description="expected AWS account; unset: not checked"
-    )
-    region: str | None = setting(
-        default=None, description="expected AWS region; unset: not checked"
-    )
-    key_pair: str | None = setting(
-        default=None, description="EC2 key pair of the bastion for ssh; unset: not checked"
-    )
-    environments: int | None = setting(
-        default=None,
-        gt=0,
-        description="number of environments the quotas must allow; unset: the existing ones",
-    )
-    quota_percent: int = setting(
-        default=80,
-        gt=0,
-        le=100,
-        description="report a quota as wrong from this usage on, in percent",
-    )
-    resolver: ListenAddress | None = setting(
-        default=None,
-        description="DNS server for checking the zone's delegation; unset: this machine's resolver",
-    )
-    roles: Annotated[tuple[str, ...], items_matching(r"^[a-z]+=.+$")] = setting(
-        default=(),
-        description="roles that are not named gromit-PART, each as part=name or part=ARN; "
-        "parts: docs/reference/doctor.md",
-    )
-    terraform_cloud: str = setting(
-        default="https://app.terraform.io",
-        description="URL of Terraform Cloud or Terraform Enterprise, without a path",
-    )
-    workspaces: NameList = setting(
-        default=(),
-        description="Terraform Cloud workspaces of other roots, such as backup-prod and "
-        "delegation-prod, which `gromit doctor aws` checks",
-    )
-    report: bool = setting(
-        default=False,
-        description="send what the doctor finds to serve, which shows it on the page of the "
-        "platform; for daily runs",
-    )
-
-
 class MetricsSettings(SettingsGroup):
     """Metrics of parts that have no port for health."""
 
@@ -386,5 +337,6 @@ class Settings(SettingsGroup):
     terraform: TerraformSettings = TerraformSettings()
     pki: PkiSettings = PkiSettings()
     doctor: DoctorSettings = DoctorSettings()
+    aws: AwsSettings = AwsSettings()
     metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()
