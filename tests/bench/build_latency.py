@@ -57,7 +57,9 @@ def _goals(
     return (added, *shown)
 
 
-def _take_turns(serve: MeasuredServe, rate: int, seconds: float) -> tuple[list[float], list[float]]:
+def _take_turns(
+    serve: MeasuredServe, bare_writes: "_BareWrites", rate: int, seconds: float
+) -> tuple[list[float], list[float]]:
     bare, builds = list[float](), list[float]()
     count = max(1, round(seconds * rate / 2 / SLICES))
     for turn in range(SLICES):

@@ -53,4 +53,4 @@ def start_fork(
 
 
 START: ContextVar[Start] = ContextVar("start", default=start_process)
-"""How the bench starts processes."""
+"""The way in which the bench starts processes."""
