@@ -32,6 +32,7 @@ from gromit.services.inventory import InventorySources, InventoryTaker
 from gromit.services.leases import NoWorkAvailable
 from gromit.services.reaping import Reaper
 from gromit.services.repairs import Repairer, RepairResult
+from gromit.services.run_states import StateOfRun
 from gromit.services.runs import Runner
 from tests.fakes.config_root import FakeConfigRoot
 from tests.fakes.dns import FakeEnvironments, FakeTasks, FakeZone
@@ -186,8 +187,9 @@ class EnvironmentWorld:
         mark = StateMark(lineage, self.serials)
         self.states.heads[name] = StateHead(len(held), mark, owners, held)
 
-    def _sow(self, claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
-        del lock, progress
+    def _sow(self, claim: Claim, state: StateOfRun, progress: Progress) -> MadeStack:
+        del progress
+        state.check()
         self.make(claim.name)
         self.root.render(claim.name, {component: {"app.conf": ""} for component in COMPONENTS})
         return MadeStack(f"hash-{claim.generation}")

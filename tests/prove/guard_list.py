@@ -237,9 +237,9 @@ _RUNS = (
     ),
     Guard(
         "a state that is unsafe is not acted on",
-        "services/runs.py",
-        "        claim = self._check_state(claim)\n",
-        "",
+        "services/run_states.py",
+        "if require_safe_state(name",
+        "if judge_state(name",
         ("services/test_states_of_runs.py",),
     ),
     Guard(

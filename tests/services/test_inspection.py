@@ -19,11 +19,12 @@ from gromit.services.clearing import Clearer, ClearPolicy
 from gromit.services.image_keeping import ImageKeeper
 from gromit.services.inspection import StackInspector
 from gromit.services.public_records import PublicRecords
+from gromit.services.run_states import StateOfRun
 from gromit.services.sowing import SettlePolicy, Sower
 from tests.fakes.hook_tasks import no_hooks
 from tests.fakes.images import FakeImages
 from tests.fakes.platform import FakePlatform
-from tests.fakes.queue import a_claim
+from tests.fakes.queue import FakeQueue, a_claim
 from tests.fakes.resources import FakeEnvironmentResources
 from tests.fakes.secrets import FakeSecrets
 from tests.fakes.services import FakeServices
@@ -179,9 +180,8 @@ def test_a_missing_image_has_no_digest_and_is_reported(world: World) -> None:
 
 
 def test_an_image_that_is_kept_is_known_although_it_has_expired(world: World) -> None:
-    made = world.sower()(
-        replace(a_claim(NAME, versions=VERSIONS), redeploys=REDEPLOYS), LOCK, print
-    )
+    claim = replace(a_claim(NAME, versions=VERSIONS), redeploys=REDEPLOYS)
+    made = world.sower()(claim, StateOfRun(FakeStates(), FakeQueue(), claim, LOCK), print)
     world.images.remove("tyk-pump", "master")
     stack = world.inspector.stack(NAME, VERSIONS, REDEPLOYS, made.components)
     assert "@sha256:" in stack.components["pump"].image

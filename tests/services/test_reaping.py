@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 from structlog.testing import capture_logs
 
+from gromit.core.environments.claims import Claim
 from gromit.core.environments.phases import Work
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.catalogue import Catalogue, Component
@@ -28,6 +29,7 @@ from gromit.services.clearing import Clearer, ClearPolicy
 from gromit.services.hooks import HookPolicy, HookRunner
 from gromit.services.image_keeping import ImageKeeper
 from gromit.services.reaping import Reaper
+from gromit.services.run_states import StateOfRun
 from tests.fakes.config_root import FakeConfigRoot
 from tests.fakes.hook_tasks import FakeHookTasks
 from tests.fakes.images import FakeImages
@@ -86,7 +88,12 @@ class World:
         )
 
     def run(self, kind: Work = Work.REAP) -> MadeStack:
-        return self.reap(a_claim(NAME, kind), LOCK, lambda _line: None)
+        claim = a_claim(NAME, kind)
+        return self.reap(claim, self.state(claim), lambda _line: None)
+
+    def state(self, claim: Claim) -> StateOfRun:
+        """Return the state of a run."""
+        return StateOfRun(self.states, self.queue, claim, LOCK)
 
     def set_head(self, head: StateHead | None) -> None:
         self.states.heads.clear()
@@ -262,18 +269,20 @@ def test_records_go_first_and_the_config_last_whatever_is_left_from_an_earlier_t
 
     world = World(states=States(), resources=Resources(), root=Root())
     reap = replace(world.reap, retire_records=lambda _name, progress: progress("records removed"))
+    claim = a_claim(NAME, Work.REAP)
     reap(
-        a_claim(NAME, Work.REAP),
-        LOCK,
+        claim,
+        world.state(claim),
         lambda line: journal.append(line) if not line.startswith("removing") else None,
     )
     rest = ["looked for what is left", "state removed", "config removed"]
     looked = rest[0]
     assert journal == ["records removed", looked, "destroyed", *rest]
     journal.clear()
+    claim = a_claim(NAME, Work.REAP)
     reap(
-        a_claim(NAME, Work.REAP),
-        LOCK,
+        claim,
+        world.state(claim),
         lambda line: journal.append(line) if not line.startswith("removing") else None,
     )
     assert journal == ["records removed", *rest]
@@ -379,8 +388,9 @@ def test_without_hooks_aws_is_asked_nothing_more(world: World) -> None:
 def test_from_the_first_hook_on_the_data_of_an_environment_counts_as_gone() -> None:
     world = _with_hook()
     world.tasks.faults = [Temporary("no capacity")] * 3
+    claim = replace(a_claim(NAME, Work.REAP), hooks=("tyk",))
     with pytest.raises(HookFailed):
-        world.reap(replace(a_claim(NAME, Work.REAP), hooks=("tyk",)), LOCK, lambda _line: None)
+        world.reap(claim, world.state(claim), lambda _line: None)
     assert world.queue.hooks == {NAME: ()}
 
 
@@ -400,7 +410,8 @@ def test_the_marks_of_an_environment_are_removed_from_all_repositories_that_it_u
         for tag in ("built", used_mark(NAME), next_mark(NAME), used_mark("other")):
             world.images.push(repository, tag, "same")
     old = MadeComponent(name="old", version="built", repository="tyk-old", digest="sha256:1")
-    world.reap(replace(a_claim(NAME, Work.REAP), made=(old,)), LOCK, lambda _: None)
+    claim = replace(a_claim(NAME, Work.REAP), made=(old,))
+    world.reap(claim, world.state(claim), lambda _: None)
     assert world.images.tags("tyk") == {"built", used_mark("other")}
     assert world.images.tags("tyk-old") == {"built", used_mark("other")}
 

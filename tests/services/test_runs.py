@@ -27,6 +27,7 @@ from gromit.errors import (
 )
 from gromit.ports import Progress
 from gromit.services.renewals import PROGRESS_S
+from gromit.services.run_states import StateOfRun
 from gromit.services.runs import Runner, WorkFunction, failure_record
 from tests.fakes.owners import FakeOwners, owner
 from tests.fakes.queue import FakeQueue, a_claim
@@ -69,8 +70,8 @@ class World:
         if self.halts:
             raise self.halts.pop(0)
 
-    def _do(self, _claim: Claim, lock: Lock, _progress: Progress) -> MadeStack:
-        self.acts.append(lock)
+    def _do(self, _claim: Claim, state: StateOfRun, _progress: Progress) -> MadeStack:
+        self.acts.append(state.check().lock)
         return MadeStack("hash")
 
     def _before(self, _claim: Claim, step: ProtocolStep) -> None:
@@ -79,7 +80,7 @@ class World:
 
 
 def raising(error: Exception) -> WorkFunction:
-    def do(claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
+    def do(claim: Claim, state: StateOfRun, progress: Progress) -> MadeStack:
         raise error
 
     return do
@@ -110,8 +111,8 @@ def test_a_run_locks_verifies_acts_reports_and_unlocks_in_this_order() -> None:
 def test_the_execution_gets_the_lock_of_the_state() -> None:
     seen: list[bool] = []
 
-    def do(claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
-        found = world.states.locks[claim.name]
+    def do(claim: Claim, state: StateOfRun, progress: Progress) -> MadeStack:
+        found, lock = world.states.locks[claim.name], state.check().lock
         seen.append(
             (found.id, found.etag, found.operation, found.owner)
             == (lock.id, lock.etag, "sow", owner(1))
@@ -235,9 +236,9 @@ def test_a_lock_that_was_put_without_an_answer_is_taken_over_by_the_next_run_of_
 def test_a_lock_that_another_run_of_this_process_holds_is_left_alone() -> None:
     finishes: list[EndRun] = []
 
-    def do(claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
+    def do(claim: Claim, state: StateOfRun, progress: Progress) -> MadeStack:
         finishes.append(world.run())
-        assert world.states.locks[claim.name].id == lock.id
+        assert world.states.locks[claim.name].id == state.lock.id
         return MadeStack("h")
 
     world = World(do)
@@ -282,9 +283,9 @@ def test_a_lock_that_another_run_of_this_process_is_just_taking_is_not_taken_fro
     states = HesitantStates()
     holds: list[bool] = []
 
-    def do(claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
+    def do(claim: Claim, state: StateOfRun, progress: Progress) -> MadeStack:
         found = states.locks.get(claim.name)
-        holds.append(found is not None and found.id == lock.id)
+        holds.append(found is not None and found.id == state.lock.id)
         return MadeStack("hash")
 
     world = World(do, states=states)
@@ -301,7 +302,7 @@ def test_a_lock_that_another_run_of_this_process_is_just_taking_is_not_taken_fro
 
 
 def test_a_lock_that_was_lost_does_not_change_the_outcome() -> None:
-    def do(claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
+    def do(claim: Claim, state: StateOfRun, progress: Progress) -> MadeStack:
         del world.states.locks[claim.name]
         return MadeStack("hash")
 
@@ -474,7 +475,7 @@ def is_renewing() -> bool:
 
 
 def test_the_claim_is_renewed_while_the_act_goes_on() -> None:
-    def do(claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
+    def do(claim: Claim, state: StateOfRun, progress: Progress) -> MadeStack:
         wait_for(lambda: world.queue.renewals >= 4)
         return MadeStack("h")
 
@@ -492,7 +493,7 @@ def _has_got(queue: FakeQueue, number: int) -> bool:
 def _reporting(world: Callable[[], World], lines: Sequence[str]) -> WorkFunction:
     """Report each line, and wait until it has arrived."""
 
-    def do(claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
+    def do(claim: Claim, state: StateOfRun, progress: Progress) -> MadeStack:
         for number, line in enumerate(lines, 1):
             progress(line)
             wait_for(partial(_has_got, world().queue, number))
@@ -523,7 +524,7 @@ def test_progress_that_serve_did_not_get_is_sent_again() -> None:
 
 
 def test_progress_that_has_not_changed_is_sent_once() -> None:
-    def do(claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
+    def do(claim: Claim, state: StateOfRun, progress: Progress) -> MadeStack:
         for _ in range(3):
             progress("waiting for the services")
         wait_for(lambda: world.queue.renewals >= 6)
@@ -535,7 +536,7 @@ def test_progress_that_has_not_changed_is_sent_once() -> None:
 
 
 def test_a_serve_without_progress_gets_none_and_no_renewal_for_it() -> None:
-    def do(claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
+    def do(claim: Claim, state: StateOfRun, progress: Progress) -> MadeStack:
         for line in STEPS:
             progress(line)
         wait_for(lambda: world.queue.renewals >= 4)
@@ -553,7 +554,7 @@ def test_renewals_go_on_after_one_that_got_no_answer() -> None:
         if is_renewing() and (error := next(renewals, None)):
             raise error
 
-    def do(claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
+    def do(claim: Claim, state: StateOfRun, progress: Progress) -> MadeStack:
         wait_for(lambda: world.queue.renewals >= 5)
         return MadeStack("h")
 
@@ -567,7 +568,7 @@ def test_a_lost_claim_is_not_renewed_any_more_and_does_not_end_the_act() -> None
         if is_renewing():
             raise Conflict("no longer yours")
 
-    def do(claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
+    def do(claim: Claim, state: StateOfRun, progress: Progress) -> MadeStack:
         wait_for(lambda: not any(t.name == f"renew-{claim.name}" for t in threading.enumerate()))
         return MadeStack("h")
 
@@ -597,9 +598,9 @@ def test_a_renewal_that_crosses_the_report_is_no_loss_of_the_claim(
             wait_for(lambda: bool(world.queue.reported))
             raise Conflict("no longer yours")
 
-    def do(claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
+    def do(claim: Claim, state: StateOfRun, progress: Progress) -> MadeStack:
         assert renewing.wait(PATIENCE_S)
-        return act(claim, lock, progress) if act else MadeStack("h")
+        return act(claim, state, progress) if act else MadeStack("h")
 
     world = World(do, renew_s=0.002)
     world.queue.on_renew = on_renew
@@ -615,7 +616,7 @@ def test_a_claim_that_is_lost_before_the_report_is_logged() -> None:
         if is_renewing():
             raise Conflict("no longer yours")
 
-    def do(claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
+    def do(claim: Claim, state: StateOfRun, progress: Progress) -> MadeStack:
         wait_for(lambda: "claim.lost" in {entry["event"] for entry in logs})
         return MadeStack("h")
 

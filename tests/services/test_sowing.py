@@ -7,12 +7,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from gromit.core.dns.plan import RecordSet, ZoneChanges
+from gromit.core.environments.claims import Claim
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.contract import ServiceState, StateHead, StateMark
 from gromit.core.stack.hooks import Hook, HookKind, HookOutcome
 from gromit.core.stack.image_marks import next_mark, used_mark
-from gromit.core.stack.made import MadeComponent
+from gromit.core.stack.made import MadeComponent, MadeStack
 from gromit.core.stack.resources import Resource, ResourceKind
 from gromit.core.stack.secrets import NamedSecret, SecretOrigin
 from gromit.errors import (
@@ -34,6 +35,7 @@ from gromit.services.clearing import Clearer, ClearPolicy
 from gromit.services.hooks import HookPolicy, HookRunner
 from gromit.services.image_keeping import ImageKeeper
 from gromit.services.public_records import PublicRecords
+from gromit.services.run_states import StateOfRun
 from gromit.services.sowing import SettlePolicy, Sower
 from tests.fakes.config_root import FakeConfigRoot
 from tests.fakes.dns import FakeKeeper
@@ -161,9 +163,14 @@ class World:
         claim = a_claim(NAME, spec_hash=spec_hash, versions=versions, made=self.made)
         claim = replace(claim, redeploys=redeploys or {}, parked=parked)
         claim = replace(claim, branch_tags=self.branch_tags)
-        done = self.sow(claim, LOCK, self._progress)
+        done = self.sow_claim(claim)
         self.made, self.program = done.components, done.program
         return done.spec_hash
+
+    def sow_claim(self, claim: Claim) -> MadeStack:
+        """Sow what a claim says."""
+        state = StateOfRun(self.states, self.queue, claim, LOCK)
+        return self.sow(claim, state, self._progress)
 
     def state(self, component: str) -> ServiceState:
         return next(s for s in self.services.describe(NAME) if s.component == component)
@@ -246,7 +253,7 @@ def test_a_parked_environment_needs_no_secret() -> None:
 
 def test_every_missing_image_is_named(world: World) -> None:
     with pytest.raises(InvalidInput, match="tyk-pump:b, tyk:a"):
-        world.sow(a_claim(NAME, versions={"tyk": "a", "tyk-pump": "b"}), LOCK, world.lines.append)
+        world.sow_claim(a_claim(NAME, versions={"tyk": "a", "tyk-pump": "b"}))
 
 
 def test_without_a_platform_nothing_is_written_or_applied(world: World) -> None:
@@ -795,9 +802,9 @@ def test_hooks_run_after_the_apply_and_are_recorded_one_by_one(hooked: World) ->
 
 
 def test_a_hook_that_has_succeeded_does_not_run_again(hooked: World) -> None:
-    hooked.sow(replace(a_claim(NAME), hooks=("tyk",)), LOCK, hooked._progress)
+    hooked.sow_claim(replace(a_claim(NAME), hooks=("tyk",)))
     assert hooked.tasks.started == ["pump on_create"]
-    hooked.sow(replace(a_claim(NAME), hooks=("pump", "tyk")), LOCK, hooked._progress)
+    hooked.sow_claim(replace(a_claim(NAME), hooks=("pump", "tyk")))
     assert hooked.tasks.started == ["pump on_create"]
 
 

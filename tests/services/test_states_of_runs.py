@@ -6,12 +6,12 @@ import pytest
 
 from gromit.core.environments.claims import Claim
 from gromit.core.environments.phases import Work
-from gromit.core.environments.terraform_locks import Lock
 from gromit.core.environments.worker_protocol import EndRun, RunEnding
 from gromit.core.stack.contract import StateHead, StateMark
 from gromit.core.stack.made import MadeStack
 from gromit.errors import Conflict, Suspended, Temporary, TerraformFailed
 from gromit.ports import Progress
+from gromit.services.run_states import StateOfRun
 from gromit.services.runs import Runner
 from tests.fakes.owners import FakeOwners
 from tests.fakes.queue import FakeQueue, a_claim
@@ -53,7 +53,8 @@ class World:
         )
         return runner.run(a_claim(NAME, kind, state=recorded), lambda _line: None)
 
-    def _do(self, _claim: Claim, _lock: Lock, _progress: Progress) -> MadeStack:
+    def _do(self, _claim: Claim, state: StateOfRun, _progress: Progress) -> MadeStack:
+        state.check()
         self.acts += 1
         self.act()
         return MadeStack("hash")

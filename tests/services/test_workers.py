@@ -11,7 +11,6 @@ from structlog.testing import capture_logs
 
 from gromit.core.environments.claims import Claim, NoWork
 from gromit.core.environments.phases import Work
-from gromit.core.environments.terraform_locks import Lock
 from gromit.core.environments.worker_protocol import (
     AcquireLock,
     Execute,
@@ -32,6 +31,7 @@ from gromit.errors import (
     TrustError,
 )
 from gromit.ports import Progress
+from gromit.services.run_states import StateOfRun
 from gromit.services.runs import Runner
 from gromit.services.workers import UPKEEP_S, RunResult, WorkerLimits, WorkerPool
 from tests.fakes.dns import FakeFeed
@@ -91,7 +91,7 @@ class Crew:
         if self.halts and (error := self.halts.pop(0)):
             raise error
 
-    def _do(self, claim: Claim, _lock: Lock, progress: Progress) -> MadeStack:
+    def _do(self, claim: Claim, _state: StateOfRun, progress: Progress) -> MadeStack:
         progress("at it")
         self.act(claim.name)
         return MadeStack("hash")

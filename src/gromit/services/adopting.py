@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import structlog
 
 from gromit.core.environments.claims import Claim
-from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.adoption import (
     Adoption,
     needs_look,
@@ -21,6 +20,7 @@ from gromit.core.stack.contract import StackInput
 from gromit.core.stack.resources import Resource
 from gromit.ports import Progress, StateBucket
 from gromit.services.clearing import Clearer
+from gromit.services.run_states import SafeState
 from gromit.services.v1_states import take_over_state
 
 log = structlog.get_logger(__name__)
@@ -34,7 +34,7 @@ class Adopter:
     clear: Clearer
 
     def __call__(
-        self, claim: Claim, stack: StackInput, lock: Lock, progress: Progress
+        self, claim: Claim, stack: StackInput, state: SafeState, progress: Progress
     ) -> Mapping[str, str]:
         """Return what the apply has to import, and remove what would be in its way.
 
@@ -42,8 +42,8 @@ class Adopter:
         well, or the state has nothing. Raises `BackendError` if something cannot be removed, and
         `UnsafeState` for a state that cannot be taken over, or if another owns the cluster.
         """
-        head = self.states.head(stack.name)
-        head = take_over_state(self.states, head, lock, stack.components.keys(), progress)
+        components = stack.components.keys()
+        head = take_over_state(self.states, state.head, state.lock, components, progress)
         if not needs_look(claim.spec_hash, head):
             return {}
         held = head.held if head is not None else {}

@@ -14,6 +14,7 @@ from gromit.ports import ConfigRoot, PlatformSource, Progress, StateBucket, Terr
 from gromit.services.clearing import Clearer
 from gromit.services.hooks import HookRunner
 from gromit.services.image_keeping import ImageKeeper
+from gromit.services.run_states import StateOfRun
 from gromit.services.v1_states import take_over_state
 
 _IN_USE = ("ResourceInUse", "DependencyViolation", "ClusterContains")
@@ -39,18 +40,19 @@ class Reaper:
     repositories: Collection[str]
     """Repositories of the catalogue."""
 
-    def __call__(self, claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
+    def __call__(self, claim: Claim, state: StateOfRun, progress: Progress) -> MadeStack:
         """Destroy the claimed environment. Idempotent: it skips what is gone already.
 
         Raises `Conflict` if the environment is desired, and `BackendError` if resources remain.
         """
         if claim.want is not Want.GONE:
             raise Conflict(f"{claim.name} is desired, so it is not destroyed")
+        safe = state.check()
         progress("removing its DNS records")
         self.retire_records(claim.name, progress)
         platform = self._platform()
         self.hooks.on_reap(claim, platform, progress)
-        head = self.states.head(claim.name)
+        head, lock = safe.head, safe.lock
         # A state without resources was destroyed by an earlier attempt, or was never written.
         if head is not None and head.resources:
             head = take_over_state(self.states, head, lock, (), progress) or head

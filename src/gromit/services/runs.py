@@ -40,9 +40,7 @@ from gromit.core.environments.worker_protocol import (
     Unlock,
     Verify,
 )
-from gromit.core.stack.contract import StateMark
 from gromit.core.stack.made import MadeStack
-from gromit.core.stack.states import StateVerdict, judge_state, require_safe_state
 from gromit.core.stack.task_output import StoppedTask
 from gromit.errors import (
     ConfigRootUnusable,
@@ -54,11 +52,12 @@ from gromit.errors import (
 )
 from gromit.ports import OwnerWatch, Progress, StateBucket, WorkQueue
 from gromit.services.renewals import PROGRESS_S, Renewals
+from gromit.services.run_states import StateOfRun
 from gromit.services.stale_locks import remove_stale_locks
 
 log = structlog.get_logger(__name__)
 
-WorkFunction = Callable[[Claim, Lock, Progress], MadeStack]
+WorkFunction = Callable[[Claim, StateOfRun, Progress], MadeStack]
 """Applies a claim and returns what it made.
 
 Raises a `GromitError`; `Suspended` if it was asked to stop.
@@ -248,42 +247,19 @@ class Runner:
         return ClaimCurrent() if status.generation == claim.generation else NewerDesired()
 
     def _act(self, claim: Claim, lock: Lock, progress: Progress) -> StepResult:
-        """Apply a claim, unless its state forbids it; the result has the state that is left.
+        """Apply a claim; the result has the state that is left, if the claim acted on it.
 
-        A refusal has none, so that what the last good run left stays recorded.
+        A refusal of its state has none, so that what the last good run left stays recorded.
         """
-        claim = self._check_state(claim)
-        result = self._attempt(lambda: self._apply(claim, lock, progress))
+        state = StateOfRun(self.states, self.queue, claim, lock)
+        result = self._attempt(lambda: self._apply(claim, state, progress))
         if isinstance(result, Applied | StepFailed):
-            return replace(result, state=self._state_left(claim))
+            return replace(result, state=state.left(is_done=isinstance(result, Applied)))
         return result
 
-    def _check_state(self, claim: Claim) -> Claim:
-        """Return the claim with the state to expect from now on. Raises `UnsafeState`."""
-        head = self.states.head(claim.name)
-        if require_safe_state(claim.name, head, claim.state) is StateVerdict.USABLE:
-            return claim
-        log.warning("state.lost", env=claim.name)
-        # Before the act: a run that is killed in its middle leaves a state of a new lineage, which
-        # the next run would refuse.
-        self.queue.forget_state(claim)
-        return replace(claim, state=None)
-
-    def _state_left(self, claim: Claim) -> StateMark | None:
-        """Return the state to record; None if it cannot be read, or the next run refuses it."""
+    def _apply(self, claim: Claim, state: StateOfRun, progress: Progress) -> StepResult:
         try:
-            head = self.states.head(claim.name)
-        except GromitError as error:
-            # What is recorded stays, and the serial has only grown.
-            log.warning("state.not_recorded", env=claim.name, reason=error.message)
-            return None
-        if head is None or judge_state(claim.name, head, claim.state) is not StateVerdict.USABLE:
-            return None
-        return head.mark
-
-    def _apply(self, claim: Claim, lock: Lock, progress: Progress) -> StepResult:
-        try:
-            return Applied(self.do(claim, lock, progress))
+            return Applied(self.do(claim, state, progress))
         except Suspended:
             return Stopping()
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import structlog
 
 from gromit.core.environments.claims import Claim
-from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.component_inputs import (
     ResolvedInputs,
@@ -36,6 +35,7 @@ from gromit.services.hooks import HookRunner
 from gromit.services.image_keeping import ImageKeeper
 from gromit.services.image_resolution import ImageResolver, ResolvedImages
 from gromit.services.public_records import PublicRecords
+from gromit.services.run_states import StateOfRun
 from gromit.services.stack_secrets import StackSecrets
 
 log = structlog.get_logger(__name__)
@@ -72,7 +72,7 @@ class Sower:
     records: PublicRecords
     policy: SettlePolicy
 
-    def __call__(self, claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
+    def __call__(self, claim: Claim, state: StateOfRun, progress: Progress) -> MadeStack:
         """Bring the claimed environment to its desired state; return what runs then.
 
         Raises `RolloutFailed` if a service does not settle, and what terraform and the ports raise.
@@ -84,13 +84,14 @@ class Sower:
         if desired == claim.spec_hash:
             progress("nothing has changed")
             return self._made(claim, sources, desired)
+        safe = state.check()
         # Before the apply: only a failure that the apply leaves as it is needs a restart.
         failed_before = self._failed(claim.name)
-        imports = self.adopt(claim, stack, lock, progress)
+        imports = self.adopt(claim, stack, safe, progress)
         if claim.parked:
             # First of all: AWS gives the address of a stopped task to others.
             self.records.remove(claim.name, progress)
-        output = self.terraform.apply(stack, lock, progress, imports)
+        output = self.terraform.apply(stack, safe.lock, progress, imports)
         if claim.parked:
             progress("waiting until no task runs")
             self._await_stop(claim.name)

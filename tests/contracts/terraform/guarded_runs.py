@@ -8,12 +8,12 @@ from gromit.adapters.lock_owners import ProcessOwnerWatch
 from gromit.adapters.terraform.runner import Terraform
 from gromit.core.environments.claims import Claim
 from gromit.core.environments.phases import Work
-from gromit.core.environments.terraform_locks import Lock
 from gromit.core.environments.worker_protocol import EndRun
 from gromit.core.stack.contract import StackInput, StateMark
 from gromit.core.stack.made import MadeStack
 from gromit.core.stack.terraform import state_key
 from gromit.ports import Progress
+from gromit.services.run_states import StateOfRun
 from gromit.services.runs import Runner
 from tests.contracts.terraform.cloud import BUCKET
 from tests.contracts.terraform.worlds import World
@@ -36,7 +36,8 @@ class GuardedRuns:
         """Apply or destroy a stack."""
         queue = FakeQueue()
 
-        def do(_claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
+        def do(_claim: Claim, state: StateOfRun, progress: Progress) -> MadeStack:
+            lock = state.check().lock
             self.acts.append(kind)
             if kind is Work.SOW:
                 self.terraform.apply(stack, lock, progress)

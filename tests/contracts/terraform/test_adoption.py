@@ -21,6 +21,7 @@ from gromit.core.stack.contract import Platform, StackInput
 from gromit.core.stack.resources import ResourceKind
 from gromit.services.adopting import Adopter
 from gromit.services.clearing import Clearer, ClearPolicy
+from gromit.services.run_states import SafeState
 from tests.contracts.terraform.guarded_runs import put_state_object, state_object
 from tests.contracts.terraform.worlds import World, component, found_lock, under
 from tests.fakes.queue import a_claim
@@ -40,7 +41,9 @@ def test_the_next_run_adopts_what_exists_and_one_apply_goes_on(
     assert engine.resources().find(stack.name, platform)
     lock = _take_over(engine, stack.name)
     clear = _clearer(engine)
-    imports = Adopter(engine.bucket(), clear)(a_claim(stack.name), stack, lock, _silent)
+    states = engine.bucket()
+    safe = SafeState(lock, states.head(stack.name))
+    imports = Adopter(states, clear)(a_claim(stack.name), stack, safe, _silent)
     assert imports
     with engine.runner() as runner:
         output = runner.apply(stack, lock, _silent, imports)
@@ -52,7 +55,8 @@ def test_the_next_run_adopts_what_exists_and_one_apply_goes_on(
         orphans = plan_adoption(stack, found, head.held)
         assert (orphans.imports, orphans.strays) == ({}, ())
         _taint(engine, stack.name, "aws_cloudwatch_log_group")
-        imports = Adopter(engine.bucket(), clear)(a_claim(stack.name), stack, lock, _silent)
+        safe = SafeState(lock, states.head(stack.name))
+        imports = Adopter(states, clear)(a_claim(stack.name), stack, safe, _silent)
         assert imports == {}
         runner.apply(stack, lock, _silent, imports)
         engine.bucket().unlock(lock)

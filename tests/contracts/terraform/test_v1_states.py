@@ -15,6 +15,7 @@ from gromit.core.stack.contract import Platform, StackInput
 from gromit.core.stack.terraform import state_key
 from gromit.errors import TerraformFailed, UnsafeState
 from gromit.services.adopting import Adopter
+from gromit.services.run_states import SafeState
 from gromit.services.v1_states import take_over_state
 from tests.contracts.terraform.cloud import BUCKET
 from tests.contracts.terraform.guarded_runs import put_state_object, state_object
@@ -89,8 +90,10 @@ class Earlier:
         """Do what sow does with the state and with Terraform."""
         lock = self.world.lock(self.name)
         try:
-            adopt = Adopter(self.world.bucket(), _clearer(self.world))
-            imports = adopt(a_claim(self.name), self.stack, lock, self.lines.append)
+            states = self.world.bucket()
+            safe = SafeState(lock, states.head(self.name))
+            adopt = Adopter(states, _clearer(self.world))
+            imports = adopt(a_claim(self.name), self.stack, safe, self.lines.append)
             runner.apply(self.stack, lock, self.lines.append, imports)
         finally:
             self.world.bucket().unlock(lock)

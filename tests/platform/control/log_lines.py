@@ -28,7 +28,6 @@ from gromit.core.environments.claims import Claim, Claimant
 from gromit.core.environments.environment import Environment
 from gromit.core.environments.failures import Failure
 from gromit.core.environments.phases import Work
-from gromit.core.environments.terraform_locks import Lock
 from gromit.core.security.certificates import LeafRequest
 from gromit.core.security.roles import Role
 from gromit.core.stack.made import MadeStack
@@ -39,6 +38,7 @@ from gromit.services.chitragupta import Chitragupta, DnsPolicy
 from gromit.services.doctor import Doctor, DoctorCheck
 from gromit.services.environment_doctor import EnvironmentDoctor
 from gromit.services.pki import Pki, PkiInputs
+from gromit.services.run_states import StateOfRun
 from gromit.services.runs import Runner
 from gromit.services.watch_loop import WatchIntervals
 from gromit.services.workers import WorkerLimits, WorkerPool
@@ -103,7 +103,7 @@ def _gateway() -> None:
 def _work(kind: Work) -> None:
     """Run a pass with one run that fails, and one whose build fails, and a pass that fails."""
 
-    def fail(claim: Claim, _lock: Lock, _progress: Progress) -> MadeStack:
+    def fail(claim: Claim, _state: StateOfRun, _progress: Progress) -> MadeStack:
         if claim.name == "broken":
             raise RolloutFailed("exit code 1")
         raise TerraformFailed("no")

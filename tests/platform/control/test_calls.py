@@ -45,6 +45,7 @@ from gromit.errors import BackendError
 from gromit.services.adopting import Adopter
 from gromit.services.clearing import Clearer, ClearPolicy
 from gromit.services.image_keeping import ImageKeeper
+from gromit.services.run_states import SafeState
 from tests.contracts.ecr_images import push
 from tests.contracts.leftovers import one_of_each, resource_clients
 from tests.contracts.terraform.cloud import BUCKET, Cloud
@@ -162,7 +163,8 @@ def _sow_and_reap(world: World, recorder: Recorder, env: str) -> None:
         recorder.who = "accident"
         cloud.s3.delete_object(Bucket=BUCKET, Key=state_key(env))
         recorder.who = "sow"
-        imports = Adopter(bucket, _clearer(world))(a_claim(env), first, lock, _silent)
+        safe = SafeState(lock, bucket.head(env))
+        imports = Adopter(bucket, _clearer(world))(a_claim(env), first, safe, _silent)
         runner.apply(first, lock, _silent, imports)
         bucket.unlock(lock)
         recorder.who = "reap"
