@@ -17,7 +17,10 @@ from gromit.bootstrap.terraform import terraform_runner
 from gromit.bootstrap.worker_parts import WorkerParts
 from gromit.config.load import load_settings
 from gromit.services.migration import Decisions
+from gromit.services.pass_memory import PassMemory
+from tests.fakes.platform import FakePlatform
 from tests.fakes.queue import FakeQueue
+from tests.fakes.secrets import FakeSecrets
 from tests.web.serving import Certificates, Emulator, certificates, emulator, serving
 
 __all__ = ["certificates", "emulator"]
@@ -54,8 +57,9 @@ def test_sow_clusters_and_the_migration_work_in_it(tmp_path: Path) -> None:
     states = state_bucket(SETTINGS)
     with terraform_runner(SETTINGS, states) as terraform:
         tree, stop = config_root(tmp_path), threading.Event()
+        memory = PassMemory(FakePlatform(), FakeSecrets(), lambda: 0.0)
         parts = WorkerParts(
-            configured_catalogue(SETTINGS), tree, terraform, states, FakeQueue(), stop
+            configured_catalogue(SETTINGS), tree, terraform, states, FakeQueue(), memory, stop
         )
         assert sower(SETTINGS, parts).domain == MEANT
         assert sower(WITHOUT, parts).domain is None

@@ -1,6 +1,6 @@
 """Services of environments in memory."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from gromit.core.stack.contract import ServiceState
@@ -25,9 +25,12 @@ class FakeServices:
         """Remove the cluster."""
         self._states.pop(environment, None)
 
-    def describe(self, environment: str) -> Sequence[ServiceState]:
+    def describe(
+        self, environment: str, components: Collection[str] | None = None
+    ) -> Sequence[ServiceState]:
         """Return all services of the environment, sorted by component."""
-        return [state for _, state in sorted(self._states.get(environment, {}).items())]
+        found = sorted(self._states.get(environment, {}).items())
+        return [state for name, state in found if components is None or name in components]
 
     def restart(self, environment: str, component: str) -> None:
         """Start a new deployment of a service."""

@@ -48,7 +48,8 @@ class FakeTerraform:
         self.applied.append(stack)
         self.imported.append(imports)
         definitions = self._definitions.setdefault(stack.name, {})
-        for component in [c for c, wanted in stack.components.items() if before.get(c) != wanted]:
+        changed = {c for c, wanted in stack.components.items() if before.get(c) != wanted}
+        for component in sorted(changed):
             arn = f"arn:aws:ecs:::task-definition/{stack.name}--{component}:{len(self.applied)}"
             definitions[component] = arn
             state = ServiceState(
@@ -59,9 +60,10 @@ class FakeTerraform:
             if stack.parked or not state.desired:
                 tasks = 0 if stack.parked else 1
                 self._services.put(stack.name, replace(state, running=tasks, desired=tasks))
+                changed.add(state.component)
         self._save(stack.name, len(definitions))
         progress("applied")
-        return AppliedStack(dict(definitions), "terraform 1.11.4")
+        return AppliedStack(dict(definitions), "terraform 1.11.4", frozenset(changed))
 
     def destroy(self, stack: StackInput, lock: Lock, progress: Progress) -> None:
         """Destroy the resources in the state."""

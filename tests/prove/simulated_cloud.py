@@ -122,7 +122,9 @@ class SimulatedCloud:
             self.discard(environment, resource)
         return True
 
-    def describe(self, environment: str) -> Sequence[ServiceState]:
+    def describe(
+        self, environment: str, components: Collection[str] | None = None
+    ) -> Sequence[ServiceState]:
         """Return the services of an environment, sorted by component."""
         return [
             ServiceState(
@@ -133,7 +135,7 @@ class SimulatedCloud:
                 desired=service.desired,
             )
             for (env, component), service in sorted(self.services.items())
-            if env == environment
+            if env == environment and (components is None or component in components)
         ]
 
     def all(self) -> Sequence[ClusterState]:

@@ -63,7 +63,9 @@ class SimulatedFargate(SimulatedCloud):
 
     # ── the ports ────────────────────────────────────────────────────────────────────────────────
 
-    def describe(self, environment: str) -> Sequence[ServiceState]:
+    def describe(
+        self, environment: str, components: Collection[str] | None = None
+    ) -> Sequence[ServiceState]:
         """Return the services, each in progress until its newest task alone is left."""
         now = self.now_ms()
         return [
@@ -75,7 +77,7 @@ class SimulatedFargate(SimulatedCloud):
                 desired=service.desired,
             )
             for (env, component), service in sorted(self.services.items())
-            if env == environment
+            if env == environment and (components is None or component in components)
         ]
 
     def clusters(self, names: Collection[str]) -> Sequence[ClusterState]:

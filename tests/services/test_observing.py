@@ -49,9 +49,11 @@ class Services(FakeServices):
         super().__init__()
         self.asked: list[str] = []
 
-    def describe(self, environment: str) -> Sequence[ServiceState]:
+    def describe(
+        self, environment: str, components: Collection[str] | None = None
+    ) -> Sequence[ServiceState]:
         self.asked.append(environment)
-        return super().describe(environment)
+        return super().describe(environment, components)
 
 
 @dataclass

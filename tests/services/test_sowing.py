@@ -640,6 +640,24 @@ def test_the_records_are_up_to_date_also_after_a_rollout_that_failed(
     assert world.keeper.calls[-1] == PUBLISH
 
 
+def test_the_records_are_left_alone_if_no_public_component_was_changed(world: World) -> None:
+    made = world.run()
+    world.keeper.calls.clear()
+    made = world.run(spec_hash=made, redeploys={"pump": "1"})
+    assert world.keeper.calls == []
+    world.run(spec_hash=made, redeploys={"pump": "1", "tyk": "1"})
+    assert world.keeper.calls == [PUBLISH]
+
+
+def test_after_an_unclean_end_the_records_are_brought_up_to_date_whatever_was_changed(
+    world: World,
+) -> None:
+    world.run()
+    world.keeper.calls.clear()
+    world.run(spec_hash=None, redeploys={"pump": "1"})
+    assert world.keeper.calls == [PUBLISH]
+
+
 @pytest.mark.parametrize(
     "error", [Temporary("throttled"), Denied("no right"), ConfigError("another zone")]
 )

@@ -27,6 +27,7 @@ from gromit.adapters.aws.ecs_tasks import EcsTasks
 from gromit.adapters.aws.environment_resources import ResourceClients
 from gromit.adapters.aws.image_marks import EcrImageMarks
 from gromit.adapters.aws.lazy_client import lazy_client
+from gromit.adapters.aws.manifests import ManifestMemory
 from gromit.adapters.aws.pacing import Pacer, PacingClock
 from gromit.adapters.aws.platform_parameter import PlatformParameter
 from gromit.adapters.aws.resource_removal import AwsEnvironmentResources
@@ -105,18 +106,19 @@ def ecs_client() -> "ECSClient":
     return aws_client(lambda made: made.client("ecs", config=aws.CLIENT))
 
 
-def image_registry(settings: Settings) -> EcrImages:
-    """Container registries of the account `registryid`."""
-    return EcrImages(_ecr_client(), settings.registryid)
+def image_registry(settings: Settings, manifests: ManifestMemory | None = None) -> EcrImages:
+    """Container registries of the account `registryid`; `manifests` gets what is looked up."""
+    return EcrImages(_ecr_client(), settings.registryid, manifests)
 
 
 def _ecr_client() -> "ECRClient":
     return aws_client(lambda made: made.client("ecr", config=aws.CLIENT))
 
 
-def image_keeper(settings: Settings) -> ImageKeeper:
+def image_keeper(settings: Settings, manifests: ManifestMemory | None = None) -> ImageKeeper:
     """Marks on images in the registries of the account `registryid`."""
-    return ImageKeeper(EcrImageMarks(_ecr_client(), settings.registryid), settings.installation)
+    marks = EcrImageMarks(_ecr_client(), settings.registryid, manifests)
+    return ImageKeeper(marks, settings.installation)
 
 
 def managed_secrets() -> ManagedSecrets:

@@ -1,6 +1,6 @@
 """`gromit reap`: what destroys one environment."""
 
-from gromit.bootstrap.backends import image_keeper, platform_source, resource_clearer, session
+from gromit.bootstrap.backends import image_keeper, resource_clearer, session
 from gromit.bootstrap.chitragupta import build_chitragupta
 from gromit.bootstrap.worker_parts import WorkerParts, hook_runner
 from gromit.config.schema import Settings
@@ -13,7 +13,7 @@ def reaper(settings: Settings, parts: WorkerParts) -> WorkFunction:
     """Worker function that destroys one environment."""
     return Reaper(
         retire_records=build_chitragupta(settings, parts.catalogue).retire,
-        platform=platform_source(settings),
+        platform=parts.memory,
         placeholder=placeholder_platform(session().region_name),
         root=parts.tree,
         terraform=parts.terraform,

@@ -2,12 +2,11 @@
 
 import time
 
+from gromit.adapters.aws.manifests import ManifestMemory
 from gromit.adapters.terraform.stack_files import stack_hash
 from gromit.bootstrap.backends import (
     image_keeper,
     image_registry,
-    managed_secrets,
-    platform_source,
     resource_clearer,
     service_states,
 )
@@ -29,14 +28,15 @@ def sower(settings: Settings, parts: WorkerParts) -> Sower:
         time.monotonic,
         parts.stop.wait,
     )
+    manifests = ManifestMemory()
     return Sower(
         catalogue=parts.catalogue,
         domain=domain_if_set(settings),
         fingerprint=stack_hash(),
-        platform=platform_source(settings),
-        images=image_registry(settings),
-        keeper=image_keeper(settings),
-        secrets=managed_secrets(),
+        platform=parts.memory,
+        images=image_registry(settings, manifests),
+        keeper=image_keeper(settings, manifests),
+        secrets=parts.memory,
         root=parts.tree,
         terraform=parts.terraform,
         services=service_states(),

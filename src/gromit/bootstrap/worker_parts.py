@@ -14,19 +14,21 @@ from gromit.config.schema import Settings
 from gromit.core.stack.catalogue import Catalogue
 from gromit.ports import WorkQueue
 from gromit.services.hooks import HookPolicy, HookRunner
+from gromit.services.pass_memory import PassMemory
 
 _HOOK_POLL = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerParts:
-    """Catalogue, config tree, Terraform, states, work, and the event that stops the worker."""
+    """Catalogue, config tree, Terraform, states, work, memory, and the event that stops it."""
 
     catalogue: Catalogue
     tree: ConfigTree
     terraform: Terraform
     states: S3StateBucket
     queue: WorkQueue
+    memory: PassMemory
     stop: threading.Event
 
 

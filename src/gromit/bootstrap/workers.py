@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from gromit.bootstrap.backends import owner_watch, paced_session, state_bucket
+from gromit.bootstrap.backends import (
+    managed_secrets,
+    owner_watch,
+    paced_session,
+    platform_source,
+    state_bucket,
+)
 from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.clients import serve_client
 from gromit.bootstrap.config_root import config_root
@@ -21,6 +27,7 @@ from gromit.core.environments.claims import Claim
 from gromit.core.environments.phases import Work
 from gromit.core.environments.worker_protocol import ProtocolStep
 from gromit.ports import Progress
+from gromit.services.pass_memory import PassMemory
 from gromit.services.pass_reports import PassReporter
 from gromit.services.runs import Runner
 from gromit.services.workers import RunResult, WorkerLimits, WorkerPool
@@ -58,8 +65,9 @@ def workers(settings: Settings, kind: Work, root: Path, reporting: WorkerCallbac
     terraform = terraform_runner(settings, states)
     serve = serve_client(settings)
     queue = ServeQueue(serve, new_worker_id(), owners.identify().ecs_task)
+    memory = PassMemory(platform_source(settings), managed_secrets(), time.monotonic)
     parts = WorkerParts(
-        configured_catalogue(settings), tree, terraform, states, queue, reporting.stop
+        configured_catalogue(settings), tree, terraform, states, queue, memory, reporting.stop
     )
     do = sower(settings, parts) if kind is Work.SOW else reaper(settings, parts)
     runner = Runner(
@@ -76,7 +84,7 @@ def workers(settings: Settings, kind: Work, root: Path, reporting: WorkerCallbac
     pool = WorkerPool(
         kind, runner, bounds, reporting.stop, time.monotonic, reporting.progress, reporting.done
     )
-    pool.passes = reporting.passes
+    pool.passes, pool.forget = reporting.passes, memory.forget
     if kind is Work.REAP:
         pool.upkeep = partial(serve.post, "/v1/lifetimes", {})
     return RunningPool(pool, terraform.interrupt, terraform.close)

@@ -225,8 +225,13 @@ class TerraformRunner(Protocol):
 class ServiceStates(Protocol):
     """Status of the ECS services of an environment."""
 
-    def describe(self, environment: str) -> Sequence[ServiceState]:
-        """Return all services of the environment's cluster; none if there is no such cluster."""
+    def describe(
+        self, environment: str, components: Collection[str] | None = None
+    ) -> Sequence[ServiceState]:
+        """Return all services of the environment's cluster; none if there is no such cluster.
+
+        With `components`, return only theirs, and reasons only of those whose rollout failed.
+        """
 
     def restart(self, environment: str, component: str) -> None:
         """Start a new deployment of a service's current task definition, after one that failed."""

@@ -27,6 +27,11 @@ class SafeState:
     head: StateHead | None
     """None if there is no state."""
 
+    @property
+    def resources(self) -> int:
+        """Return the number of its resources."""
+        return self.head.resources if self.head else 0
+
 
 @dataclass(slots=True)
 class StateOfRun:

@@ -1,6 +1,6 @@
 """Sowing of one environment: images, config files, terraform apply, rollout of its services."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
@@ -17,7 +17,7 @@ from gromit.core.stack.component_inputs import (
     spec_hash,
 )
 from gromit.core.stack.config_templates import TemplateVariables, internal_names, render_files
-from gromit.core.stack.contract import Platform, ServiceState, StackInput
+from gromit.core.stack.contract import AppliedStack, Platform, ServiceState, StackInput
 from gromit.core.stack.made import MadeStack
 from gromit.core.stack.secrets import SecretState
 from gromit.errors import RolloutFailed, Suspended
@@ -85,29 +85,33 @@ class Sower:
             progress("nothing has changed")
             return self._made(claim, sources, desired)
         safe = state.check()
-        # Before the apply: only a failure that the apply leaves as it is needs a restart.
-        failed_before = self._failed(claim.name)
         imports = self.adopt(claim, stack, safe, progress)
+        # Before the apply: only a failure that the apply leaves as it is needs a restart. After a
+        # clean end there was none (ADR 3), and a new environment has no services.
+        may_have_failed = claim.spec_hash is None and (imports or safe.resources)
+        failed_before = self._failed(claim.name) if may_have_failed else frozenset()
         if claim.parked:
             # First of all: AWS gives the address of a stopped task to others.
             self.records.remove(claim.name, progress)
         output = self.terraform.apply(stack, safe.lock, progress, imports)
         if claim.parked:
             progress("waiting until no task runs")
-            self._await_stop(claim.name)
+            self._await_stop(claim.name, stack.components.keys())
             return self._made(claim, sources, desired, output.program)
         desired_definitions = output.task_definitions.items()
         suspects = failed_before & desired_definitions
         if self.hooks.on_create(claim, stack.platform, progress):
             # What a hook has made may be what a service needs to start.
             suspects = set(desired_definitions)
-        self._restart(claim.name, suspects, progress)
+        restarted = self._restart(claim.name, suspects, progress)
+        moved = self._moved(claim, output) | restarted
         progress("waiting for the services")
         try:
-            self._await_rollout(claim.name, output.task_definitions, progress)
+            self._await_rollout(claim.name, output.task_definitions, moved, progress)
         finally:
             # Also after a failure: other services may have replaced their tasks.
-            self.records.update(claim.name, progress)
+            if moved:
+                self.records.update(claim.name, progress)
         return self._made(claim, sources, desired, output.program)
 
     def stack(self, claim: Claim) -> tuple[ResolvedInputs, StackInput]:
@@ -175,30 +179,44 @@ class Sower:
         """Return the component and task definition of each service whose deployment failed."""
         return {
             (s.component, s.task_definition)
-            for s in self.services.describe(name)
+            for s in self.services.describe(name, self.catalogue.components.keys())
             if s.rollout == "FAILED"
         }
 
     def _restart(
         self, name: str, suspects: AbstractSet[tuple[str, str]], progress: Progress
-    ) -> None:
-        """Start a new deployment of those `suspects` that are FAILED now.
+    ) -> frozenset[str]:
+        """Start a new deployment of those `suspects` that are FAILED now; return the public ones.
 
         `suspects` failed before, on the task definition that is desired now, or while a hook made
         what they need. ECS never resumes a
         deployment that its circuit breaker has ended, and terraform finds nothing to change.
         """
-        if not suspects:
-            return
-        for component, _ in sorted(suspects & self._failed(name)):
+        failed = sorted(suspects & self._failed(name)) if suspects else []
+        for component, _ in failed:
             log.info("service.restarted", env=name, component=component)
             progress(f"{component} had failed: starting a new deployment")
             self.services.restart(name, component)
+        return self._public & {component for component, _ in failed}
 
-    def _await_stop(self, name: str) -> None:
+    def _moved(self, claim: Claim, output: AppliedStack) -> frozenset[str]:
+        """Return the public components whose tasks may have another address after the apply.
+
+        After an unclean end (ADR 3), those are all.
+        """
+        public = self._public & output.task_definitions.keys()
+        if claim.spec_hash is None or output.changed is None:
+            return public
+        return public & output.changed
+
+    @property
+    def _public(self) -> frozenset[str]:
+        return frozenset(c.name for c in self.catalogue.components.values() if c.public)
+
+    def _await_stop(self, name: str, components: Collection[str]) -> None:
         """Wait until no task runs. Raises `RolloutFailed`, and `Suspended` to stop this worker."""
         until = self.policy.monotonic() + self.policy.settle_s
-        while left := [s for s in self.services.describe(name) if s.running]:
+        while left := [s for s in self.services.describe(name, components) if s.running]:
             if self.policy.monotonic() >= until:
                 raise RolloutFailed(
                     f"still running after {self.policy.settle_s:.0f} s:"
@@ -208,19 +226,21 @@ class Sower:
             if self.policy.pause(self.policy.poll_s):
                 raise Suspended("this worker was asked to stop while tasks were ending")
 
-    def _await_rollout(self, name: str, desired: Mapping[str, str], progress: Progress) -> None:
+    def _await_rollout(
+        self, name: str, desired: Mapping[str, str], moved: AbstractSet[str], progress: Progress
+    ) -> None:
         """Wait until every service runs its desired task definition and no other.
 
-        The public records follow each public component that settles before the last one: the
-        address that it had before is already someone else's.
+        The public records follow each of the `moved` components that settles before the last one:
+        the address that it had before is already someone else's.
 
         Terraform ends long before the circuit breaker notices a failed deployment, so it must be
         detected here. Raises `RolloutFailed`, and `Suspended` if this worker must stop.
         """
         until = self.policy.monotonic() + self.policy.settle_s
-        unpublished = {c for c in desired if self.catalogue.components[c].public}
+        unpublished = moved
         while True:
-            states = {s.component: s for s in self.services.describe(name)}
+            states = {s.component: s for s in self.services.describe(name, desired.keys())}
             _require_unfailed(states, desired)
             unsettled = sorted(
                 c for c, arn in desired.items() if not _is_settled(states.get(c), arn)
@@ -228,10 +248,10 @@ class Sower:
             if not unsettled:
                 return
             if unpublished - set(unsettled):
-                unpublished &= set(unsettled)
+                unpublished = unpublished & set(unsettled)
                 self.records.update(name, progress)
             if self.policy.monotonic() >= until:
-                late = [states[c] for c in unsettled if c in states]
+                late = [s for s in self.services.describe(name) if s.component in unsettled]
                 raise RolloutFailed(
                     f"not running after {self.policy.settle_s:.0f} s:"
                     f" {_describe(late) or ', '.join(unsettled)}",

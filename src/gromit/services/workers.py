@@ -85,6 +85,8 @@ class WorkerPool:
     """Called with each result as soon as the run ends."""
     passes: PassReporter | None = None
     """Reports passes, for metrics."""
+    forget: Callable[[], None] = lambda: None
+    """Called at the beginning of a pass, and after a run that failed: reads count for a pass."""
     upkeep: Callable[[], object] | None = None
     """Called before work is claimed, at most every `UPKEEP_S` seconds."""
     _running: dict[Future[RunResult], str] = field(default_factory=dict)
@@ -210,9 +212,10 @@ class WorkerPool:
         log.info("work.passed", kind=str(self.kind), environments=len(self._begun))
         if self.passes is not None:
             self.passes.done()
-            self.passes.begin()
+        self._begin_pass()
 
     def _begin_pass(self) -> None:
+        self.forget()
         if self.passes is not None:
             self.passes.begin()
 
@@ -330,6 +333,8 @@ class WorkerPool:
     def _end(self, future: Future[RunResult]) -> None:
         del self._running[future]
         result = future.result()
+        if result.problem is not None:
+            self.forget()
         if result.ending in COUNTED:
             self._counted.setdefault(result.name, self.monotonic())
         self.done(result)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from gromit.adapters.aws.client import aws_errors
+from gromit.adapters.aws.manifests import Manifest, ManifestMemory
 from gromit.core.names import is_tag
 from gromit.core.stack.component_inputs import Image
 from gromit.core.stack.made import REVISION_MAX, BuiltImage
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         BatchGetImageResponseTypeDef,
         ImageFailureTypeDef,
         ImageIdentifierTypeDef,
+        ImageTypeDef,
     )
 
 PER_CALL = 100
@@ -43,8 +45,15 @@ class _Registry(TypedDict, total=False):
 class EcrImages:
     """The port `ImageRegistry` for one account's registries (None: the caller's own account)."""
 
-    def __init__(self, client: "ECRClient", registry_id: str | None = None) -> None:
+    def __init__(
+        self,
+        client: "ECRClient",
+        registry_id: str | None = None,
+        manifests: ManifestMemory | None = None,
+    ) -> None:
+        """`manifests` remembers those of images that `digests` finds."""
         self._client = client
+        self._manifests = manifests or ManifestMemory()
         self._registry: _Registry = {"registryId": registry_id} if registry_id else {}
         # For all requests: they share its threads, which the client's connections suffice for.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="ecr")
@@ -65,10 +74,17 @@ class EcrImages:
     def revisions(self, images: Iterable[BuiltImage]) -> Mapping[BuiltImage, str]:
         """Read the annotations of manifests: one call for each repository and 100 digests.
 
+        There is no call for what was just looked up.
         The label of the same name is in another blob, which would cost two more calls for each.
         """
         found: dict[BuiltImage, str] = {}
-        for repository, ids in _digest_calls(images):
+        unread: set[BuiltImage] = set()
+        for built in images:
+            if (text := self._manifests.text(built)) is None:
+                unread.add(built)
+            elif revision := _revision(text):
+                found[built] = revision
+        for repository, ids in _digest_calls(unread):
             response = self._get(repository, ids)
             for image in response.get("images", []) if response else []:
                 if revision := _revision(image.get("imageManifest", "")):
@@ -116,6 +132,8 @@ class EcrImages:
             (i["imageId"].get("imageTag", ""), i["imageId"].get("imageDigest", ""))
             for i in response.get("images", [])
         ]
+        for image in response.get("images", []):
+            self._remember(repository, image)
         absent = {_absent(repository, f) for f in response.get("failures", [])}
         if len(tags) == 1:
             return {(repository, tags[0]): digests[0][1]} if digests else {}
@@ -126,6 +144,12 @@ class EcrImages:
             if tag not in absent and (repository, tag) not in found:
                 found |= self._look_up(repository, [tag])
         return found
+
+    def _remember(self, repository: str, image: "ImageTypeDef") -> None:
+        digest = image["imageId"].get("imageDigest")
+        manifest, media_type = image.get("imageManifest"), image.get("imageManifestMediaType")
+        if digest and manifest and media_type:
+            self._manifests.add((repository, digest), Manifest(manifest, media_type))
 
     def _get(
         self, repository: str, ids: "Sequence[ImageIdentifierTypeDef]"

@@ -1,6 +1,6 @@
 """Rollout state of an environment's ECS services, and the reason why one does not settle."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SERVICES_PER_CALL = 10
 TASKS_PER_CALL = 100
 
-COMPLETED, IN_PROGRESS = "COMPLETED", "IN_PROGRESS"
+COMPLETED, IN_PROGRESS, FAILED = "COMPLETED", "IN_PROGRESS", "FAILED"
 
 _LONGEST = 500
 _RECENT_EVENTS = 5
@@ -31,13 +31,24 @@ class EcsServices:
     def __init__(self, client: "ECSClient") -> None:
         self._client = client
 
-    def describe(self, environment: str) -> Sequence[ServiceState]:
-        """Return the services sorted by component; none if the cluster was deleted."""
+    def describe(
+        self, environment: str, components: Collection[str] | None = None
+    ) -> Sequence[ServiceState]:
+        """Return the services sorted by component; none if the cluster was deleted.
+
+        Make one call for ten `components`. Without them, list the services, and make two more calls
+        for each that does not run.
+        """
         with aws_errors(f"describe the services of {environment}"):
             try:
-                services = [s for s in self._services(environment) if s.get("status") != "INACTIVE"]
+                found = (
+                    self._services(environment)
+                    if components is None
+                    else self._described(environment, sorted(components))
+                )
+                services = [s for s in found if s.get("status") != "INACTIVE"]
                 return [
-                    self._state(environment, s)
+                    self._state(environment, s, is_brief=components is not None)
                     for s in sorted(services, key=lambda s: s["serviceName"])
                 ]
             except self._client.exceptions.ClusterNotFoundException:
@@ -56,19 +67,24 @@ class EcsServices:
         )
         found = [arn for page in pages for arn in page["serviceArns"]]
         own = sorted({arn for arn in found if _is_in_cluster(cluster, arn)})
-        for at in range(0, len(own), SERVICES_PER_CALL):
+        yield from self._described(cluster, own)
+
+    def _described(self, cluster: str, services: Sequence[str]) -> "Iterator[ServiceTypeDef]":
+        for at in range(0, len(services), SERVICES_PER_CALL):
             yield from self._client.describe_services(
-                cluster=cluster, services=own[at : at + SERVICES_PER_CALL]
+                cluster=cluster, services=services[at : at + SERVICES_PER_CALL]
             )["services"]
 
-    def _state(self, cluster: str, service: "ServiceTypeDef") -> ServiceState:
+    def _state(self, cluster: str, service: "ServiceTypeDef", *, is_brief: bool) -> ServiceState:
         primary = next(
             (d for d in service.get("deployments", []) if d.get("status") == "PRIMARY"), None
         )
         definition = (primary or {}).get("taskDefinition") or service.get("taskDefinition", "")
         rollout = (primary or {}).get("rolloutState") or _inferred_rollout(service)
         reason, stopped = "", None
-        if rollout != COMPLETED or service.get("runningCount", 0) < service.get("desiredCount", 0):
+        is_asked = rollout == FAILED or not is_brief
+        runs_all = service.get("runningCount", 0) >= service.get("desiredCount", 0)
+        if is_asked and (rollout != COMPLETED or not runs_all):
             stopped = self._newest_stopped(cluster, service["serviceName"], definition)
             reason = _stop_reason(stopped) if stopped else _event_reason(service, primary)
         return ServiceState(

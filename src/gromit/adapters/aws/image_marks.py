@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from gromit.adapters.aws.client import aws_errors
 from gromit.adapters.aws.ecr import EcrImages
+from gromit.adapters.aws.manifests import Manifest, ManifestMemory
 from gromit.core.stack.image_marks import ImageMark, parse_mark
 from gromit.core.stack.made import BuiltImage
 
@@ -23,17 +24,33 @@ class _Registry(TypedDict, total=False):
 class EcrImageMarks:
     """The port `ImageMarks` for one account's registries (None: the caller's own account)."""
 
-    def __init__(self, client: "ECRClient", registry_id: str | None = None) -> None:
+    def __init__(
+        self,
+        client: "ECRClient",
+        registry_id: str | None = None,
+        manifests: ManifestMemory | None = None,
+    ) -> None:
+        """`manifests` are those of images that were just looked up."""
         self._client = client
+        self._manifests = manifests or ManifestMemory()
         self._images = EcrImages(client, registry_id)
         self._registry: _Registry = {"registryId": registry_id} if registry_id else {}
 
     def mark(self, images: Iterable[BuiltImage], tag: str) -> Collection[BuiltImage]:
-        """Make one call for an image that has the tag, and three for another one."""
-        wanted = sorted(set(images))
+        """Make one call for an image that was just looked up, or that has the tag.
+
+        Make three for another one.
+        """
+        unmarked, gone, known = set(images), set[BuiltImage](), set[BuiltImage]()
+        for image in sorted(unmarked):
+            if manifest := self._manifests.take(image, tag):
+                known.add(image)
+                if not self._put(*image, manifest, tag):
+                    gone.add(image)
+        wanted = sorted(unmarked - known)
         found = self._images.digests((repository, tag) for repository, _ in wanted)
         others = [(r, digest) for r, digest in wanted if found.get((r, tag)) != digest]
-        return frozenset(image for image in others if not self._put(*image, tag))
+        return gone | {image for image in others if not self._look_up_and_put(*image, tag)}
 
     def all(self, repositories: Iterable[str]) -> Collection[ImageMark]:
         """Make one call for 1,000 tags of a repository. A missing repository has none."""
@@ -71,18 +88,23 @@ class EcrImageMarks:
                 except self._client.exceptions.RepositoryNotFoundException:
                     continue
 
-    def _put(self, repository: str, digest: str, tag: str) -> bool:
+    def _look_up_and_put(self, repository: str, digest: str, tag: str) -> bool:
         """Tag one image; False if it does not exist."""
         image = self._get(repository, digest)
         if image is None:
             return False
+        manifest = Manifest(image["imageManifest"], image["imageManifestMediaType"])
+        return self._put(repository, digest, manifest, tag)
+
+    def _put(self, repository: str, digest: str, manifest: Manifest, tag: str) -> bool:
+        """Tag an image with this manifest; False if it does not exist any more."""
         exceptions = self._client.exceptions
         with aws_errors(f"tag {repository}@{digest} with {tag}"):
             try:
                 self._client.put_image(
                     repositoryName=repository,
-                    imageManifest=image["imageManifest"],
-                    imageManifestMediaType=image["imageManifestMediaType"],
+                    imageManifest=manifest.text,
+                    imageManifestMediaType=manifest.media_type,
                     imageTag=tag,
                     imageDigest=digest,
                     **self._registry,

@@ -66,7 +66,7 @@ class Terraform:
                 hint="check the files in terraform.overlay",
             )
         arns = {str(component): str(arn) for component, arn in definitions.items()}
-        return AppliedStack(arns, summary.program)
+        return AppliedStack(arns, summary.program, summary.components)
 
     def destroy(self, stack: StackInput, lock: Lock, progress: Progress) -> None:
         """Raise the same errors as `apply`."""

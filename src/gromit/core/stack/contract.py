@@ -134,6 +134,8 @@ class AppliedStack(StackOutput):
 
     program: str = ""
     """Product and version, such as `terraform 1.11.4`."""
+    changed: frozenset[str] | None = None
+    """Components of which a resource was changed; None if that is not known."""
 
 
 LINEAGE_MAX, SERIAL_MAX = 200, 2**53 - 1

@@ -109,6 +109,8 @@ class RunSummary:
     """Number of planned changes."""
     done: int = 0
     """Number of resources applied."""
+    components: frozenset[str] = frozenset()
+    """Components of which a resource was applied."""
     error: Diagnostic | None = None
     """First error; later ones are mostly its consequences."""
     outputs: Mapping[str, object] = field(default_factory=dict)
@@ -148,6 +150,7 @@ def _updates(course: RunSummary, event: TerraformEvent) -> dict[str, Any]:
             changed["planned"] = event.add + event.change + event.remove
         case ResourceApplied():
             changed["done"] = course.done + 1
+            changed["components"] = course.components | _components(event.address)
         case Diagnostic(is_error=True) if course.error is None:
             changed["error"] = event
         case StackOutputs(values=values) if values:
@@ -159,6 +162,12 @@ def _updates(course: RunSummary, event: TerraformEvent) -> dict[str, Any]:
         case _:
             assert_never(event)
     return changed
+
+
+def _components(address: str) -> frozenset[str]:
+    """Return the component that a resource belongs to, if it belongs to one."""
+    match = _ADDRESS.fullmatch(address)
+    return frozenset(filter(None, match.groups()[:1])) if match else frozenset()
 
 
 def describe_event(event: TerraformEvent, course: RunSummary) -> str | None:
