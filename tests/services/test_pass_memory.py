@@ -1,4 +1,4 @@
-"""What is read once in a pass, and when it is read again."""
+"""Memory of a pass: what is read once, and when it is read again."""
 
 import pytest
 

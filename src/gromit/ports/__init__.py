@@ -5,7 +5,6 @@ ports of one subject, such as `installation` for the doctor and `public_zone` fo
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,7 +18,6 @@ from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner, Ver
 from gromit.core.environments.wakes import Watcher
 from gromit.core.environments.worker_protocol import Problem
 from gromit.core.metrics.pass_report import PassReport
-from gromit.core.security.tokens import TokenEntry
 from gromit.core.stack.clusters import ClusterEvent, ClusterState
 from gromit.core.stack.contract import (
     AppliedStack,
@@ -387,19 +385,3 @@ class WorkQueue(Protocol):
 
     def failed(self, claim: Claim, problem: Problem, state: StateMark | None = None) -> None:
         """Report a failure, and the state that it left; None keeps what is recorded."""
-
-
-class TokenStore(Protocol):
-    """Storage of token hashes."""
-
-    def entries(self) -> Sequence[TokenEntry]:
-        """Return all current tokens; cheap while nothing changes.
-
-        Raises `ConfigError` if they cannot be read.
-        """
-
-    def changing(self) -> AbstractContextManager[Sequence[TokenEntry]]:
-        """Yield all tokens under an exclusive lock; none if no token was ever created."""
-
-    def write(self, entries: Sequence[TokenEntry]) -> None:
-        """Replace all tokens. Only within `changing`."""

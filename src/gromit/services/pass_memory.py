@@ -1,4 +1,6 @@
-"""What all environments share, read once in a pass of a worker: the platform, and secrets' states.
+"""Memory of a worker for what all environments share: the platform, and states of secrets.
+
+Each is read once in a pass.
 
 A pass can take hours, and a watch can go on for weeks without an end of a pass. So what was read
 counts for ten minutes at most, and is read again after a run that failed.

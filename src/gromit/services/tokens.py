@@ -9,7 +9,7 @@ from gromit.core.security.tokens import Grant, TokenEntry
 from gromit.core.time import Millis
 from gromit.errors import InvalidInput, NotFound
 from gromit.log import get_logger
-from gromit.ports import TokenStore
+from gromit.ports.tokens import TokenStore
 
 log = get_logger(__name__)
 
