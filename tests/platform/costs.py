@@ -9,13 +9,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from gromit.core.stack.prices import HOURS, PRICES
 from tests.stacks.plan import Plan, Resource
 
-HOURS = 730
-"""Hours of a month."""
-NAT, ADDRESS, ENDPOINT = 0.052, 0.005, 0.012
+NAT, ADDRESS, ENDPOINT = 0.052, PRICES.address, 0.012
 BALANCER = 1.2 * 0.0225
-VCPU, GIB = 1.15 * 0.04048, 1.15 * 0.004445
+VCPU, GIB = PRICES.vcpu, PRICES.gib
 """Dollars an hour, in eu-central-1."""
 MACHINES = {
     "t3.micro": 0.0120,

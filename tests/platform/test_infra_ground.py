@@ -12,6 +12,7 @@ from gromit.adapters.aws.dynamodb_table import TableSetup
 from gromit.adapters.config_tree.root import MARKER
 from gromit.core.doctor.rights import SESSION_ACTIONS
 from gromit.core.stack.contract import Platform
+from gromit.core.stack.prices import HOURS
 from tests.docs.markdown import read, table
 from tests.platform import costs, infra
 from tests.platform.authorization import findings as meaningless
@@ -47,7 +48,7 @@ def test_the_page_of_costs_is_that_of_the_plan(ground: Ground) -> None:
         for part in ("sow", "chitragupta")
     }
     four = "endpoints for `ecr.api`, `ecr.dkr`, `logs` and `secretsmanager` in three zones"
-    choices[four] = f"{4 * 3 * costs.ENDPOINT * costs.HOURS:.0f} $ more"
+    choices[four] = f"{4 * 3 * costs.ENDPOINT * HOURS:.0f} $ more"
     assert {what: row[0] for what, row in table(page, "### Choices").items()} == choices
 
 

@@ -28,6 +28,7 @@ from gromit.core.metrics.definitions import CANARY_INTERVAL, CANARY_SUCCESS
 from gromit.core.security.roles import Role
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.component_inputs import recipe_hash
+from gromit.core.stack.prices import PRICES
 from gromit.core.time import Millis
 from gromit.ports import EnvironmentStore, ImageRegistry
 from gromit.ports.run_output import RunOutput
@@ -172,6 +173,7 @@ def api_deps(settings: Settings, parts: ServeParts) -> ApiDeps:
             known,
             domain_if_set(settings),
             settings.lifetime.policy,
+            PRICES.with_changes(rules.prices),
             recipe_hash(known, stack_hash()),
         ),
         parking=ParkingLot(ledger),

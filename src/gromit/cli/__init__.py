@@ -52,6 +52,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "whoami": ("login", "show your name and role"),
     "ui": ("ui", "show all environments in a browser"),
     "plan": ("plan", "show what sow, reap and chitragupta would do now"),
+    "cost": ("cost", "show what environments cost, and who has which share"),
     "audit": ("audit", "search who did what to which environment, and when"),
     "terraform": ("terraform", "run terraform on one environment"),
     "suspend": ("suspend", "stop all processing"),

@@ -103,6 +103,8 @@ def _notes(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if "lifetime" in found:  # a serve of an earlier release has none
         ends = f"{found['expires']}: " if found["expires"] else "never: "
         yield "expires", f"{ends}{found['lifetime']}"
+    if cost := cost_text(found):
+        yield "cost", cost
     if error := found["error"]:
         found_class = f", {error['class']}" if "class" in error else ""
         yield "error", f"{error['kind']}{found_class}: {error['message']}"
@@ -117,6 +119,16 @@ def _notes(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if found.get("suspended"):
         yield "suspended", _suspension(found)
     yield from _work_notes(found)
+
+
+def cost_text(found: Mapping[str, Any]) -> str:
+    """Return what an environment costs; empty if it is not known."""
+    cost = found.get("cost")  # a serve of an earlier release sends none
+    if not cost:
+        return ""
+    rate = f"{cost['month']:.2f} $ a month while it runs"
+    length = format_duration(timedelta(seconds=cost["ran_s"]))
+    return f"{rate}, {cost['so_far']:.2f} $ so far, in {length}"
 
 
 def _work_notes(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "suspend",
         "resume",
         "plan",
+        "cost",
         "audit",
         "doctor",
         "cluster",

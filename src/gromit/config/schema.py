@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from gromit.config.aws import AwsSettings, DoctorSettings
+from gromit.config.environments import EnvironmentSettings
 from gromit.config.group import SettingsGroup, setting
 from gromit.config.lifetime import LifetimeSettings
 from gromit.config.servers import GatewaySettings, ServeSettings
@@ -69,33 +70,6 @@ class WorkerSettings(SettingsGroup):
     )
     key: SecretText | None = setting(
         default=None, description="private key of the certificate: PEM text or path of a PEM file"
-    )
-
-
-class EnvironmentSettings(SettingsGroup):
-    """Rules for all environments."""
-
-    protected: NameList = setting(
-        default=("master", "main", "release-*"),
-        description="names (with * as wildcard) of environments that are protected at creation, "
-        "and that branches with a `/` do not get",
-    )
-    per_repository: int = setting(
-        default=100,
-        ge=0,
-        description="environments that one repository may have; builds of more branches are "
-        "refused; 0: no limit",
-    )
-    per_token: int = setting(
-        default=200,
-        ge=0,
-        description="environments that one token of the gateway, or the jobs of one repository, "
-        "may create; 0: no limit",
-    )
-    protected_per_developer: int = setting(
-        default=5,
-        ge=0,
-        description="environments that one developer may protect; 0: no limit",
     )
 
 

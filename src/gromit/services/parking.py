@@ -8,6 +8,7 @@ from gromit.core.environments.environment import Environment, parse_environment
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.phases import Want
 from gromit.core.environments.row_writes import RowWrite, WriteAccepted
+from gromit.core.environments.running import ran_ms
 from gromit.services.ledger import ATTEMPTS, Ledger, contention_error
 
 
@@ -19,17 +20,20 @@ class ParkingLot:
 
     def park(self, name_or_ref: str, stamp: ChangeContext) -> Environment:
         """Stop all tasks of an environment. Raises `NotFound`, and `Conflict` if it is deleted."""
-        return self._change(name_or_ref, parking.park, stamp, is_parked=True)
+
+        def write(environment: Environment) -> RowWrite:
+            return parking.park(stamp, ran_ms(environment, stamp.now_ms))
+
+        return self._change(name_or_ref, write, is_parked=True)
 
     def unpark(self, name_or_ref: str, stamp: ChangeContext) -> Environment:
         """Start the newest versions of a parked environment. Raises like `park`."""
-        return self._change(name_or_ref, parking.unpark, stamp, is_parked=False)
+        return self._change(name_or_ref, lambda _: parking.unpark(stamp), is_parked=False)
 
     def _change(
         self,
         name_or_ref: str,
-        write: Callable[[ChangeContext], RowWrite],
-        stamp: ChangeContext,
+        write: Callable[[Environment], RowWrite],
         *,
         is_parked: bool,
     ) -> Environment:
@@ -42,7 +46,9 @@ class ParkingLot:
                 raise refusals.deleted(environment)
             if environment.parked is is_parked:
                 return environment
-            outcome = self.ledger.write(name, write(stamp), "parked" if is_parked else "unparked")
+            outcome = self.ledger.write(
+                name, write(environment), "parked" if is_parked else "unparked"
+            )
             if isinstance(outcome, WriteAccepted):
                 return parse_environment(outcome.row)
         raise contention_error(name)

@@ -96,6 +96,8 @@ def test_a_first_build_makes_this_environment() -> None:
         protected=True,
         protected_by=None,
         parked=False,
+        started_ms=None,
+        ran_ms=None,
         created_ms=BORN,
         changed_ms=BORN,
         work=Work.SOW,

@@ -26,6 +26,7 @@ def test_a_row_says_in_brief_what_an_environment_is(serve: Serve) -> None:
         "trouble": None,
         "suspended": None,
         "components": 0,
+        "cost": None,
     }
 
 

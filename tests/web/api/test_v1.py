@@ -107,6 +107,7 @@ def test_an_environment_is_shown_whole(serve: Serve) -> None:
         "progress": None,
         "expires": iso(serve.clock.now + 14 * 86_400_000),
         "lifetime": f"14d (lifetime.idle) after the last activity, {now}",
+        "cost": None,
     }
 
 

@@ -33,6 +33,8 @@ class Attribute(StrEnum):
     PROTECTED = "protected"
     PROTECTED_BY = "protected_by"
     PARKED = "parked"
+    STARTED = "started"
+    RAN = "ran"
     CREATED = "created"
     CHANGED = "changed"
     WORK = "work"
@@ -125,6 +127,8 @@ _INCARNATION_ATTRIBUTES = (
         Attribute.ROLLBACK,
         Attribute.PROTECTED_BY,
         Attribute.PARKED,
+        Attribute.STARTED,
+        Attribute.RAN,
         Attribute.TOUCHED,
         Attribute.KEEP_UNTIL,
         Attribute.DELETED_AT,

@@ -165,6 +165,9 @@ class Environment:
     """Actor who has protected it; None if none has, as at its creation."""
     parked: bool
     """Whether it should keep everything, and run nothing."""
+    started_ms: int | None
+    ran_ms: int | None
+    """Start of its tasks, and how long it had run before; see `running`."""
     created_ms: int
     changed_ms: int
     work: Work | None
@@ -304,6 +307,8 @@ def parse_environment(row: Row) -> Environment:
         protected=row.get(Attribute.PROTECTED, False),
         protected_by=row.get(Attribute.PROTECTED_BY),
         parked=row.get(Attribute.PARKED, False),
+        started_ms=row.get(Attribute.STARTED),
+        ran_ms=row.get(Attribute.RAN),
         created_ms=row[Attribute.CREATED],
         changed_ms=row[Attribute.CHANGED],
         work=Work(row[Attribute.WORK]) if Attribute.WORK in row else None,

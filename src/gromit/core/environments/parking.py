@@ -7,6 +7,7 @@ it back with the newest versions. A deletion ends the parking.
 from dataclasses import replace
 from typing import Any
 
+from gromit.core.environments import running
 from gromit.core.environments.attributes import FAILURE_ATTRIBUTES, WORK_ATTRIBUTES, Attribute
 from gromit.core.environments.desired_state import LIVE
 from gromit.core.environments.history import EVENT_TEXT_MAX, ROOM, ChangeContext
@@ -18,13 +19,14 @@ from gromit.core.environments.work import schedule_work
 _NOTE = "; it is parked, so this starts nothing"
 
 
-def park(stamp: ChangeContext) -> RowWrite:
+def park(stamp: ChangeContext, ran_so_far_ms: int = 0) -> RowWrite:
     """Park an environment that is up: the next run stops its tasks."""
     write = _scheduled(stamp, "parked", "its tasks are stopped; unparking starts them again")
     return replace(
         write,
         conditions=(*write.conditions, NotExists(Attribute.PARKED)),
-        sets={**write.sets, Attribute.PARKED: True},
+        sets={**write.sets, Attribute.PARKED: True, **running.stopped(ran_so_far_ms)},
+        removes=write.removes | {Attribute.STARTED},
     )
 
 
@@ -34,6 +36,7 @@ def unpark(stamp: ChangeContext) -> RowWrite:
     return replace(
         write,
         conditions=(*write.conditions, Equals(Attribute.PARKED, value=True)),
+        sets={**write.sets, **running.started(stamp.now_ms)},
         # Parking has removed its names, and no pass of chitragupta may have seen that.
         removes=write.removes | {Attribute.PARKED, Attribute.DNS, Attribute.HEALTH},
     )

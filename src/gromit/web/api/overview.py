@@ -20,6 +20,7 @@ from gromit.errors import Conflict, InvalidInput, NotFound, UnreadableRow
 from gromit.services.environments import UnreadableEntry
 from gromit.web.api import fault_views
 from gromit.web.api.admission import ApiDeps, CurrentCaller, Deps
+from gromit.web.api.cost_view import CostView
 from gromit.web.api.doctor_reports import DoctorReportView, last_reports
 from gromit.web.api.fault_views import SetAsideView, SuspensionView
 from gromit.web.api.sightings import CallerSighting, WorkerSighting
@@ -72,6 +73,8 @@ class OverviewRow:
     """The suspension that keeps workers from it, as one line; null without one."""
     components: int
     """Number of components that run."""
+    cost: CostView | None
+    """Estimate; null before its first apply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +207,7 @@ def _row(
         trouble=_trouble(environment),
         suspended=str(halt) if halt and phase is not Phase.GONE else None,
         components=len(environment.made.components) if environment.made else 0,
+        cost=deps.views.cost(environment, now_ms),
     )
 
 

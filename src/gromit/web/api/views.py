@@ -27,7 +27,9 @@ from gromit.core.stack.addresses import UNKNOWN_NAME, NameState
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.health import UNKNOWN_HEALTH, HealthState
 from gromit.core.stack.made import MadeComponent, gone_text
+from gromit.core.stack.prices import PRICES, Prices
 from gromit.core.time import iso
+from gromit.web.api.cost_view import CostView, cost_view
 from gromit.web.api.fault_views import (
     FailureView,
     SuspensionView,
@@ -162,6 +164,8 @@ class EnvironmentView:
     """Instant at which it expires if it is not used until then; null if it does not expire."""
     lifetime: str
     """Why it expires then, or does not."""
+    cost: CostView | None
+    """Estimate; null before its first apply, and if an earlier release has made it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +192,7 @@ class EnvironmentViews:
     catalogue: Catalogue
     domain: str | None
     lifetimes: LifetimePolicy = NO_EXPIRY
+    prices: Prices = PRICES
     recipe: str = ""
     """Hash of the catalogue and the stack's files; without one nothing is outdated."""
 
@@ -247,7 +252,12 @@ class EnvironmentViews:
             progress=progress_view(environment) if environment.is_held(now_ms) else None,
             expires=iso(life.ends_ms) if life.ends_ms is not None else None,
             lifetime=life.why,
+            cost=self.cost(environment, now_ms),
         )
+
+    def cost(self, environment: Environment, now_ms: int) -> CostView | None:
+        """Return what an environment costs, by the catalogue's sizes; None if it is not known."""
+        return cost_view(environment, self.catalogue, self.prices, now_ms)
 
     def _versions(self, environment: Environment) -> Mapping[str, VersionView]:
         made = {c.repository: c for c in _made(environment)}
