@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from gromit.adapters.aws.dynamodb import FIRST_LOOK, DynamoStore
 from gromit.adapters.aws.dynamodb_table import TableSetup
+from gromit.adapters.aws.table_client import table_client
 from gromit.core.environments.row_writes import (
     AllOf,
     AnyOf,
@@ -117,6 +118,13 @@ def simulated(simulated_client: "DynamoDBClient") -> Iterator[Dynamo]:
     yield from new_table(simulated_client)
 
 
+@pytest.fixture
+def direct(simulated: Dynamo) -> DynamoStore:
+    """The simulated table behind the client that goes past most of the SDK."""
+    session = boto3.Session("test", "test", region_name="eu-central-1")
+    return DynamoStore(table_client(session, simulated.client), simulated.name)
+
+
 @pytest.fixture(params=["moto_table", "simulated"])
 def table(request: pytest.FixtureRequest) -> Dynamo:
     """Table whose calls are counted."""
@@ -140,7 +148,13 @@ def long_lived_table(request: pytest.FixtureRequest) -> Iterator[Dynamo]:
 
 
 @pytest.fixture(
-    params=["memory", "dynamodb", "simulated", pytest.param("dynalite", marks=pytest.mark.long)]
+    params=[
+        "memory",
+        "dynamodb",
+        "simulated",
+        "direct",
+        pytest.param("dynalite", marks=pytest.mark.long),
+    ]
 )
 def store(request: pytest.FixtureRequest) -> EnvironmentStore:
     match request.param:
@@ -150,15 +164,21 @@ def store(request: pytest.FixtureRequest) -> EnvironmentStore:
             return _store_of(request.getfixturevalue("moto_table"))
         case "simulated":
             return _store_of(request.getfixturevalue("simulated"))
+        case "direct":
+            made: DynamoStore = request.getfixturevalue("direct")
+            return made
         case _:
             return dynalite_table(request.getfixturevalue("dynalite")).store
 
 
-@pytest.fixture(params=["memory", "moto_table", "simulated"])
+@pytest.fixture(params=["memory", "moto_table", "simulated", "direct"])
 def transacting_store(request: pytest.FixtureRequest) -> EnvironmentStore:
     """Store for writes to two rows at once, which are unknown to dynalite."""
     if request.param == "memory":
         return MemoryStore()
+    if request.param == "direct":
+        made: DynamoStore = request.getfixturevalue("direct")
+        return made
     return _store_of(request.getfixturevalue(request.param))
 
 

@@ -34,6 +34,7 @@ from gromit.adapters.aws.resource_removal import AwsEnvironmentResources
 from gromit.adapters.aws.run_output import CloudWatchRunOutput
 from gromit.adapters.aws.secrets import ManagedSecrets
 from gromit.adapters.aws.state_bucket import S3StateBucket
+from gromit.adapters.aws.table_client import table_client
 from gromit.adapters.aws.task_output import CloudWatchTaskOutput
 from gromit.adapters.lock_owners import ProcessOwnerWatch, own_task_arn
 from gromit.bootstrap.machine import domain, operator, require_setting
@@ -198,7 +199,7 @@ def environment_store(settings: Settings) -> DynamoStore:
     """Table of environments. The table is created if it is missing."""
     client = session().client("dynamodb", config=aws.TABLE_CLIENT)
     TableSetup(client, settings.tablename, time.sleep).ensure()
-    return DynamoStore(client, settings.tablename)
+    return DynamoStore(table_client(session(), client), settings.tablename)
 
 
 def state_bucket(settings: Settings) -> S3StateBucket:

@@ -300,14 +300,12 @@ def test_a_filter_that_nothing_fits_costs_no_read_for_each_environment(serve: Se
     store = serve.app.state.deps.environments.ledger.store
     for number in range(30):
         serve.put_environment(f"env-{number}")
-    events = store._client.meta.events
-    events.register(
-        "before-send.dynamodb.Scan", lambda **_: calls.append("scan"), unique_id="count"
-    )
+    events = store._client._client.meta.events
+    events.register("after-call.dynamodb.Scan", lambda **_: calls.append("scan"), unique_id="count")
     try:
         assert serve.get("/v1/environments", phase="ready", limit=1)["environments"] == []
     finally:
-        events.unregister("before-send.dynamodb.Scan", unique_id="count")
+        events.unregister("after-call.dynamodb.Scan", unique_id="count")
     assert calls == ["scan"]
 
 

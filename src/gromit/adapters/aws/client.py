@@ -17,10 +17,13 @@ from gromit.adapters.aws.dynamodb_items import ItemParserFactory
 from gromit.core.environments.quota_failures import find_quota
 from gromit.errors import BackendError, ConfigError, Denied, Temporary
 
+CONNECT_S, READ_S = 5, 30
+"""Longest waits for a connection and for each read of an answer, in seconds."""
+
 CLIENT = Config(
     retries={"mode": "standard", "max_attempts": 3},
-    connect_timeout=5,
-    read_timeout=30,
+    connect_timeout=CONNECT_S,
+    read_timeout=READ_S,
     max_pool_connections=64,  # more than serve has threads, or it discards connections under load
     user_agent_extra="gromit",
 )

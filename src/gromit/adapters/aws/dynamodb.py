@@ -156,16 +156,7 @@ class DynamoStore:
         An index that an older version created lacks `since`. There `due` counts, which is later
         after a failure.
         """
-        with aws_errors(f"find unfinished work in table {self._table}"):
-            pages = self._client.get_paginator("query").paginate(
-                TableName=self._table,
-                IndexName=WORK_INDEX,
-                KeyConditionExpression="#work = :work",
-                ExpressionAttributeNames={"#work": Attribute.WORK},
-                ExpressionAttributeValues={":work": {"S": kind}},
-            )
-            rows = [_row(item) for page in pages for item in page["Items"]]
-        return {str(row[KEY]): _since(row) for row in rows if row is not None}
+        return {str(row[KEY]): _since(row) for row in self._work(kind)}
 
     def lives(self, life: str, from_ms: int, until_ms: int, limit: int) -> tuple[LifeEntry, ...]:
         """See the port. One query."""

@@ -145,15 +145,20 @@ def get_caller(request: Request, highest: Role | None) -> Caller:
     return Caller(person.name, person.role, origin, person)
 
 
-def get_deps(request: Request) -> ApiDeps:
+async def get_deps(request: Request) -> ApiDeps:
     """Return the objects of the running API."""
+    # Dependencies that wait for nothing are async: FastAPI takes a thread for each other one.
+    return _deps(request)
+
+
+def _deps(request: Request) -> ApiDeps:
     deps: ApiDeps = request.app.state.deps
     return deps
 
 
-def authorize(request: Request) -> Caller:
+async def authorize(request: Request) -> Caller:
     """Return the caller if its role may use this route. Raises `TrustError` otherwise."""
-    deps = get_deps(request)
+    deps = _deps(request)
     caller = deps.identify(request)
     peer = peer_certificate(request.scope)
     if peer is not None:
@@ -172,7 +177,7 @@ CurrentCaller = Annotated[Caller, Depends(authorize)]
 Deps = Annotated[ApiDeps, Depends(get_deps)]
 
 
-def _wish_or_repair(
+async def _wish_or_repair(
     caller: CurrentCaller,
     deps: Deps,
     *,

@@ -31,7 +31,7 @@ class SingleLeadingSlash:
         await self._app(scope, receive, send)
 
 
-def name_or_ref_in_path(name: str) -> str:
+async def name_or_ref_in_path(name: str) -> str:
     """Return the name or ref behind `/env/`.
 
     Raises `NotFound` for an empty, `.` or `..` element, by which two paths would be one name, and

@@ -27,7 +27,7 @@ class VisibleEnvironments:
         return self.environments.inspect(name, self.repository)
 
 
-def _visible(
+async def _visible(
     caller: CurrentCaller, deps: Deps, repository: Repository = None
 ) -> VisibleEnvironments:
     return VisibleEnvironments(deps.environments, trusted_repository(caller, repository))

@@ -1,0 +1,296 @@
+"""The fast client of the table: it signs, waits and tries again as the SDK does."""
+
+import calendar
+import http.server
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError, NoCredentialsError
+
+from gromit.adapters.aws.call_counts import CallCounts
+from gromit.adapters.aws.client import TABLE_CLIENT, aws_errors
+from gromit.adapters.aws.kept_connections import ConnectionTimes, KeptConnections
+from gromit.adapters.aws.signature import RequestSigner
+from gromit.adapters.aws.table_client import DirectTableClient, table_client
+from gromit.core.metrics.pass_report import CallOutcome
+from gromit.errors import BackendError, Denied, Temporary
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+REGION = "eu-central-1"
+THROTTLED = (400, {"__type": "com.amazonaws#ProvisionedThroughputExceededException"})
+BROKEN = (500, {"__type": "InternalServerError", "message": "no"})
+FOUND = (200, {"Item": {"name": {"S": "app"}}})
+HANG_UP = (0, b"")
+"""The server ends the connection instead of an answer."""
+
+
+@dataclass
+class ScriptedTable:
+    """A server that gives the next answer of a list, then the last one again and again."""
+
+    answers: Sequence[tuple[int, Any]]
+    requests: list[dict[str, str]] = field(default_factory=list)
+    connections: set[Any] = field(default_factory=set)
+    is_ending: bool = False
+    """Whether it ends each connection after an answer, without saying so."""
+    url: str = ""
+
+    def next(self) -> tuple[int, Any]:
+        return self.answers[min(len(self.requests), len(self.answers)) - 1]
+
+
+@contextmanager
+def scripted(*answers: tuple[int, Any], is_ending: bool = False) -> Iterator[ScriptedTable]:
+    table = ScriptedTable(answers, is_ending=is_ending)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            table.requests.append({k.lower(): v for k, v in self.headers.items()})
+            table.connections.add(self.client_address)
+            status, content = table.next()
+            if status == 0:
+                self.close_connection = True
+                return
+            body = content if isinstance(content, bytes) else json.dumps(content).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+            self.close_connection = table.is_ending
+
+        def log_message(self, *_: object) -> None:
+            """Print nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    table.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield table
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@dataclass
+class Asked:
+    """A client of a server, and the pauses that it made."""
+
+    client: DirectTableClient
+    connections: KeptConnections
+    pauses: list[float]
+    counts: CallCounts
+
+
+@pytest.fixture
+def ask() -> Iterator[Any]:
+    made: list[KeptConnections] = []
+
+    def build(url: str, session: boto3.Session | None = None) -> Asked:
+        session = session or boto3.Session("key", "secret", region_name=REGION)
+        counts, pauses = CallCounts(), list[float]()
+        counts.follow(session)
+        client = session.client("dynamodb", endpoint_url=url, config=TABLE_CLIENT)
+        connections = KeptConnections(url, ConnectionTimes(5, 5), None)
+        made.append(connections)
+        direct = DirectTableClient(client, session, connections, pauses.append)
+        return Asked(direct, connections, pauses, counts)
+
+    yield build
+    for connections in made:
+        connections.close()
+
+
+@pytest.mark.parametrize("token", [None, "token/with+signs=="])
+@pytest.mark.parametrize("path", ["/", "/below"])
+@pytest.mark.parametrize("body", [b"", b'{"Key": "\xc3\xa4"}'])
+def test_a_signature_is_the_one_of_the_sdk(token: str | None, path: str, body: bytes) -> None:
+    keys = Credentials("AKIDEXAMPLE", "secret", token).get_frozen_credentials()
+    host, target = "table.example.com:8000", "DynamoDB_20120810.GetItem"
+    signed = {"content-type": "application/x-amz-json-1.0", "host": host, "x-amz-target": target}
+    signer = RequestSigner(REGION, "dynamodb", path)
+    signer.headers(signed, body, keys, 0.0)  # of another day, whose key must not be used
+    request = AWSRequest("POST", f"https://{host}{path}", headers=signed, data=body)
+    SigV4Auth(keys, "dynamodb", REGION).add_auth(request)
+    signed_at = time.strptime(request.context["timestamp"], "%Y%m%dT%H%M%SZ")
+    own = signer.headers(signed, body, keys, calendar.timegm(signed_at))
+    assert own["authorization"] == request.headers["Authorization"]
+
+
+def test_a_refreshed_secret_has_a_key_of_its_own() -> None:
+    signer = RequestSigner(REGION, "dynamodb", "/")
+    old, new = (Credentials("a", secret).get_frozen_credentials() for secret in ("old", "new"))
+    first, second, again = (signer.headers({}, b"", keys, 0.0) for keys in (old, new, old))
+    assert first == again != second
+
+
+@pytest.mark.parametrize("failure", [THROTTLED, BROKEN, (503, b"<html>busy</html>"), HANG_UP])
+def test_a_failed_attempt_is_made_again_after_a_pause(failure: tuple[int, Any], ask: Any) -> None:
+    with scripted(failure, failure, FOUND) as table:
+        asked = ask(table.url)
+        assert asked.client.get_item(TableName="t", Key={}) == FOUND[1]
+    assert len(table.requests) == 3
+    assert len(asked.pauses) == 2
+    assert all(pause >= 0 for pause in asked.pauses)
+    assert asked.counts.totals() == {("dynamodb", CallOutcome.OK): 1}
+
+
+@pytest.mark.parametrize("failure", [BROKEN, HANG_UP])
+def test_there_are_as_many_attempts_as_the_sdk_makes(failure: tuple[int, Any], ask: Any) -> None:
+    with scripted(failure) as table:
+        asked = ask(table.url)
+        with pytest.raises(Temporary), aws_errors("read app"):
+            asked.client.get_item(TableName="t", Key={})
+    with scripted(failure) as other:
+        sdk = ask(other.url).client._client
+        with pytest.raises(Temporary), aws_errors("read app"):
+            sdk.get_item(TableName="t", Key={})
+    assert len(table.requests) == len(other.requests) > 2
+    assert len(asked.pauses) == len(table.requests) - 1
+    assert sum(asked.counts.totals().values()) == 1
+    assert CallOutcome.OK not in {outcome for _, outcome in asked.counts.totals()}
+
+
+def test_the_quota_of_retries_is_the_one_of_the_sdk(ask: Any) -> None:
+    with scripted(BROKEN) as table:
+        asked, counts = ask(table.url), list[int]()
+        while not counts or counts[-1] > 1:  # each retry takes from it, and nothing gives back
+            before = len(table.requests)
+            with pytest.raises(ClientError):
+                asked.client.get_item(TableName="t", Key={})
+            counts.append(len(table.requests) - before)
+    assert counts[0] > 1
+
+
+def test_a_refused_condition_is_an_answer_with_the_row(ask: Any) -> None:
+    row = {"name": {"S": "app"}}
+    body = {"__type": "x#ConditionalCheckFailedException", "message": "refused", "Item": row}
+    with scripted((400, body)) as table, pytest.raises(ClientError) as refused:
+        ask(table.url).client.update_item(TableName="t", Key={})
+    assert len(table.requests) == 1
+    assert refused.value.response["Error"]["Code"] == "ConditionalCheckFailedException"
+    assert refused.value.response["Item"] == row  # type: ignore[typeddict-item] # not in the stubs
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ((400, {"__type": "x#AccessDeniedException", "Message": "not you"}), Denied),
+        ((200, b"<html>a proxy</html>"), BackendError),
+        ((400, {"__type": "x#ValidationException", "message": "no"}), BackendError),
+        ((302, b""), BackendError),
+    ],
+)
+def test_other_answers_are_not_asked_for_again(
+    answer: tuple[int, Any], error: type[Exception], ask: Any
+) -> None:
+    with (
+        scripted(answer) as table,
+        pytest.raises(error) as raised,
+        aws_errors("read app"),
+    ):
+        ask(table.url).client.get_item(TableName="t", Key={})
+    assert raised.type is error
+    assert len(table.requests) == 1
+
+
+def test_a_server_that_cannot_be_reached_is_temporary(ask: Any) -> None:
+    asked = ask("http://127.0.0.1:9")
+    with pytest.raises(Temporary), aws_errors("read app"):
+        asked.client.get_item(TableName="t", Key={})
+    assert len(asked.pauses) > 1
+    assert asked.counts.totals() == {("dynamodb", CallOutcome.UNAVAILABLE): 1}
+
+
+def test_a_server_that_does_not_answer_is_temporary() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        connections = KeptConnections(url, ConnectionTimes(5, 0.05), None)
+        with pytest.raises(Temporary), aws_errors("read app"):
+            connections.post("/", {}, b"")
+
+
+def test_missing_credentials_are_named(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = boto3.Session("key", "secret", region_name=REGION)
+    with scripted(FOUND) as table:
+        client = ask(table.url, session).client
+        monkeypatch.setattr(session, "get_credentials", lambda: None)
+        with pytest.raises(NoCredentialsError):
+            client.get_item(TableName="t", Key={})
+    assert table.requests == []
+
+
+def test_a_connection_is_kept_for_the_next_request(ask: Any) -> None:
+    with scripted(FOUND) as table:
+        asked = ask(table.url)
+        for _ in range(20):
+            asked.client.get_item(TableName="t", Key={})
+        asked.connections.close()
+    assert len(table.connections) == 1
+
+
+def test_there_are_as_many_connections_as_threads_and_none_is_discarded(ask: Any) -> None:
+    threads, rounds = 40, 5
+    together = threading.Barrier(threads)
+    with scripted(FOUND) as table, ThreadPoolExecutor(threads) as pool:
+        asked = ask(table.url)
+
+        def read(_: int) -> None:
+            for _round in range(rounds):
+                together.wait()
+                asked.client.get_item(TableName="t", Key={})
+
+        list(pool.map(read, range(threads)))
+        asked.connections.close()
+    assert len(table.requests) == threads * rounds
+    assert len(table.connections) <= threads
+
+
+def test_a_connection_that_the_server_ended_costs_no_attempt(ask: Any) -> None:
+    with scripted(FOUND, is_ending=True) as table:
+        asked = ask(table.url)
+        for _ in range(3):
+            asked.client.get_item(TableName="t", Key={})
+            _wait_for_end(asked.connections)
+    assert len(table.requests) == 3
+    assert asked.pauses == []
+
+
+def test_behind_a_proxy_the_sdk_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = boto3.Session("key", "secret", region_name=REGION)
+    client: DynamoDBClient = session.client("dynamodb")
+    assert table_client(session, client) is not client
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    assert table_client(session, client) is client
+
+
+def test_a_line_break_in_a_token_is_not_sent(ask: Any) -> None:
+    session = boto3.Session("key", "secret", "token\r\nx: y", region_name=REGION)
+    with scripted(FOUND) as table, pytest.raises(ValueError, match="line break"):
+        ask(table.url, session).client.get_item(TableName="t", Key={})
+    assert table.requests == []
+
+
+def _wait_for_end(connections: KeptConnections) -> None:
+    """Wait until the end of the kept connection has arrived."""
+    for kept in connections._idle:
+        kept.settimeout(5)
+        kept.recv(1, socket.MSG_PEEK)
