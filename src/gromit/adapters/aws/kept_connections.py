@@ -7,6 +7,7 @@ import http.client
 import select
 import socket
 import ssl
+import weakref
 from collections import deque
 from collections.abc import Mapping
 from contextlib import closing
@@ -55,6 +56,8 @@ class KeptConnections:
         self._times = times
         self._tls = tls
         self._idle: deque[socket.socket] = deque()
+        self.close = weakref.finalize(self, _close_all, self._idle)
+        """Closes the connections that no request uses; the end of the object does so, too."""
 
     def post(self, path: str, headers: Mapping[str, str], body: bytes) -> RawAnswer:
         """Send a request, and return its answer. Raises the errors of the SDK."""
@@ -75,11 +78,6 @@ class KeptConnections:
             else:
                 connection.close()
         return answer
-
-    def close(self) -> None:
-        """Close the connections that no request uses."""
-        while self._idle:
-            self._idle.pop().close()
 
     def _taken(self) -> socket.socket | None:
         """Return the connection that was used last and is still open; None if there is none."""
@@ -124,6 +122,11 @@ def _read(connection: socket.socket) -> tuple[RawAnswer, bool]:
         body = answer.read()
         headers = {name.lower(): value for name, value in answer.headers.items()}
         return RawAnswer(answer.status, headers, body), not answer.will_close
+
+
+def _close_all(connections: deque[socket.socket]) -> None:
+    while connections:
+        connections.pop().close()
 
 
 def _is_readable(connection: socket.socket) -> bool:
