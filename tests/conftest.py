@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.aws_models import share_models
 from tests.aws_requests import REPORT, Refusals, check_mocked_requests, end_record, start_record
+from tests.default_cas import share_default_cas
 from tests.distribution import Groups, receive_bundles, send_bundles
 from tests.rewriting import rewrite_share
 
@@ -35,6 +36,7 @@ os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
 # Terraforms of tests are short, see tests/terraforms.py.
 os.environ.setdefault("GOGC", "800")
 share_models()
+share_default_cas()
 check_mocked_requests()
 
 _REFUSALS = pytest.StashKey[Refusals]()

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 from tests.aws_models import read_models, share_models
 from tests.commands.catalogues import read_catalogues
+from tests.default_cas import share_default_cas
 
 ORDER_BYTES = 1 << 20
 _LOADED = ("gromit.bootstrap", "gromit.cli", "gromit.config", "gromit.local.cloud", "gromit.web")
@@ -41,6 +42,7 @@ def main() -> None:
     with socket.socket(fileno=int(sys.argv[1])) as orders:
         _load_modules()
         share_models()
+        share_default_cas()
         read_models()
         read_catalogues()
         gc.collect()

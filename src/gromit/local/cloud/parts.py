@@ -23,6 +23,7 @@ from gromit.local.cloud.overlay import write_overlay
 from gromit.local.cloud.platform import MONGO, MONGO_PORT, EmulatedAccount
 from gromit.local.cloud.supervisor import ManagedProcess
 from gromit.local.login.spec import ProviderSpec
+from gromit.local.plain_http import no_cas
 
 GROMIT = (sys.executable, "-m", "gromit")
 """Beginning of every command line of the product."""
@@ -172,6 +173,7 @@ def _listens(port: int, address: str = "127.0.0.1") -> bool:
 def _is_ready(facts: CloudState) -> bool:
     url = f"{facts.url('health')}/readyz"
     try:
-        return httpx2.get(url, timeout=5, trust_env=False).status_code == 200
+        answer = httpx2.get(url, timeout=5, trust_env=False, verify=no_cas())
     except httpx2.HTTPError:
         return False
+    return answer.status_code == 200

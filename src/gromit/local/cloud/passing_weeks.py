@@ -10,6 +10,7 @@ from gromit.adapters.aws.client import aws_errors
 from gromit.errors import BackendError
 from gromit.local.aws.emulator import AGE_IMAGES
 from gromit.local.cloud.platform import EmulatedAccount
+from gromit.local.plain_http import no_cas
 
 RETIRED = "ECS is performing maintenance on the underlying infrastructure hosting the task."
 """AWS's reason for the end of a task that it retires."""
@@ -21,7 +22,11 @@ def age_images(account: EmulatedAccount, days: int) -> Sequence[str]:
     """Let all images grow older; return those that the policies of their registries remove."""
     try:
         answer = httpx2.post(
-            f"{account.url}{AGE_IMAGES}", params={"days": days}, timeout=_TIMEOUT, trust_env=False
+            f"{account.url}{AGE_IMAGES}",
+            params={"days": days},
+            timeout=_TIMEOUT,
+            trust_env=False,
+            verify=no_cas(),
         )
         removed: list[str] = json.loads(answer.raise_for_status().text)
     except httpx2.HTTPError as error:

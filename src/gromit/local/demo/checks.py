@@ -23,6 +23,7 @@ from gromit.local.cloud import variables
 from gromit.local.cloud.layout import CloudPaths, CloudState
 from gromit.local.cloud.parts import emulated_account
 from gromit.local.cloud.platform import BUCKET
+from gromit.local.plain_http import no_cas
 
 _TIMEOUT = 5.0
 
@@ -122,6 +123,7 @@ class CloudProbe:
                 headers={"Host": f"{name}:{port}"},
                 timeout=_TIMEOUT,
                 trust_env=False,
+                verify=no_cas(),
             )
         except httpx2.HTTPError as error:
             return f"{name}:{port} at {addresses[0]} does not answer: {error}"

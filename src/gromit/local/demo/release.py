@@ -15,6 +15,7 @@ from gromit.errors import BackendError, Temporary
 from gromit.local.cloud.layout import CloudState
 from gromit.local.cloud.parts import emulated_account
 from gromit.local.cloud.platform import push_image
+from gromit.local.plain_http import no_cas
 
 _TIMEOUT = 30.0
 
@@ -117,6 +118,7 @@ def _call(
             headers={"Authorization": token},
             timeout=_TIMEOUT,
             trust_env=False,
+            verify=no_cas(),
         )
     except httpx2.HTTPError as error:
         raise Temporary(
