@@ -39,8 +39,20 @@ def sample_row(events: int = 20) -> dict[str, Any]:
 
 def sample_item(events: int = 20) -> dict[str, Any]:
     """Return the row in the form of DynamoDB's interface."""
+    return _item(sample_row(events))
+
+
+def due_item(events: int = 20) -> dict[str, Any]:
+    """Return the row after one more build, which no worker has claimed."""
+    row = sample_row(events)
+    number = row["generation"]
+    stamp = _stamp(BORN_MS + 60_000 * (number + events))
+    return _item(_after(row, desired_state.report(_build(REPOSITORIES[0], number), stamp)))
+
+
+def _item(row: Row) -> dict[str, Any]:
     serialize = TypeSerializer().serialize
-    return {attribute: serialize(value) for attribute, value in sample_row(events).items()}
+    return {attribute: serialize(value) for attribute, value in row.items()}
 
 
 def _build(repository: str, number: int) -> Build:

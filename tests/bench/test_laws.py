@@ -9,7 +9,16 @@ from tests.bench.law import Extent, LawResult, load_law
 from tests.bench.processes import START, start_fork
 from tests.bench.report import page_text
 
-LAWS = ("accepting", "build_latency", "build_rate", "crowd", "handshakes", "listing")
+LAWS = (
+    "accepting",
+    "build_latency",
+    "build_rate",
+    "claims",
+    "crowd",
+    "handshakes",
+    "listing",
+    "watchers",
+)
 
 
 @pytest.fixture(autouse=True)
