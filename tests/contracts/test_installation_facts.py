@@ -172,6 +172,13 @@ def test_installations_are_counted_by_their_marks(emulated: EmulatedInstallation
     assert facts.installations(zone_id, "dev.example.com") == {"team-a": 2, "": 1}
 
 
+def test_every_subnet_has_its_addresses(facts: Facts) -> None:
+    platform, found = facts.platform(), facts.subnet_addresses()
+    assert found.keys() == {*platform.public_subnets, *platform.private_subnets}
+    # The emulator keeps one address more than AWS.
+    assert {(a.size, a.size - a.free) for a in found.values()} <= {(4091, 0), (4091, 1)}
+
+
 def test_every_quota_has_a_usage(facts: Facts) -> None:
     assert facts.quota_usages().keys() == set(Quota)
 

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
+from gromit.core.doctor.capacity import SubnetAddresses
 from gromit.core.doctor.certificates import PemBundle
 from gromit.core.doctor.installation import (
     AwsIdentity,
@@ -105,6 +106,11 @@ HEALTHY: Mapping[str, Any] = {
     "simulate_role": {},
     "quota_usages": {q: QuotaUsage(limit.limit, 0) for q, limit in DEFAULT_LIMITS.items()},
     "environments": 0,
+    "subnet_addresses": {
+        subnet: SubnetAddresses(4091, 4091)
+        for subnet in (*PLATFORM.public_subnets, *PLATFORM.private_subnets)
+    },
+    "quota_failures": {},
 }
 """Fact of each method of the port. `simulate_role` has only answers that are not as expected."""
 
@@ -252,6 +258,16 @@ class FakeInstallation:
     def quota_usages(self) -> Mapping[Quota, QuotaUsage]:
         """Quota usages of the facts."""
         fact: Mapping[Quota, QuotaUsage] = self._fact("quota_usages")
+        return fact
+
+    def subnet_addresses(self) -> Mapping[str, SubnetAddresses]:
+        """Addresses of the facts."""
+        fact: Mapping[str, SubnetAddresses] = self._fact("subnet_addresses")
+        return fact
+
+    def quota_failures(self) -> Mapping[str, tuple[str, str]]:
+        """Failures of the facts."""
+        fact: Mapping[str, tuple[str, str]] = self._fact("quota_failures")
         return fact
 
     def environments(self) -> int:

@@ -8,7 +8,8 @@ from structlog.testing import capture_logs
 from gromit.core.doctor.findings import Check, Finding, FindingStatus, ok, skipped, wrong
 from gromit.core.doctor.quotas import Quota, QuotaHeadroom
 from gromit.errors import BackendError, ConfigError, Denied, NotFound, Temporary
-from gromit.services.doctor import Doctor, DoctorCheck
+from gromit.services.doctor import Doctor
+from gromit.services.doctor_check import DoctorCheck
 from tests.logs import lines_about
 
 HEADROOM = QuotaHeadroom(

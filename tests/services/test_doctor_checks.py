@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gromit.core.doctor.capacity import SubnetAddresses
 from gromit.core.doctor.certificates import PemBundle
 from gromit.core.doctor.findings import Check, Finding, FindingStatus
 from gromit.core.doctor.installation import (
@@ -70,6 +71,9 @@ FACTS: Mapping[Check, str] = {
     Check.ROOT: "suspension",
     Check.RIGHTS: "simulate_role",
     Check.QUOTA: "quota_usages",
+    Check.QUOTA_HIT: "quota_failures",
+    Check.ADDRESSES: "subnet_addresses",
+    Check.RATES: "environments",
 }
 """Fact of each check. The account needs that of `identity`, a suspension that of `root`."""
 
@@ -128,13 +132,16 @@ def test_each_check_names_its_subject() -> None:
         Check.ROOT: [ROOT],
         Check.SUSPENSION: [ROOT],
         Check.RIGHTS: [p for p in ControlPlanePart if p is not ControlPlanePart.EXEC],
+        Check.ADDRESSES: ["vpc.public_addresses", "vpc.private_addresses"],
+        Check.RATES: ["ecs.definitions"],
     }
 
 
 def test_each_check_runs_only_if_those_that_it_needs_are_ok() -> None:
     checks = InstallationChecks(FakeInstallation(), EXPECTED, CATALOGUE, lambda: NOW).checks()
     outside_aws = {Check.CERTIFICATE, Check.SERVE, Check.TERRAFORM, Check.ROOT, *WORKSPACES}
-    aws = set(Check) - outside_aws - {Check.IDENTITY, Check.SUSPENSION}
+    of_serve = {Check.QUOTA_HIT, Check.RATES}
+    aws = set(Check) - outside_aws - of_serve - {Check.IDENTITY, Check.SUSPENSION}
     further = {
         **{check: {Check.PLATFORM} for check in PLATFORM_PARTS},
         Check.PLATFORM_MONGO: {Check.PLATFORM},
@@ -142,15 +149,19 @@ def test_each_check_runs_only_if_those_that_it_needs_are_ok() -> None:
         Check.DELEGATION: {Check.ZONE},
         Check.NEIGHBOURS: {Check.ZONE},
         Check.RIGHTS: {Check.PLATFORM, Check.ZONE},
+        Check.ADDRESSES: {Check.PLATFORM},
     }
     assert {c.check: set(c.needs) for c in checks if c.needs} == {
         **{check: {Check.IDENTITY} | further.get(check, set()) for check in aws},
         Check.SUSPENSION: {Check.ROOT},
+        **{check: {Check.SERVE} for check in of_serve},
     }
     assert {c.check for c in checks if c.optional} == {
         Check.NEIGHBOURS,
         Check.RIGHTS,
         Check.QUOTA,
+        Check.QUOTA_HIT,
+        Check.ADDRESSES,
     }
 
 
@@ -181,6 +192,12 @@ WRONG: list[tuple[Check, dict[str, Any]]] = [
     (Check.SUSPENSION, {"suspension": "suspended by alice: maintenance"}),
     (Check.RIGHTS, {"simulate_role": {("secretsmanager:GetSecretValue", CA_KEY): True}}),
     (Check.QUOTA, {"quota_usages": HEALTHY["quota_usages"] | {Quota.VCPU: QuotaUsage(10, 9)}}),
+    (Check.QUOTA_HIT, {"quota_failures": {"app": ("fargate.vcpu", "ask for more")}}),
+    (
+        Check.ADDRESSES,
+        {"subnet_addresses": dict.fromkeys(PLATFORM.private_subnets, SubnetAddresses(20, 251))},
+    ),
+    (Check.RATES, {"environments": 3000}),
 ]
 
 
@@ -292,7 +309,9 @@ def test_a_fact_that_cannot_be_looked_up_hides_no_other_finding(check: Check, fa
     findings = found(FakeInstallation(**{fact: UNREACHABLE}))
     assert list(findings) == list(Check)
     first = findings[check][0]
-    if check in {Check.NEIGHBOURS, Check.RIGHTS, Check.QUOTA}:
+    if check is Check.RATES:
+        assert (first.state, first.remedy) == (FindingStatus.SKIPPED, "")
+    elif check in {Check.NEIGHBOURS, Check.RIGHTS, Check.QUOTA, Check.QUOTA_HIT, Check.ADDRESSES}:
         assert (first.state, first.observed) == (FindingStatus.SKIPPED, "no answer")
     else:
         assert (first.state, first.observed, first.remedy) == (
@@ -321,6 +340,8 @@ def test_without_an_identity_aws_is_asked_for_nothing_else() -> None:
         "terraform",
         "has_config_root",
         "suspension",
+        "quota_failures",
+        "environments",
     }
 
 

@@ -8,6 +8,7 @@ from gromit.bootstrap.doctor_facts import ComposedFacts
 from gromit.config.schema import Settings
 from gromit.core.doctor.installation import ExpectedInstallation
 from gromit.core.doctor.quotas import QuotaThresholds
+from gromit.core.rates.demand import Activity
 from gromit.ports import Progress
 from gromit.services.doctor import Doctor, InstallationChecks
 
@@ -42,5 +43,14 @@ def _expected(settings: Settings) -> ExpectedInstallation:
         serve_url=settings.serve.url,
         root=str(settings.root),
         roles=doctor_settings.roles,
-        quotas=QuotaThresholds(doctor_settings.quota_percent, doctor_settings.environments),
+        quotas=QuotaThresholds(
+            doctor_settings.quota_percent,
+            doctor_settings.environments,
+            doctor_settings.warn_percent,
+        ),
+        activity=Activity(
+            builds_per_hour=doctor_settings.builds,
+            backstop_s=settings.dns.backstop.total_seconds(),
+            pause_s=settings.dns.pause.total_seconds(),
+        ),
     )

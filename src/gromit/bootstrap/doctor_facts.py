@@ -1,7 +1,7 @@
 """Facts about an installation, from AWS, Terraform Cloud, serve, DNS and this machine."""
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 
@@ -15,6 +15,7 @@ from gromit.bootstrap.terraform import describe_terraform
 from gromit.config.schema import Settings
 from gromit.core.doctor.certificates import PemBundle
 from gromit.core.doctor.installation import ExpectedInstallation, ServeIdentity, WorkspaceFacts
+from gromit.core.environments.failures import quota_of
 from gromit.errors import Suspended
 from gromit.web.clients.environments import ServeEnvironments
 from gromit.web.clients.terraform_cloud import TerraformCloud, new_client
@@ -90,6 +91,13 @@ class ComposedFacts(AwsFacts):
         except Suspended as halt:
             return halt.message.removeprefix("processing is ")
         return None
+
+    def quota_failures(self) -> Mapping[str, tuple[str, str]]:
+        """Quotas of failed environments, from serve."""
+        with closing(serve_client(self._settings)) as serve:
+            failed = [e for page in serve.listing(phase="failed") for e in page["environments"]]
+        hits = {e["name"]: quota_of(e["error"]) for e in failed if e["error"]}
+        return {name: (hit.quota.name, hit.remedy) for name, hit in hits.items() if hit}
 
     def environments(self) -> int:
         """Number of environments, from serve. One whose row cannot be read may be up."""

@@ -29,6 +29,19 @@ class DoctorSettings(SettingsGroup):
         le=100,
         description="report a quota as wrong from this usage on, in percent",
     )
+    warn_percent: int = setting(
+        default=60,
+        gt=0,
+        le=100,
+        description="warn of a capacity, such as the addresses of subnets, from this usage on, "
+        "in percent",
+    )
+    builds: int = setting(
+        default=2,
+        ge=0,
+        description="builds of each environment in a busy hour, from which the doctor computes "
+        "the rates of calls",
+    )
     resolver: ListenAddress | None = setting(
         default=None,
         description="DNS server for checking the zone's delegation; unset: this machine's resolver",

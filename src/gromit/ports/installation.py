@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from gromit.core.doctor.capacity import SubnetAddresses
 from gromit.core.doctor.installation import (
     AwsIdentity,
     BucketFacts,
@@ -109,6 +110,12 @@ class InstallationFacts(Protocol):
 
     def quota_usages(self) -> Mapping[Quota, QuotaUsage]:
         """Limit and usage of every quota, where AWS reports them."""
+
+    def subnet_addresses(self) -> Mapping[str, SubnetAddresses]:
+        """Addresses of each of the platform's subnets, by id."""
+
+    def quota_failures(self) -> Mapping[str, tuple[str, str]]:
+        """Quota and its remedy, for each environment whose last run has hit one, from serve."""
 
     def environments(self) -> int:
         """Number of environments that serve lists as desired up."""

@@ -4,7 +4,6 @@ A check that cannot run never prevents the others from running. Nothing is chang
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
@@ -54,29 +53,15 @@ from gromit.core.stack.secrets import MISSING_SECRET
 from gromit.errors import BackendError, ConfigError, GromitError
 from gromit.ports import Progress
 from gromit.ports.installation import InstallationFacts
+from gromit.services.capacity_checks import CapacityChecks
+from gromit.services.doctor_check import DoctorCheck, on_aws
 
 log = structlog.get_logger(__name__)
-
-CheckFunction = Callable[[], Sequence[Finding]]
 
 _Ids = Callable[[Platform], Sequence[str]]
 _Problems = Callable[[], Mapping[str, str]]
 
 _NO_HINT = "fix what the message names"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DoctorCheck:
-    """One check: a function that looks facts up and lets the core judge them."""
-
-    check: Check
-    subject: str = ""
-    run: CheckFunction
-    """Returns findings. A `GromitError` that it raises becomes a finding."""
-    needs: tuple[Check, ...] = ()
-    """Checks that must be ok; otherwise this one is skipped."""
-    optional: bool = False
-    """Whether the check is skipped, not wrong, if a backend does not answer or denies access."""
 
 
 class Doctor:
@@ -163,23 +148,24 @@ class InstallationChecks:
         self._expected = expected
         self._catalogue = catalogue
         self._now = now
+        self._capacity = CapacityChecks(facts, expected, catalogue)
 
     def checks(self) -> list[DoctorCheck]:
         """All checks in their order. Nothing is looked up before they run."""
         expected, root = self._expected, self._expected.root
         return [
             DoctorCheck(check=Check.IDENTITY, run=self._identity),
-            _on_aws(Check.ACCOUNT, self._account),
-            _on_aws(Check.REGION, self._region),
-            _on_aws(Check.KEY_PAIR, self._key_pair, subject=expected.key_pair or ""),
-            _on_aws(Check.STATE_BUCKET, self._state_bucket, subject=expected.state_bucket),
+            on_aws(Check.ACCOUNT, self._account),
+            on_aws(Check.REGION, self._region),
+            on_aws(Check.KEY_PAIR, self._key_pair, subject=expected.key_pair or ""),
+            on_aws(Check.STATE_BUCKET, self._state_bucket, subject=expected.state_bucket),
             self._workspace_check(Check.STATE_BASE, expected.base, "GROMIT_BASE"),
             self._workspace_check(Check.STATE_INFRA, expected.infra, "GROMIT_INFRA"),
             *self._other_workspace_checks(),
             *self._registry_checks(),
-            _on_aws(Check.SECRETS, self._secrets),
-            _on_aws(Check.TABLE, self._table, subject=expected.table),
-            _on_aws(Check.PLATFORM, self._platform, subject=expected.platform),
+            on_aws(Check.SECRETS, self._secrets),
+            on_aws(Check.TABLE, self._table, subject=expected.table),
+            on_aws(Check.PLATFORM, self._platform, subject=expected.platform),
             *self._platform_checks(),
             *self._zone_checks(),
             *self._certificate_checks(),
@@ -189,8 +175,9 @@ class InstallationChecks:
             DoctorCheck(
                 check=Check.SUSPENSION, run=self._suspension, needs=(Check.ROOT,), subject=root
             ),
-            _on_aws(Check.RIGHTS, self._rights, Check.PLATFORM, Check.ZONE, optional=True),
-            _on_aws(Check.QUOTA, self._quotas, optional=True),
+            on_aws(Check.RIGHTS, self._rights, Check.PLATFORM, Check.ZONE, optional=True),
+            on_aws(Check.QUOTA, self._quotas, optional=True),
+            *self._capacity.checks(self._environments),
         ]
 
     def _identity(self) -> list[Finding]:
@@ -232,7 +219,7 @@ class InstallationChecks:
     def _registry_checks(self) -> Iterator[DoctorCheck]:
         components = self._catalogue.components.values()
         for repository in sorted({c.repository for c in components if c.repository}):
-            yield _on_aws(Check.REGISTRY, partial(self._registry, repository), subject=repository)
+            yield on_aws(Check.REGISTRY, partial(self._registry, repository), subject=repository)
 
     def _registry(self, repository: str) -> list[Finding]:
         default_tag = self._catalogue.default_tag(repository)
@@ -273,9 +260,9 @@ class InstallationChecks:
             (Check.PLATFORM_ROLE, platform_roles, facts.role_problems),
         ]
         for check, ids, problems in parts:
-            yield _on_aws(check, partial(self._platform_part, check, ids, problems), Check.PLATFORM)
-        yield _on_aws(Check.PLATFORM_MONGO, self._mongo, Check.PLATFORM)
-        yield _on_aws(Check.PLATFORM_EXEC, self._exec, Check.PLATFORM)
+            yield on_aws(check, partial(self._platform_part, check, ids, problems), Check.PLATFORM)
+        yield on_aws(Check.PLATFORM_MONGO, self._mongo, Check.PLATFORM)
+        yield on_aws(Check.PLATFORM_EXEC, self._exec, Check.PLATFORM)
 
     def _mongo(self) -> list[Finding]:
         server = self._facts.platform().mongo
@@ -297,10 +284,10 @@ class InstallationChecks:
             for check in (Check.ZONE, Check.DELEGATION, Check.NEIGHBOURS):
                 yield DoctorCheck(check=check, run=partial(_unset, check, "cluster.zoneid"))
             return
-        yield _on_aws(Check.ZONE, partial(self._zone, zone_id), subject=zone_id)
-        yield _on_aws(Check.DELEGATION, partial(self._delegation, zone_id), Check.ZONE)
+        yield on_aws(Check.ZONE, partial(self._zone, zone_id), subject=zone_id)
+        yield on_aws(Check.DELEGATION, partial(self._delegation, zone_id), Check.ZONE)
         neighbours = partial(self._neighbours, zone_id)
-        yield _on_aws(Check.NEIGHBOURS, neighbours, Check.ZONE, optional=True)
+        yield on_aws(Check.NEIGHBOURS, neighbours, Check.ZONE, optional=True)
 
     def _zone(self, zone_id: str) -> list[Finding]:
         return [judge_zone(self._facts.zone(zone_id), self._facts.domain())]
@@ -385,14 +372,6 @@ class InstallationChecks:
             environments = int(usages[Quota.CLUSTERS].used or 0)
         headrooms = quota_headrooms(usages, per_environment(self._catalogue), environments)
         return judge_quotas(headrooms, usages, self._expected.quotas)
-
-
-def _on_aws(
-    check: Check, run: CheckFunction, *needs: Check, subject: str = "", optional: bool = False
-) -> DoctorCheck:
-    return DoctorCheck(
-        check=check, run=run, needs=(Check.IDENTITY, *needs), subject=subject, optional=optional
-    )
 
 
 def _unset(check: Check, setting: str, subject: str = "") -> list[Finding]:

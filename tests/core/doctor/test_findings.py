@@ -24,6 +24,7 @@ from gromit.core.doctor.findings import (
     overall_health,
     sentence,
     skipped,
+    warning,
     wrong,
 )
 from gromit.core.doctor.installation import (
@@ -59,9 +60,11 @@ def test_health(findings: list[Finding], expected: Health) -> None:
     assert overall_health(findings) is expected
 
 
-def test_only_what_is_wrong_has_a_remedy() -> None:
-    assert [bool(f.remedy) for f in (OK, WRONG, SKIPPED)] == [False, True, False]
-    assert [f.state for f in (OK, WRONG, SKIPPED)] == list(FindingStatus)
+def test_only_what_is_wrong_or_close_to_a_limit_has_a_remedy() -> None:
+    close = warning(Check.RATES, "nearly full", "ask for more")
+    states = (OK, close, WRONG, SKIPPED)
+    assert [bool(f.remedy) for f in states] == [False, True, True, False]
+    assert [f.state for f in states] == list(FindingStatus)
 
 
 def test_a_page_becomes_a_sentence() -> None:

@@ -35,7 +35,8 @@ from gromit.core.time import Millis
 from gromit.errors import RolloutFailed, Temporary, TerraformFailed
 from gromit.ports import DueRows, Progress
 from gromit.services.chitragupta import Chitragupta, DnsPolicy
-from gromit.services.doctor import Doctor, DoctorCheck
+from gromit.services.doctor import Doctor
+from gromit.services.doctor_check import DoctorCheck
 from gromit.services.environment_doctor import EnvironmentDoctor
 from gromit.services.pki import Pki, PkiInputs
 from gromit.services.run_states import StateOfRun

@@ -15,6 +15,7 @@ from gromit.adapters.doctor import account, rights
 from gromit.adapters.doctor import platform as parts
 from gromit.adapters.doctor.quotas import AwsQuotas, CountedResources, QuotaClients
 from gromit.adapters.doctor.zone_marks import count_marks
+from gromit.core.doctor.capacity import SubnetAddresses
 from gromit.core.doctor.installation import (
     AwsIdentity,
     BucketFacts,
@@ -96,6 +97,10 @@ class AwsFacts:
     def subnet_problems(self) -> Mapping[str, str]:
         """Problems of the platform's subnets."""
         return parts.subnet_problems(self._client("ec2"), self._platform)
+
+    def subnet_addresses(self) -> Mapping[str, SubnetAddresses]:
+        """Addresses of the platform's subnets."""
+        return parts.subnet_addresses(self._client("ec2"), self._platform)
 
     def namespace_problems(self) -> Mapping[str, str]:
         """Problem of the platform's Cloud Map namespace."""

@@ -4,13 +4,16 @@ Each function returns the problem of each id that has one, and nothing if all is
 """
 
 from collections.abc import Mapping
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from gromit.adapters.aws.client import aws_errors
+from gromit.core.doctor.capacity import SubnetAddresses
 from gromit.core.stack.contract import Platform, platform_roles
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
+    from mypy_boto3_ec2.type_defs import SubnetTypeDef
     from mypy_boto3_efs.client import EFSClient
     from mypy_boto3_iam.client import IAMClient
     from mypy_boto3_servicediscovery.client import ServiceDiscoveryClient
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 ProblemsById = Mapping[str, str]
 
 _MISSING = "does not exist"
+_KEPT = 5
+"""Addresses of each subnet that AWS keeps for itself."""
 
 
 def vpc_problems(ec2: "EC2Client", platform: Platform) -> ProblemsById:
@@ -48,6 +53,21 @@ def subnet_problems(ec2: "EC2Client", platform: Platform) -> ProblemsById:
         if vpc != platform.vpc_id
     }
     return {**missing, **misplaced}
+
+
+def subnet_addresses(ec2: "EC2Client", platform: Platform) -> Mapping[str, SubnetAddresses]:
+    """Get free and all addresses of the platform's subnets."""
+    ids = [*platform.public_subnets, *platform.private_subnets]
+    with aws_errors("describe the subnets"):
+        pages = ec2.get_paginator("describe_subnets").paginate(
+            Filters=[{"Name": "subnet-id", "Values": ids}]
+        )
+        return {s["SubnetId"]: _addresses(s) for page in pages for s in page["Subnets"]}
+
+
+def _addresses(subnet: "SubnetTypeDef") -> SubnetAddresses:
+    size = ip_network(subnet["CidrBlock"]).num_addresses - _KEPT
+    return SubnetAddresses(subnet["AvailableIpAddressCount"], size)
 
 
 def namespace_problems(discovery: "ServiceDiscoveryClient", platform: Platform) -> ProblemsById:

@@ -62,12 +62,17 @@ class Check(StrEnum):
     SUSPENSION = "suspension"
     RIGHTS = "rights"
     QUOTA = "quota"
+    QUOTA_HIT = "quota.hit"
+    ADDRESSES = "capacity.addresses"
+    RATES = "capacity.rates"
 
 
 class FindingStatus(StrEnum):
     """Result of a check."""
 
     OK = "ok"
+    WARNING = "warning"
+    """Close to a limit; nothing is wrong yet."""
     WRONG = "wrong"
     SKIPPED = "skipped"
     """Not checked, or nothing to compare with; the finding gives the reason."""
@@ -84,7 +89,7 @@ class Finding:
     observed: str
     """Observation of the doctor, or the reason for skipping the check."""
     remedy: str = ""
-    """Instruction to fix it; empty unless something is wrong."""
+    """Instruction to fix it; empty unless something is wrong or close to a limit."""
     headroom: QuotaHeadroom | None = None
     """Figures of a quota whose limit AWS reported."""
 
@@ -117,6 +122,17 @@ def wrong(check: Check, observed: str, remedy: str, subject: str = "") -> Findin
     )
 
 
+def warning(check: Check, observed: str, remedy: str, subject: str = "") -> Finding:
+    """Finding that something is close to a limit."""
+    return Finding(
+        check=check,
+        subject=subject,
+        state=FindingStatus.WARNING,
+        observed=sentence(observed),
+        remedy=remedy,
+    )
+
+
 def skipped(check: Check, reason: str, subject: str = "") -> Finding:
     """Finding that something was not checked."""
     return Finding(
@@ -140,7 +156,8 @@ def overall_health(findings: Iterable[Finding]) -> Health:
     states = {f.state for f in findings}
     if FindingStatus.WRONG not in states:
         return Health.HEALTHY
-    return Health.DEGRADED if FindingStatus.OK in states else Health.BROKEN
+    in_order = {FindingStatus.OK, FindingStatus.WARNING}
+    return Health.DEGRADED if states & in_order else Health.BROKEN
 
 
 def judge_account(identity: AwsIdentity, expected: str | None) -> Finding:

@@ -6,6 +6,10 @@ A missing resource is a fact (None, or absent). A fact that could not be looked 
 from dataclasses import dataclass
 
 from gromit.core.doctor.quotas import QuotaThresholds
+from gromit.core.rates.demand import Activity
+
+TWO_BUILDS = Activity(builds_per_hour=2)
+"""Two builds of each environment in an hour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,8 @@ class ExpectedInstallation:
     roles: tuple[str, ...] = ()
     """Roles with names of their own, each as `part=name` or `part=ARN`."""
     quotas: QuotaThresholds
+    activity: Activity = TWO_BUILDS
+    """Expected changes of environments."""
 
 
 @dataclass(frozen=True, slots=True)

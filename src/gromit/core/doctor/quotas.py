@@ -99,6 +99,8 @@ class QuotaThresholds:
     """Usage from which on a quota is wrong, in percent."""
     environments: int | None
     """Number of environments that every quota must allow; None: not checked."""
+    warn_percent: int = 60
+    """Usage from which on a capacity is close, in percent."""
 
 
 def per_environment(catalogue: Catalogue) -> Mapping[Quota, Fraction]:

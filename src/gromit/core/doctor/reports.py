@@ -93,7 +93,8 @@ def report_text(kept: KeptReport) -> str:
 
 
 def _is_shown(finding: Finding) -> bool:
-    return finding.state is FindingStatus.WRONG or finding.check is Check.CERTIFICATE
+    is_off = finding.state in {FindingStatus.WRONG, FindingStatus.WARNING}
+    return is_off or finding.check is Check.CERTIFICATE
 
 
 def _worst_first(findings: Iterable[Finding]) -> list[Finding]:
@@ -103,9 +104,13 @@ def _worst_first(findings: Iterable[Finding]) -> list[Finding]:
 def report_line(
     check: str, subject: str, state: FindingStatus, texts: tuple[str, str]
 ) -> ReportLine:
-    """Return a line for an observation and a remedy, shortened."""
+    """Return a line for an observation and a remedy, shortened.
+
+    A serve of an earlier release knows no warnings, so they are sent as in order.
+    """
     seen, remedy = (text[:TEXT_MAX] for text in texts)
-    return ReportLine(check, subject[:TEXT_MAX], state, seen, remedy)
+    sent = FindingStatus.OK if state is FindingStatus.WARNING else state
+    return ReportLine(check, subject[:TEXT_MAX], sent, seen, remedy)
 
 
 def parse_report(text: str) -> KeptReport | None:

@@ -149,6 +149,13 @@ def shown_remedy(error: Mapping[str, Any]) -> str | None:
     return remedy_of(classify_failure(kind, message), message)
 
 
+def quota_of(error: Mapping[str, Any]) -> QuotaHit | None:
+    """Return the quota of a failure in serve's JSON view; None for another class."""
+    kind, message = error["kind"], error["message"]
+    is_quota = classify_failure(kind, message) is FailureClass.QUOTA
+    return find_quota(message) if is_quota else None
+
+
 _FIRST_PAUSE: Mapping[FailureClass, int] = MappingProxyType(
     {
         FailureClass.TRANSIENT: 1,
