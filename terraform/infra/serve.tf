@@ -34,6 +34,31 @@ data "aws_iam_policy_document" "serve" {
     resources = ["arn:aws:logs:${local.here}:log-group:/gromit/*"]
   }
 
+  # Containers in which people may run programs. ECS opens the session for the person, and serve has no part in it.
+  statement {
+    sid       = "TaskNames"
+    actions   = ["ecs:ListTasks"]
+    resources = ["*"] # this action supports no resources of Fargate
+
+    condition {
+      test     = "ArnNotEquals"
+      variable = "ecs:cluster"
+      values   = [local.platform.cluster_arn]
+    }
+  }
+
+  statement {
+    sid       = "Tasks"
+    actions   = ["ecs:DescribeTasks"]
+    resources = ["arn:aws:ecs:${local.here}:task/*"] # of environments, whose clusters have their names
+
+    condition {
+      test     = "ArnNotEquals"
+      variable = "ecs:cluster"
+      values   = [local.platform.cluster_arn]
+    }
+  }
+
   # Output of Terraform in their runs, from the logs of the workers.
   statement {
     sid       = "Runs"

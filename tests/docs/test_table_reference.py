@@ -15,6 +15,7 @@ from gromit.adapters.catalogue import file as catalogue_file
 from gromit.core.environments import (
     desired_state,
     environment,
+    exec_access,
     expiry,
     history,
     observation,
@@ -133,6 +134,7 @@ WRITES: Mapping[Callable[..., object], Callable[[], list[RowWrite]]] = {
         history.add_event(STAMP, kind, "text") for kind in ("suspended", "resumed")
     ],
     history.truncate_history: lambda: [history.truncate_history(BEFORE)],
+    exec_access.record: lambda: [exec_access.record("tyk", "0a1b", STAMP)],
     parking.park: lambda: [parking.park(STAMP)],
     parking.unpark: lambda: [parking.unpark(STAMP)],
     parking.build_write: lambda: [
@@ -246,6 +248,7 @@ MODULES = (
     desired_state,
     expiry,
     observation,
+    exec_access,
     parking,
     protection,
     rollback,

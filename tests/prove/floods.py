@@ -37,6 +37,7 @@ from tests.fakes.authority import Files, TestCa
 from tests.fakes.clients import tls_context
 from tests.fakes.images import FakeImages
 from tests.fakes.run_output import FakeRunOutput
+from tests.fakes.running_containers import FakeRunningContainers
 from tests.fakes.store import MemoryStore
 from tests.fakes.task_output import FakeTaskOutput
 from tests.prove.suite import Effort, Proof, Suite, Violation
@@ -97,7 +98,13 @@ def _running(folder: Path, limits: ClientLimits) -> Iterator[_Place]:
 
 def _serve(files: Files, changes: ChangeHub, limits: ClientLimits) -> Server:
     parts = ServeParts(
-        MemoryStore(), FakeImages(), CATALOGUE, changes, FakeTaskOutput(), FakeRunOutput()
+        MemoryStore(),
+        FakeImages(),
+        CATALOGUE,
+        changes,
+        FakeTaskOutput(),
+        FakeRunOutput(),
+        FakeRunningContainers(),
     )
     tls = ServerTls(CertificateFiles(files.cert, files.key, files.ca))
     return Server(

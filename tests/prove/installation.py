@@ -49,6 +49,7 @@ from tests.fakes.inventory import FakeExpiries
 from tests.fakes.owners import FakeOwners, owner
 from tests.fakes.platform import PLATFORM, FakePlatform
 from tests.fakes.run_output import FakeRunOutput
+from tests.fakes.running_containers import FakeRunningContainers
 from tests.fakes.secrets import FakeSecrets
 from tests.fakes.states import FakeStates
 from tests.fakes.store import MemoryStore
@@ -359,6 +360,7 @@ class Installation:
             ChangeHub(),
             FakeTaskOutput(),
             FakeRunOutput(),
+            FakeRunningContainers(),
         )
         return replace(
             api_deps(SETTINGS, parts),

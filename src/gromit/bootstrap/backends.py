@@ -32,6 +32,7 @@ from gromit.adapters.aws.pacing import Pacer, PacingClock
 from gromit.adapters.aws.platform_parameter import PlatformParameter
 from gromit.adapters.aws.resource_removal import AwsEnvironmentResources
 from gromit.adapters.aws.run_output import CloudWatchRunOutput
+from gromit.adapters.aws.running_containers import EcsRunningContainers
 from gromit.adapters.aws.secrets import ManagedSecrets
 from gromit.adapters.aws.state_bucket import S3StateBucket
 from gromit.adapters.aws.table_client import table_client
@@ -139,6 +140,11 @@ def task_output() -> CloudWatchTaskOutput:
 def run_output() -> CloudWatchRunOutput:
     """Output of Terraform in the logs of workers."""
     return CloudWatchRunOutput(session().client("logs", config=aws.CLIENT))
+
+
+def running_containers(settings: Settings) -> EcsRunningContainers:
+    """Containers of running tasks."""
+    return EcsRunningContainers(ecs_client(), settings.installation)
 
 
 def audit_log(settings: Settings) -> AuditLog | None:

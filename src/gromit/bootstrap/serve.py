@@ -17,6 +17,7 @@ from gromit.bootstrap.backends import (
     environment_store,
     image_registry,
     run_output,
+    running_containers,
     task_output,
 )
 from gromit.bootstrap.catalogue import configured_catalogue
@@ -32,11 +33,13 @@ from gromit.core.stack.prices import PRICES
 from gromit.core.time import Millis
 from gromit.ports import EnvironmentStore, ImageRegistry
 from gromit.ports.run_output import RunOutput
+from gromit.ports.running_containers import RunningContainers
 from gromit.ports.task_output import TaskOutput
 from gromit.services.canary import Canary, CanaryPolicy
 from gromit.services.creation_limits import CreationLimits
 from gromit.services.developers import Developers
 from gromit.services.environments import EnvironmentPolicy, Environments
+from gromit.services.exec_access import ExecAccess
 from gromit.services.leases import LeasePolicy, Leases
 from gromit.services.ledger import Ledger
 from gromit.services.lifetimes import Lifetimes
@@ -73,6 +76,7 @@ class ServeParts:
     changes: ChangeHub
     output: TaskOutput
     run_output: RunOutput
+    containers: RunningContainers
 
 
 def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Server:
@@ -96,6 +100,7 @@ def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Ser
         changes,
         task_output(),
         run_output(),
+        running_containers(settings),
     )
     deps = replace(
         api_deps(settings, parts),
@@ -178,6 +183,7 @@ def api_deps(settings: Settings, parts: ServeParts) -> ApiDeps:
         ),
         parking=ParkingLot(ledger),
         rollbacks=Rollbacks(ledger, parts.images, known),
+        exec_access=ExecAccess(ledger, known, parts.containers),
         developers=Developers(ledger, policy.grace_ms, rules.protected_per_developer),
         suspensions=SuspensionRegistry(ledger, known),
         changes=parts.changes,

@@ -65,6 +65,8 @@ ALLOWED: tuple[Row, ...] = (
     ("gromit-serve", "logs:FilterLogEvents", "log", {}),
     ("gromit-serve", "logs:FilterLogEvents", "our log", {}),
     ("gromit-serve", "logs:GetLogEvents", "log's stream", {}),
+    ("gromit-serve", "ecs:ListTasks", "*", IN_ITS_CLUSTER),
+    ("gromit-serve", "ecs:DescribeTasks", "task", IN_ITS_CLUSTER),
     ("gromit-serve", "logs:FilterLogEvents", "sow's log", {}),
     ("gromit-serve", "logs:FilterLogEvents", "reap's log", {}),
     *(
@@ -163,6 +165,13 @@ REFUSED: tuple[Row, ...] = (
         for a in ("DeleteTable", "UpdateTable", "DeleteItem")
     ),
     ("gromit-serve", "s3:GetObject", "state", {}),
+    ("gromit-serve", "ecs:ListTasks", "*", IN_OURS),
+    ("gromit-serve", "ecs:DescribeTasks", "our task", IN_OURS),
+    *(
+        (f"gromit-{part}", "ecs:ExecuteCommand", what, IN_ITS_CLUSTER)
+        for part in PROGRAMS
+        for what in ("task", "cluster")
+    ),
     ("gromit-serve", "route53:ChangeResourceRecordSets", "zone", {}),
     *(
         (f"gromit-{p}", "iam:PassRole", "environments' role", TO_ECS)
@@ -450,6 +459,7 @@ def places(installed: Installed) -> ResourceArns:
         log_group=arn("log"),
         logs=f"{arn('log')}:log-stream:example",
         worker_logs=(arn("sow's log"), arn("reap's log")),
+        task=arn("task"),
         execution_role=arn("environments' role"),
         exec_role=arn("role of exec"),
         serve_role=arn("role of serve"),

@@ -50,6 +50,7 @@ EXPECTED: Mapping[tuple[str, str], frozenset[Role]] = {
     ("POST", "/v1/environments/{name}/park"): DEVELOPERS,
     ("POST", "/v1/environments/{name}/unpark"): DEVELOPERS,
     ("POST", "/v1/environments/{name}/extend"): DEVELOPERS,
+    ("POST", "/v1/environments/{name}/exec"): DEVELOPERS,
     ("POST", "/v1/lifetimes"): WORKER,
     ("GET", "/v1/suspensions"): ANYBODY,
     ("POST", "/v1/suspensions"): OPERATOR,

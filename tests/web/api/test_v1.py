@@ -733,3 +733,16 @@ def test_a_diff_compares_environments_and_moments(serve: Serve) -> None:
         assert (answer.status_code, says in answer.json()["error"]) == (status, True), answer.text
     strange: Any = {"headers": {"X-Gromit-Repository": "tyk-pump"}, "who": Role.GATEWAY}
     assert serve.send("GET", "/v1/environments/one/diff?with=two", **strange).status_code == 404
+
+
+def test_a_component_that_takes_no_programs_names_no_container(serve: Serve) -> None:
+    serve.build("tyk", "app-test", "sha")
+    path = "/v1/environments/app-test/exec"
+    answer = serve.send("POST", path, {"component": "tyk"}, who=Role.DEVELOPER)
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+    assert "the catalogue does not let" in answer.json()["error"]
+    assert "exec" not in [
+        e["kind"] for e in serve.get("/v1/environments/app-test/events")["events"]
+    ]
+    for body in ({}, {"component": ""}, {"component": "tyk", "command": "sh"}):
+        assert serve.send("POST", path, body, who=Role.DEVELOPER).status_code == 400

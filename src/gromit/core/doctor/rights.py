@@ -2,7 +2,8 @@
 
 part          must be allowed to                             must not be allowed to
 serve         read and write the table; list images; read    access states or records;
-              the logs of environments, sow and reap         pass the environments' role
+              the logs of environments, sow and reap;        pass the environments' role
+              describe tasks
 sow           do what terraform needs; tag images; read      write the table;
               the platform; describe environments' secrets;  pass serve's role
               pass the environments' roles; list interfaces;
@@ -75,6 +76,8 @@ class ResourceArns:
     """Log stream of some environment."""
     worker_logs: tuple[str, ...]
     """Log groups of the workers that run Terraform."""
+    task: str
+    """Task of some environment."""
     execution_role: str
     exec_role: str
     """Empty if the platform names none."""
@@ -176,6 +179,7 @@ def resource_arns(
             f"{here % 'logs'}:log-group:{WORKER_LOG_GROUPS}{worker}:*"
             for worker in (ControlPlanePart.SOW, ControlPlanePart.REAP)
         ),
+        task=f"{here % 'ecs'}:task/example/0a1b",
         execution_role=platform.execution_role_arn,
         exec_role=platform.exec_role_arn,
         ca_key=f"{here % 'secretsmanager'}:secret:gromit/ca-key-000000",
@@ -273,6 +277,8 @@ def _serve(arns: ResourceArns) -> tuple[_Pairs, _Pairs]:
         (("logs:DescribeLogStreams", "logs:FilterLogEvents"), arns.log_group),
         (("logs:GetLogEvents",), arns.logs),
         *((("logs:FilterLogEvents",), group) for group in arns.worker_logs),
+        (("ecs:ListTasks",), "*"),
+        (("ecs:DescribeTasks",), arns.task),
     ]
     return allowed, [(_OBJECTS, arns.states), (_CHANGE, arns.zone), (_PASS, arns.execution_role)]
 

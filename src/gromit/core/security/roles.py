@@ -14,7 +14,7 @@ the table are refused.
     POST   /v1/observations, /v1/passes, /v1/reports           x        x
     POST   /v1/environments/{name}/
              redeploy, retry, rollback, extend, park, unpark,
-             protect, unprotect                                         x         x
+             protect, unprotect, exec                                   x         x
     DELETE /v1/environments/{name}                                      x         x
     any other change under /v1                                          x
 """
@@ -63,6 +63,7 @@ _ACTS_OF_DEVELOPERS = (
     "unpark",
     "protect",
     "unprotect",
+    "exec",
 )
 ADMISSION: tuple[Rule, ...] = (
     _rule("GET HEAD", "/v1/audit", Role.OPERATOR),

@@ -42,7 +42,7 @@ from gromit.local.aws.moto_patches import apply_patches
 ACCOUNT = "123456789012"
 """The account of the emulator, for any credentials."""
 
-_READING = ("Describe", "List", "Get", "BatchGet", "Query", "Scan", "Discover")
+_READING = ("Describe", "List", "Get", "BatchGet", "Query", "Scan", "Discover", "ExecuteCommand")
 """Beginnings of the names of actions that change nothing."""
 
 _OF_MOTO = "/moto-api/"

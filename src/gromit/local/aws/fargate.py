@@ -23,6 +23,7 @@ from gromit.local.aws.containers import (
     ContainerOutput,
     Containers,
 )
+from gromit.local.aws.moto_patches.exec_command import connect_agent, switch_exec
 from gromit.local.aws.moto_patches.services import has_circuit_breaker, running_tasks
 from gromit.local.aws.moto_patches.tasks import mark_stopped
 from gromit.local.aws.placement import Host, TaskCannotStart, give_public_address, plan_container
@@ -217,6 +218,7 @@ class Fargate:
             networking_configuration=network,
             platform_version=service.platform_version,
         )
+        switch_exec(task, on=getattr(service, "enable_execute_command", False))
         tasks[task.task_arn] = task
         _add_event(service, f"has started 1 tasks: (task {task.id}).")
         self._changed()
@@ -343,6 +345,7 @@ def _mark_running(service: Service | None, task: Task) -> None:
     task.last_status, task.started_at, task.is_pulled = "RUNNING", utcnow(), True
     for container in task.containers:
         container.last_status = "RUNNING"
+    connect_agent(task)
     if service:
         register(service, task)
         _deployment(service, task.started_by).update(failedTasks=0, succeeded=True)

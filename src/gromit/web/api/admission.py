@@ -19,6 +19,7 @@ from gromit.ports.run_output import RunOutput
 from gromit.ports.task_output import TaskOutput
 from gromit.services.developers import Developers
 from gromit.services.environments import Environments
+from gromit.services.exec_access import ExecAccess
 from gromit.services.leases import Leases
 from gromit.services.lifetimes import Lifetimes
 from gromit.services.observations import Observations
@@ -84,6 +85,7 @@ class ApiDeps:
     parking: ParkingLot
     developers: Developers
     rollbacks: Rollbacks
+    exec_access: ExecAccess
     suspensions: SuspensionRegistry
     sweeps: Sweeps
     views: EnvironmentViews

@@ -26,6 +26,7 @@ from gromit.web.api import (
     claims,
     diffs,
     doctor_reports,
+    exec_access,
     explanations,
     legacy_routes,
     observations,
@@ -66,6 +67,7 @@ _ROUTES = (
     observations,
     passes,
     task_output,
+    exec_access,
     audit_search,
     doctor_reports,
 )
