@@ -11,6 +11,7 @@ data "aws_iam_policy_document" "serve" {
     resources = [local.platform.table_arn, "${local.platform.table_arn}/index/work", "${local.platform.table_arn}/index/life"]
 
     actions = [
+      "dynamodb:BatchGetItem",
       "dynamodb:DescribeContinuousBackups",
       "dynamodb:DescribeTable",
       "dynamodb:DescribeTimeToLive",

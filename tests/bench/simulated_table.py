@@ -86,6 +86,7 @@ class SimulatedTables:
         self.calls[operation] += 1
         known: Mapping[str, Callable[[Body], str | Body]] = {
             "GetItem": self._get,
+            "BatchGetItem": self._get_many,
             "PutItem": self._put,
             "UpdateItem": self._update,
             "DeleteItem": self._delete,
@@ -116,6 +117,15 @@ class SimulatedTables:
 
     def _rows(self, body: Body) -> TableContents:
         return self._table(body).contents
+
+    def _get_many(self, body: Body) -> Body:
+        """Return whole rows, whatever parts are asked for."""
+        found: dict[str, list[Item]] = {}
+        for table, part in body["RequestItems"].items():
+            rows = self._rows({"TableName": table})
+            read = (rows.read(key[KEY]["S"]) for key in part["Keys"])
+            found[table] = [item for item in read if item is not None]
+        return {"Responses": found, "UnprocessedKeys": {}}
 
     def _get(self, body: Body) -> str:
         text = self._rows(body).read_text(_name(body))

@@ -156,6 +156,6 @@ def test_the_simulated_table_says_what_it_does_not_know() -> None:
         asked = {"UpdateExpression": update, "ExpressionAttributeNames": {"#x": "x"}}
         with pytest.raises(Refused):
             tables.answer("UpdateItem", {**key, **asked})
-    for operation, body in (("BatchGetItem", {}), ("GetItem", {**key, "TableName": "other"})):
+    for operation, body in (("BatchWriteItem", {}), ("GetItem", {**key, "TableName": "other"})):
         with pytest.raises(Refused):
             tables.answer(operation, body)

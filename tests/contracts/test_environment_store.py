@@ -36,6 +36,7 @@ from gromit.core.environments.row_writes import (
     WriteRefused,
     WriteResult,
 )
+from gromit.core.environments.turns import DueWork
 from gromit.core.names import LIFE_INDEX, WORK_INDEX
 from gromit.errors import BackendError
 from gromit.ports import EnvironmentStore, LifeEntry
@@ -482,6 +483,34 @@ def test_held_rows_do_not_use_up_the_limit(store: EnvironmentStore) -> None:
         put(store, f"held{i}", work="sow", due=i, holder="w", lease_until=1000)
     put(store, "free", work="sow", due=50)
     assert store.due("sow", 100, 1).names == ("free",)
+
+
+def test_due_work_and_work_with_a_lease_are_apart(store: EnvironmentStore) -> None:
+    put(store, "mine", work="sow", due=1, since=1, holder="w", lease_until=1000, claim_id="n1")
+    put(store, "failed", work="sow", due=20, since=10)
+    put(store, "new", work="sow", due=30, since=30)
+    due = store.due("sow", 100, 1)
+    assert due.work == (DueWork("failed", 20, 10), DueWork("new", 30, 30))
+    assert due.held == (DueWork("mine", 1, 1, "n1"),)
+    assert (due.names, due.is_cut) == (("new",), False)
+
+
+def test_a_page_begins_behind_an_entry(store: EnvironmentStore) -> None:
+    for name, due in (("a", 10), ("b", 20), ("c", 20), ("d", 30), ("later", 200)):
+        put(store, name, work="sow", due=due, since=due)
+    whole = store.due("sow", 100, 9).work
+    assert [w.name for w in whole[::3]] == ["a", "d"]
+    for number, last in enumerate(whole, start=1):
+        assert store.due_behind("sow", 100, last).work == whole[number:]
+
+
+def test_the_repositories_of_last_builds_are_read_together(store: EnvironmentStore) -> None:
+    put(store, "app", work="sow", due=10, since=10, last_build="tyk", more="x")
+    put(store, "old", work="sow", due=10)
+    found = store.last_builds(["app", "old", "none"])
+    assert sorted(found) == ["app", "old"]
+    assert (found["app"]["since"], found["app"]["last_build"]) == (10, "tyk")
+    assert "last_build" not in found["old"]
 
 
 def test_what_a_claim_holds_already_comes_first_for_that_claim(store: EnvironmentStore) -> None:

@@ -286,6 +286,9 @@ MEANINGS: Mapping[str, str] = {
     "state.stranded": (
         "neither terraform nor gromit could save a state; it is in this file on the worker"
     ),
+    "turns.unknown": (
+        "serve may not look up which repository made work due, so age decides; logged once"
+    ),
     "table.lacks_lifetimes": (
         "the table has no index of lifetimes, so no environment expires; all else works"
     ),

@@ -1,7 +1,7 @@
 """The table of environments in memory."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from gromit.core.environments.attributes import RESERVED
@@ -14,7 +14,8 @@ from gromit.core.environments.row_writes import (
     apply_write,
     evaluate,
 )
-from gromit.ports import DueRows, LifeEntry, RowPage
+from gromit.core.environments.turns import DueRows, DueWork
+from gromit.ports import LifeEntry, RowPage
 
 
 class MemoryStore:
@@ -26,6 +27,10 @@ class MemoryStore:
         self.writes = 0
         """Writes that were asked for, refused ones included."""
         self._answer_is_lost = False
+        self.page_size = 1000
+        """Entries of the index of work that one look reads."""
+        self.looked_up = 0
+        """Rows that were read for the repositories of their last builds."""
 
     def lose_next_answer(self) -> None:
         """Carry the next write out twice, as the SDK does when the first answer does not arrive."""
@@ -75,21 +80,37 @@ class MemoryStore:
             (r for r in self._rows.values() if r.get("work") == kind and "due" in r),
             key=lambda r: (r["due"], r["name"]),
         )
-        ours = [r for r in rows if claim_id is not None and r.get("claim_id") == claim_id]
-        free = [
-            r
-            for r in rows
-            if r not in ours and ("lease_until" not in r or r["lease_until"] < now_ms)
-        ]
-        first = [r for r in free if r["due"] <= _since(r)]
-        put_off = [r for r in free if r not in first]
-        due = [r for r in (*ours, *first, *put_off) if r["due"] <= now_ms]
-        upcoming = [r["due"] for r in rows if r["due"] > now_ms] if not due else []
+        now = [r for r in rows if r["due"] <= now_ms]
+        free = [_work(r) for r in now if _is_free(r, now_ms, claim_id)]
+        held = [_work(r) for r in now if not _is_free(r, now_ms, claim_id)]
+        upcoming = [r["due"] for r in rows if r["due"] > now_ms] if not free else []
+        ours = [w for w in free if claim_id is not None and w.claim_id == claim_id]
+        others = [w for w in free if w not in ours]
+        first = [w for w in others if w.due_ms <= w.since_ms]
+        put_off = [w for w in others if w not in first]
         return DueRows(
-            tuple(r["name"] for r in due[:limit]),
-            min((r["due"] for r in due), default=None),
+            tuple(w.name for w in (*ours, *first, *put_off)[:limit]),
+            min((w.due_ms for w in free), default=None),
             min(upcoming, default=None),
+            tuple(free[: self.page_size]),
+            tuple(held),
+            is_cut=len(free) > self.page_size,
         )
+
+    def due_behind(self, kind: str, now_ms: int, last: DueWork) -> DueRows:
+        """Due work that is due later than an entry, or at the same time with a later name."""
+        rows = [r for r in self._rows.values() if r.get("work") == kind and "due" in r]
+        due = [_work(r) for r in rows if r["due"] <= now_ms and _is_free(r, now_ms, None)]
+        behind = sorted((w.due_ms, w.name, w) for w in due)
+        work = [w for *place, w in behind if tuple(place) > (last.due_ms, last.name)]
+        is_cut = len(work) > self.page_size
+        return DueRows((), None, None, tuple(work[: self.page_size]), is_cut=is_cut)
+
+    def last_builds(self, names: Collection[str]) -> Mapping[str, Row]:
+        """Repositories of the last builds, and the instants of requests for work."""
+        assert len(names) <= 100
+        self.looked_up += len(names)
+        return {n: dict(self._rows[n]) for n in names if n in self._rows}
 
     def unfinished(self, kind: str) -> Mapping[str, int]:
         """Environments with unfinished work of a kind, and since when it waits."""
@@ -113,6 +134,15 @@ class MemoryStore:
         names = sorted(n for n in known if after is None or n > after)
         rows = tuple(dict(self._rows[n]) for n in names[:limit])
         return RowPage(rows, names[limit - 1] if len(names) > limit else None)
+
+
+def _is_free(row: Mapping[str, Any], now_ms: int, claim_id: str | None) -> bool:
+    is_ours = claim_id is not None and row.get("claim_id") == claim_id
+    return is_ours or "lease_until" not in row or row["lease_until"] < now_ms
+
+
+def _work(row: Mapping[str, Any]) -> DueWork:
+    return DueWork(row["name"], row["due"], _since(row), row.get("claim_id"))
 
 
 def _since(row: Mapping[str, Any]) -> int:

@@ -12,10 +12,10 @@ from gromit.core.environments.environment import Environment
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.phases import Work
 from gromit.core.environments.run_progress import RunProgress
+from gromit.core.environments.turns import DueRows
 from gromit.core.environments.wakes import Watcher
 from gromit.core.stack.made import MadeStack
 from gromit.errors import GromitError
-from gromit.ports import DueRows
 from gromit.services.watch_loop import WatchIntervals, WatchLoop
 from gromit.services.workers import RECHECK_S
 from gromit.web.announcements import Announcement, HeardChanges

@@ -15,6 +15,7 @@ from gromit.core.environments.phases import Work
 from gromit.core.environments.row_writes import Condition, Row, RowWrite, WriteResult
 from gromit.core.environments.run_progress import RunProgress
 from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner, Verdict
+from gromit.core.environments.turns import DueRows, DueWork
 from gromit.core.environments.wakes import Watcher
 from gromit.core.environments.worker_protocol import Problem
 from gromit.core.metrics.pass_report import PassReport
@@ -34,17 +35,6 @@ from gromit.errors import Suspended
 
 Progress = Callable[[str], None]
 """Called with one short line of progress, secrets masked."""
-
-
-@dataclass(frozen=True, slots=True)
-class DueRows:
-    """Rows with due work."""
-
-    names: tuple[str, ...]
-    oldest_ms: int | None
-    """Instant since which the one that is due longest is due."""
-    next_ms: int | None
-    """Instant at which the next one is due, if none is due now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +85,12 @@ class EnvironmentStore(Protocol):
         The row that `claim_id` has claimed already comes before them: the answer to that claim
         was lost.
         """
+
+    def due_behind(self, kind: str, now_ms: int, last: DueWork) -> DueRows:
+        """Return one more page of due work, from behind an entry of the index. One query."""
+
+    def last_builds(self, names: Collection[str]) -> Mapping[str, Row]:
+        """Return `name`, `since` and `last_build` of rows, at most 100. They may be a bit old."""
 
     def unfinished(self, kind: str) -> Mapping[str, int]:
         """Return environments with unfinished work of a kind, and the instants of the requests.
@@ -360,7 +356,7 @@ class WorkQueue(Protocol):
     """
 
     def claim(self, kind: Work) -> Claim | NoWork:
-        """Claim the oldest due work of a kind."""
+        """Claim due work of a kind, of the repository whose turn it is."""
 
     def report_halt(self, kind: Work, halt: Suspended) -> None:
         """Report that this worker claims nothing, because it has seen the file `noprocess`."""

@@ -1,7 +1,7 @@
 """Claims, renewals and outcomes: serve's side of the protocol. Used only by the API."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -35,6 +35,7 @@ from gromit.core.stack.made import MadeStack
 from gromit.core.text import plain_line
 from gromit.errors import Conflict, GromitError, Suspended, UnreadableRow
 from gromit.services.ledger import Ledger
+from gromit.services.turns import Turns
 
 log = structlog.get_logger(__name__)
 
@@ -67,9 +68,10 @@ class Leases:
     policy: LeasePolicy
     jitter: Callable[[], float]
     """Random numbers from 0 to 1."""
+    turns: Turns = field(default_factory=Turns)
 
     def claim(self, kind: Work, claimant: Claimant, now_ms: int) -> Environment | NoWorkAvailable:
-        """Claim the oldest due work of a kind for a worker.
+        """Claim due work of a kind for a worker: the oldest of the repository whose turn it is.
 
         A row that cannot be read is put off and reported, so that it does not block other rows.
         That of a suspended environment is put off, too. Raises `Suspended` if everything is.
@@ -77,7 +79,8 @@ class Leases:
         request = _Request(kind, claimant, now_ms, self._check_suspension(now_ms))
         seen: set[str] = set()
         while True:
-            due = self.ledger.store.due(kind, now_ms, CANDIDATES + len(seen), claimant.nonce)
+            limit = CANDIDATES + len(seen)
+            due = self.turns.due(self.ledger, kind, now_ms, limit, claimant.nonce)
             is_any_put_off = False
             for name in due.names:
                 if name in seen:
@@ -85,6 +88,7 @@ class Leases:
                 seen.add(name)
                 found = self._claim_or_put_off(name, request)
                 if isinstance(found, Environment):
+                    self.turns.take(kind, found)
                     return found
                 is_any_put_off = is_any_put_off or found is _PUT_OFF
             if not is_any_put_off:

@@ -28,12 +28,13 @@ from gromit.core.environments.claims import Claim, Claimant
 from gromit.core.environments.environment import Environment
 from gromit.core.environments.failures import Failure
 from gromit.core.environments.phases import Work
+from gromit.core.environments.turns import DueRows
 from gromit.core.security.certificates import LeafRequest
 from gromit.core.security.roles import Role
 from gromit.core.stack.made import MadeStack
 from gromit.core.time import Millis
 from gromit.errors import RolloutFailed, Temporary, TerraformFailed
-from gromit.ports import DueRows, Progress
+from gromit.ports import Progress
 from gromit.services.chitragupta import Chitragupta, DnsPolicy
 from gromit.services.doctor import Doctor
 from gromit.services.doctor_check import DoctorCheck

@@ -266,6 +266,7 @@ def _register(cloud: Cloud, env: str) -> None:
     store.write(env, RowWrite(conditions=(NotExists("want"),), sets={"want": "up"}))
     store.read(env)
     store.due("sow", 0, 1)
+    store.last_builds(["app"])
     store.page(None, 10)
     images = EcrImages(cloud.client("ecr"))
     images.pushed(images.digests([("tyk", "master")]))

@@ -7,10 +7,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from gromit.core.environments.phases import Work
+from gromit.core.environments.turns import DueRows
 from gromit.core.security.roles import Role
 from gromit.core.time import Millis
 from gromit.errors import Temporary
-from gromit.ports import DueRows
 from gromit.web.api.metrics import Metrics
 from tests.fakes.store import MemoryStore
 from tests.logs import lines_about

@@ -8,7 +8,7 @@ fails repeatedly. The sparse index `life` does the same for lifetimes (key `life
 `look_at`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, assert_never
 
@@ -36,9 +36,10 @@ from gromit.core.environments.row_writes import (
     WriteResult,
     apply_write,
 )
+from gromit.core.environments.turns import DueRows, DueWork, by_age
 from gromit.core.names import LIFE_INDEX, WORK_INDEX
 from gromit.errors import Temporary
-from gromit.ports import DueRows, LifeEntry, RowPage
+from gromit.ports import LifeEntry, RowPage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -134,21 +135,35 @@ class DynamoStore:
 
         It also reads what is due later, which is the next due time if nothing is due now.
         """
-        # The index has the order of due times, so work that was put off is sorted out here.
-        due: list[Row] = []
-        upcoming: list[Row] = []
-        for row in self._work(kind):
-            if int(row[Attribute.DUE]) > now_ms:
-                upcoming.append(row)
-                break
-            if _is_free(row, now_ms, claim_id):
-                due.append(row)
-            if len(due) == max(limit, LOOKED_AT):
-                break
-        # The sort is stable: within each group the oldest stays first.
-        ordered = sorted(due, key=lambda r: (not _has_claim(r, claim_id), _is_put_off(r)))
-        names = tuple(str(r[KEY]) for r in ordered[:limit])
-        return DueRows(names, _first_due(due), _first_due(upcoming) if not due else None)
+        return _due_rows(self._work(kind, FIRST_LOOK), now_ms, limit, claim_id)
+
+    def due_behind(self, kind: str, now_ms: int, last: DueWork) -> DueRows:
+        """See the port."""
+        start = {
+            str(KEY): {"S": last.name},
+            str(Attribute.WORK): {"S": kind},
+            str(Attribute.DUE): {"N": str(last.due_ms)},
+        }
+        return _due_rows(self._work(kind, LOOKED_AT, start), now_ms, 0, None)
+
+    def last_builds(self, names: Collection[str]) -> Mapping[str, Row]:
+        """See the port. One call. What DynamoDB does not answer now is left out."""
+        with aws_errors(f"read builds in table {self._table}"):
+            answer = self._client.batch_get_item(
+                RequestItems={
+                    self._table: {
+                        "Keys": [{KEY: {"S": name}} for name in names],
+                        "ProjectionExpression": "#name, #since, #build",
+                        "ExpressionAttributeNames": {
+                            "#name": KEY,
+                            "#since": Attribute.SINCE,
+                            "#build": Attribute.LAST_BUILD,
+                        },
+                    }
+                }
+            )
+        rows = [_row(item) for item in answer["Responses"].get(self._table, ())]
+        return {str(row[KEY]): row for row in rows if row is not None}
 
     def unfinished(self, kind: str) -> Mapping[str, int]:
         """See the port. Reads all work of the kind.
@@ -196,9 +211,9 @@ class DynamoStore:
         shown = tuple(r for r in rows if not str(r[KEY]).startswith(RESERVED))
         return RowPage(shown, last, is_cut=last is not None and len(rows) < limit)
 
-    def _work(self, kind: str) -> Iterator[Row]:
+    def _work(self, kind: str, limit: int, start: Mapping[str, Any] | None = None) -> Iterator[Row]:
         """Yield the entries of work of a kind in order of due times, read as they are needed."""
-        limit, more = FIRST_LOOK, dict[str, Any]()
+        more: dict[str, Any] = {"ExclusiveStartKey": start} if start else {}
         while True:
             with aws_errors(f"find work in table {self._table}"):
                 answer = self._client.query(
@@ -232,17 +247,41 @@ def _since(row: Row) -> int:
     return since if isinstance(since, int) else due
 
 
-def _is_put_off(row: Row) -> bool:
-    # Whatever puts work off, as a failure does, moves `due` and leaves `since`.
-    return int(row[Attribute.DUE]) > _since(row)
+def _due_rows(entries: Iterator[Row], now_ms: int, limit: int, claim_id: str | None) -> DueRows:
+    """Return what is due now of the entries of work, which are in the order of due times."""
+    due: list[DueWork] = []
+    held: list[DueWork] = []
+    next_ms = None
+    for row in entries:
+        if (due_ms := int(row[Attribute.DUE])) > now_ms:
+            next_ms = due_ms
+            break
+        (due if _is_free(row, now_ms, claim_id) else held).append(_due_work(row))
+        if len(due) == max(limit, LOOKED_AT):
+            break
+    names = tuple(one.name for one in by_age(due, claim_id)[:limit])
+    return DueRows(
+        names,
+        due[0].due_ms if due else None,
+        None if due else next_ms,
+        tuple(due),
+        tuple(held),
+        is_cut=len(due) == max(limit, LOOKED_AT),
+    )
+
+
+def _due_work(row: Row) -> DueWork:
+    claim_id = row.get(Attribute.CLAIM_ID)
+    return DueWork(
+        str(row[KEY]),
+        int(row[Attribute.DUE]),
+        _since(row),
+        claim_id if isinstance(claim_id, str) else None,
+    )
 
 
 def _has_claim(row: Row, claim_id: str | None) -> bool:
     return claim_id is not None and row.get(Attribute.CLAIM_ID) == claim_id
-
-
-def _first_due(rows: Sequence[Row]) -> int | None:
-    return int(rows[0][Attribute.DUE]) if rows else None
 
 
 def _is_free(row: Row, now_ms: int, claim_id: str | None) -> bool:

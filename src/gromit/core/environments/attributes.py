@@ -62,6 +62,7 @@ class Attribute(StrEnum):
     IMAGES_SINCE = "images_since"
     MADE = "made"
     REQUESTER = "requester"
+    LAST_BUILD = "last_build"
     ROLLBACK = "rollback"
     PROBLEMS = "problems"
     REPAIRS = "repairs"
@@ -124,6 +125,7 @@ _INCARNATION_ATTRIBUTES = (
     | LIFE_ATTRIBUTES
     | {
         Attribute.REQUESTER,
+        Attribute.LAST_BUILD,
         Attribute.ROLLBACK,
         Attribute.PROTECTED_BY,
         Attribute.PARKED,

@@ -211,6 +211,7 @@ _CHECKS: Mapping[str, ValueCheck] = MappingProxyType(
             }
         ),
         Attribute.REQUESTER: _text,
+        Attribute.LAST_BUILD: _text,
         Attribute.ROLLBACK: _text,
         Attribute.PROBLEMS: _map({"at": _number, "components": _map_of(_text)}),
         Attribute.REPAIRS: _map({"times": _number, "at": _number}),

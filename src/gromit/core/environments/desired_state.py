@@ -351,6 +351,7 @@ def build_attributes(build: Build) -> dict[str, Any]:
     sets: dict[str, Any] = {
         VERSION + build.repository: build.version,
         REF + build.repository: build.ref.full,
+        Attribute.LAST_BUILD: build.repository,
     }
     if build.sequence is not None:
         sets[SEQUENCE + build.repository] = build.sequence

@@ -121,7 +121,7 @@ class ApiDeps:
 
     def queues(self, now_ms: Millis, suspensions: ActiveSuspensions) -> Queues:
         """Return the queues of due work as they are now."""
-        return Queues(self.environments.ledger.store, self.run_times, now_ms, suspensions)
+        return Queues(self.leases.ledger, self.leases.turns, self.run_times, now_ms, suspensions)
 
 
 def get_caller(request: Request, highest: Role | None) -> Caller:

@@ -232,7 +232,7 @@ def claim(
     deps: Deps,
     body: Annotated[ClaimRequest, Depends(json_body(ClaimRequest))],
 ) -> Response:
-    """Claim the oldest due work of a kind.
+    """Claim due work of a kind. Repositories take turns, and the oldest work of one comes first.
 
     204 if no work is due, with Retry-After if the time of the next work is known. 423 while
     processing is suspended.

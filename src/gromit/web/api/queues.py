@@ -6,8 +6,9 @@ from gromit.core.environments.environment import Environment
 from gromit.core.environments.phases import Work
 from gromit.core.environments.queue_place import QueuePlace, queue_place
 from gromit.core.environments.suspensions import ActiveSuspensions
-from gromit.ports import EnvironmentStore
+from gromit.services.ledger import Ledger
 from gromit.services.run_times import RunTimes
+from gromit.services.turns import Turns
 
 DUE_MAX = 1000
 """Due work of a kind that is counted."""
@@ -17,10 +18,11 @@ DUE_MAX = 1000
 class Queues:
     """Reads a queue when the first environment of a response waits in it.
 
-    The index of work gives the order, as it does to a worker that asks for work.
+    The order is the one in which work is handed out to workers.
     """
 
-    store: EnvironmentStore
+    ledger: Ledger
+    turns: Turns
     run_times: RunTimes
     now_ms: int
     suspensions: ActiveSuspensions
@@ -34,5 +36,6 @@ class Queues:
         if self.suspensions.shown_for(environment.name, environment.reported):
             return None
         if kind not in self._due:
-            self._due[kind] = self.store.due(kind, self.now_ms, DUE_MAX).names
+            due = self.turns.due(self.ledger, kind, self.now_ms, DUE_MAX)
+            self._due[kind] = due.names
         return queue_place(environment.name, self._due[kind], self.run_times.sample(kind))

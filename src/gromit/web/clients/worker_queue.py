@@ -31,7 +31,7 @@ class ServeQueue:
         self._records_hooks = True
 
     def claim(self, kind: Work) -> Claim | NoWork:
-        """Claim the oldest due work of a kind."""
+        """Claim due work of a kind, of the repository whose turn it is."""
         nonce = uuid.uuid4().hex
         task = {"task": self._task} if self._task else {}
         answer = self._client.call(
