@@ -210,7 +210,8 @@ def _discovery(call: Call, fields: Json) -> list[str]:
 
 def _dynamodb(_call: Call, fields: Json) -> list[str]:
     index = f"/index/{fields['IndexName']}" if "IndexName" in fields else ""
-    return [f"arn:aws:dynamodb:{HERE}:table/{fields['TableName']}{index}"]
+    tables = fields["RequestItems"] if "RequestItems" in fields else (fields["TableName"],)
+    return [f"arn:aws:dynamodb:{HERE}:table/{table}{index}" for table in tables]
 
 
 def _route53(call: Call, _fields: Json) -> list[str]:

@@ -269,7 +269,12 @@ _Pairs = list[tuple[tuple[str, ...], str]]
 
 
 def _serve(arns: ResourceArns) -> tuple[_Pairs, _Pairs]:
-    use = ("dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Scan")
+    use = (
+        "dynamodb:BatchGetItem",
+        "dynamodb:GetItem",
+        "dynamodb:UpdateItem",
+        "dynamodb:Scan",
+    )
     allowed: _Pairs = [(use, arns.table)]
     allowed += [(("dynamodb:Query",), index) for index in arns.indexes]
     allowed += [(("ecr:BatchGetImage", "ecr:DescribeImages"), r) for r in arns.registries]
