@@ -135,7 +135,7 @@ class DynamoStore:
 
         It also reads what is due later, which is the next due time if nothing is due now.
         """
-        return _due_rows(self._work(kind, FIRST_LOOK), now_ms, limit, claim_id)
+        return _due_rows(self._work(kind), now_ms, limit, claim_id)
 
     def due_behind(self, kind: str, now_ms: int, last: DueWork) -> DueRows:
         """See the port."""
@@ -211,7 +211,9 @@ class DynamoStore:
         shown = tuple(r for r in rows if not str(r[KEY]).startswith(RESERVED))
         return RowPage(shown, last, is_cut=last is not None and len(rows) < limit)
 
-    def _work(self, kind: str, limit: int, start: Mapping[str, Any] | None = None) -> Iterator[Row]:
+    def _work(
+        self, kind: str, limit: int = FIRST_LOOK, start: Mapping[str, Any] | None = None
+    ) -> Iterator[Row]:
         """Yield the entries of work of a kind in order of due times, read as they are needed."""
         more: dict[str, Any] = {"ExclusiveStartKey": start} if start else {}
         while True:

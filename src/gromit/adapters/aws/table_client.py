@@ -71,6 +71,10 @@ class DirectTableClient:
         """Read an item."""
         return self._call("GetItem", request)
 
+    def batch_get_item(self, **request: Any) -> Any:
+        """Read items, of which some may be left out."""
+        return self._call("BatchGetItem", request)
+
     def update_item(self, **request: Any) -> Any:
         """Write an item."""
         return self._call("UpdateItem", request)
