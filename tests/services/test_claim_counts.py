@@ -8,8 +8,8 @@ from gromit.core.environments.claims import Claimant
 from gromit.core.environments.environment import Environment
 from gromit.core.environments.phases import Work
 from gromit.core.environments.row_writes import Row, RowWrite, WriteRefused, WriteResult
+from gromit.core.environments.turns import DueRows
 from gromit.core.stack.made import MadeStack
-from gromit.ports import DueRows
 from gromit.services.leases import NoWorkAvailable
 from tests.services.registry import MeddledStore, Registry
 
