@@ -17,6 +17,7 @@ LAWS = (
     "crowd",
     "handshakes",
     "listing",
+    "rates",
     "watchers",
 )
 

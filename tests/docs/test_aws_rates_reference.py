@@ -12,6 +12,7 @@ from gromit.core.rates.demand import (
     creation_calls,
     deletion_calls,
 )
+from tests.bench.rates import limits_of_rates
 from tests.docs.markdown import read, table
 
 TEXT = read("reference/aws-rates.md")
@@ -44,6 +45,11 @@ def test_the_calls_of_an_environment_are_there(k: int) -> None:
     found = (creation_calls(shape), build_calls(shape), deletion_calls(shape, 0))
     for rate in AwsRate:
         assert [_value(cell, k) for cell in documented[rate]] == [calls[rate] for calls in found]
+
+
+def test_the_environments_that_each_rate_allows_are_there_the_tightest_rate_first() -> None:
+    documented = table(TEXT, "## Environments that each rate allows")
+    assert [(rate, *cells) for rate, cells in documented.items()] == limits_of_rates()
 
 
 def test_the_default_number_of_processes_is_said() -> None:
