@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -193,6 +193,12 @@ class SimulatedTables:
         after = body.get("ExclusiveStartKey", {}).get(KEY, {}).get("S")
         texts, last = self._rows(body).scan(after, body.get("Limit"))
         more = f', "LastEvaluatedKey": {json.dumps({KEY: {"S": last}})}' if last else ""
+        if "ProjectionExpression" in body:
+            shown = {
+                body["ExpressionAttributeNames"][placeholder]
+                for placeholder in body["ProjectionExpression"].split(", ")
+            }
+            texts = [_projected(text, shown) for text in texts]
         counts = f'"Count": {len(texts)}, "ScannedCount": {len(texts)}'
         return f'{{"Items": [{", ".join(texts)}], {counts}{more}}}'
 
@@ -230,6 +236,10 @@ class SimulatedTables:
 
 
 _FAILED = "ConditionalCheckFailed"
+
+
+def _projected(text: str, shown: Collection[str]) -> str:
+    return json.dumps({name: value for name, value in json.loads(text).items() if name in shown})
 
 
 def _name(body: Body) -> str:

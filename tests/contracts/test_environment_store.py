@@ -592,6 +592,13 @@ def test_pages_hold_every_row_once(store: EnvironmentStore, limit: int) -> None:
     assert (sorted(seen), after) == (sorted(names), None)
 
 
+def test_a_page_has_the_attributes_that_are_asked_for(store: EnvironmentStore) -> None:
+    put(store, "a", work="sow", due=1, want="up")
+    put(store, "b", due=2)
+    rows = sorted(store.page(None, 10, ("name", "due", "want")).rows, key=lambda r: str(r["name"]))
+    assert rows == [{"name": "a", "due": 1, "want": "up"}, {"name": "b", "due": 2}]
+
+
 @pytest.mark.parametrize("limit", [1, 2, 10])
 def test_pages_leave_out_reserved_rows(store: EnvironmentStore, limit: int) -> None:
     for name in ("#suspensions", "a", "#other", "b"):

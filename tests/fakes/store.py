@@ -1,7 +1,7 @@
 """The table of environments in memory."""
 
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from gromit.core.environments.attributes import RESERVED
@@ -128,11 +128,16 @@ class MemoryStore:
         )
         return tuple(LifeEntry(r["name"], r["look_at"], r.get("warned", 0)) for r in rows[:limit])
 
-    def page(self, after: str | None, limit: int) -> RowPage:
+    def page(
+        self, after: str | None, limit: int, attributes: Sequence[str] | None = None
+    ) -> RowPage:
         """Rows by name, at most `limit`, from behind `after`."""
         known = (n for n in self._rows if not n.startswith(RESERVED))
         names = sorted(n for n in known if after is None or n > after)
-        rows = tuple(dict(self._rows[n]) for n in names[:limit])
+        rows = tuple(
+            {a: v for a, v in self._rows[n].items() if attributes is None or a in attributes}
+            for n in names[:limit]
+        )
         return RowPage(rows, names[limit - 1] if len(names) > limit else None)
 
 

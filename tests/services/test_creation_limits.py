@@ -1,6 +1,6 @@
 """Limits of new environments, and what counting them costs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -20,10 +20,12 @@ class _CountedStore(MeddledStore):
 
     listings = 0
 
-    def page(self, after: str | None, limit: int) -> RowPage:
+    def page(
+        self, after: str | None, limit: int, attributes: Sequence[str] | None = None
+    ) -> RowPage:
         """Return one page, and count a listing with the first one."""
         self.listings += after is None
-        return super().page(after, limit)
+        return super().page(after, limit, attributes)
 
 
 @dataclass

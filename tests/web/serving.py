@@ -273,12 +273,13 @@ class Serve:
         item = {k: {"S": v} for k, v in attributes.items()}
         self.dynamodb.put_item(TableName=self.settings.tablename, Item=item)
 
-    def damage(self, name: str) -> None:
+    def damage(self, name: str, attribute: str = "events") -> None:
         """Damage the row of an environment, as a person's edit would."""
         self.dynamodb.update_item(
             TableName=self.settings.tablename,
             Key={"name": {"S": name}},
-            UpdateExpression="SET events = :x",
+            UpdateExpression="SET #a = :x",
+            ExpressionAttributeNames={"#a": attribute},
             ExpressionAttributeValues={":x": {"S": "x"}},
         )
 

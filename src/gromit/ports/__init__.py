@@ -104,10 +104,13 @@ class EnvironmentStore(Protocol):
         Raises `Temporary` if the table has no such index.
         """
 
-    def page(self, after: str | None, limit: int) -> RowPage:
+    def page(
+        self, after: str | None, limit: int, attributes: Sequence[str] | None = None
+    ) -> RowPage:
         """Return at most `limit` rows behind the name `after`, in no particular order.
 
-        Reserved rows, which are no environments, are left out.
+        With `attributes` the rows have no others. Reserved rows, which are no environments, are
+        left out.
         """
 
 

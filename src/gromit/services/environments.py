@@ -9,7 +9,7 @@ from gromit.core.environments import (
     protection,
     refusals,
 )
-from gromit.core.environments.attributes import VERSION, Attribute
+from gromit.core.environments.attributes import VERSION, WANTED_PROJECTION, Attribute
 from gromit.core.environments.desired_state import Build
 from gromit.core.environments.environment import Environment, parse_environment
 from gromit.core.environments.fallbacks import branch_leaf
@@ -178,6 +178,11 @@ class Environments:
     def page(self, after: str | None, limit: int) -> EnvironmentPage:
         """Return environments and tombstones, at most `limit`, behind the name `after`."""
         page = self.ledger.store.page(after, limit)
+        return EnvironmentPage([_entry(row) for row in page.rows], page.last, page.is_cut)
+
+    def wanted_page(self, after: str | None, limit: int) -> EnvironmentPage:
+        """Return the same page with less of each row: whether it is wanted, and what runs."""
+        page = self.ledger.store.page(after, limit, WANTED_PROJECTION)
         return EnvironmentPage([_entry(row) for row in page.rows], page.last, page.is_cut)
 
     def protect(self, name_or_ref: str, *, protected: bool, stamp: ChangeContext) -> Environment:

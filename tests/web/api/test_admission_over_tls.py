@@ -30,6 +30,7 @@ EXPECTED: Mapping[tuple[str, str], frozenset[Role]] = {
     ("DELETE", "/v1/environments/{name}"): DEVELOPERS,
     ("GET", "/v1/whoami"): ANYBODY,
     ("GET", "/v1/environments"): ANYBODY,
+    ("GET", "/v1/wanted"): ANYBODY,
     ("GET", "/v1/environments/{name}"): ANYBODY,
     ("GET", "/v1/environments/{name}/events"): ANYBODY,
     ("GET", "/v1/environments/{name}/logs"): ANYBODY,

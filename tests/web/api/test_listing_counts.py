@@ -1,10 +1,12 @@
 """Scans that a listing costs. A test fails with one scan more, or one row that is read twice."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from gromit.core.environments.attributes import WANTED_PROJECTION
 from gromit.ports import RowPage
 from tests.bench.sample_row import sample_row
 from tests.web.serving import Serve
@@ -19,10 +21,14 @@ class CutStore:
     def __init__(self) -> None:
         self.scans = 0
         self.read = 0
+        self.attributes: Sequence[str] | None = None
         self._row = sample_row(5)
 
-    def page(self, after: str | None, limit: int) -> RowPage:
+    def page(
+        self, after: str | None, limit: int, attributes: Sequence[str] | None = None
+    ) -> RowPage:
         """Return what one scan of DynamoDB returns."""
+        self.attributes = attributes
         first = int(after[1:]) + 1 if after else 0
         end = min(first + limit, first + FIT, ROWS)
         self.scans += 1
@@ -47,6 +53,22 @@ def _pages(serve: Serve, **query: Any) -> list[int]:
         if page["next"] is None:
             return sizes
         cursor = {"cursor": page["next"]}
+
+
+def test_the_list_of_wanted_environments_reads_each_row_once_and_no_history(
+    serve: Serve, cut: CutStore
+) -> None:
+    listed, cursor = list[str](), dict[str, str]()
+    while True:
+        page = serve.get("/v1/wanted", **cursor)
+        listed += [e["name"] for e in page["environments"]]
+        if page["next"] is None:
+            break
+        cursor = {"cursor": page["next"]}
+    assert listed == [f"e{number:04d}" for number in range(ROWS)]
+    assert (cut.scans, cut.read) == (math.ceil(ROWS / FIT), ROWS)
+    assert cut.attributes == WANTED_PROJECTION
+    assert "events" not in cut.attributes
 
 
 @pytest.mark.parametrize("query", [{}, {"phase": "all"}, {"prefix": "e"}, {"repository": "tyk"}])

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gromit.core.environments.known_environments import known_environment
 from gromit.core.environments.observation import Observation
 from gromit.core.security.roles import Role
 from gromit.core.stack.addresses import NameState, NameStatus
@@ -190,3 +191,18 @@ def test_control_characters_of_a_reason_reach_no_row(serve: Serve) -> None:
     answer = serve.send("POST", "/v1/observations", {"environments": [body]}, Role.WORKER)
     assert answer.json() == {"changed": 1}
     assert view(serve, "app-test")["degraded"]["reason"] == "tyk: a b"
+
+
+def test_the_lean_list_says_the_same_as_the_views(serve: Serve) -> None:
+    for name in ("is-down", "is-well", "is-parked", "is-new", "is-deleted"):
+        serve.build("tyk", name, "sha")
+        if name != "is-new":
+            serve.outcome(serve.claim("sow"), "done", made=MADE)
+    report(serve, seen(serve, "is-down", DOWN))
+    serve.send("POST", "/v1/environments/is-parked/park", {}, Role.OPERATOR)
+    serve.send("DELETE", "/env/is-deleted")
+    known = ServeEnvironments(serve.serve_client(Role.WORKER)).environments()
+    views = serve.get("/v1/environments", phase="all")["environments"]
+    assert known == {view["name"]: known_environment(view) for view in views}
+    assert known["is-down"] is not None
+    assert known["is-down"].problems == DOWN

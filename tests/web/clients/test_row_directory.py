@@ -113,7 +113,7 @@ def test_a_row_of_gromit_v1_is_not_taken_for_a_damaged_one(serve: Serve) -> None
     serve.put_row(name="app", state="processed", tyk="x")
     serve.put_row(name="release-3", state="deleted")
     serve.build("tyk", "two", "sha")
-    serve.damage("two")
+    serve.damage("two", "made")
     client = serve.serve_client()
     assert ServeRows(client).listing().unreadable == {"two"}
     assert ServeEnvironments(client).environments() == {"two": None}

@@ -539,11 +539,33 @@ def test_wanted_environments_are_all_that_have_a_row(serve: Serve) -> None:
 def test_a_damaged_row_hides_no_other_environment_and_is_neither_wanted_nor_unwanted(
     serve: Serve,
 ) -> None:
-    for name in ("is-up", "is-damaged"):
+    for name in ("is-up", "is-damaged", "without-history"):
         serve.build("tyk", name, "sha")
-    serve.damage("is-damaged")
+    serve.damage("is-damaged", "made")
+    serve.damage("without-history", "events")
     wanted = ServeEnvironments(serve.serve_client(Role.WORKER)).desired()
-    assert wanted == {"is-up": True, "is-damaged": None}
+    assert wanted == {"is-up": True, "is-damaged": None, "without-history": True}
+
+
+def test_an_earlier_serve_lists_what_is_wanted_too(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("is-up", "is-damaged", "is-deleted"):
+        serve.build("tyk", name, "sha")
+    serve.send("DELETE", "/env/is-deleted")
+    serve.damage("is-damaged", "made")
+    environments = ServeEnvironments(serve.serve_client(Role.WORKER))
+    found = environments.environments()
+    listing = ServeClient.listing
+
+    def earlier(
+        self: ServeClient, path: str = "/v1/environments", **query: str
+    ) -> Iterator[dict[str, Any]]:
+        return listing(self, path.replace("/v1/wanted", "/v1/none"), **query)
+
+    monkeypatch.setattr(ServeClient, "listing", earlier)
+    assert environments.environments() == found
+    assert {name for name, known in found.items() if known is None} == {"is-damaged"}
 
 
 # ── the stream of changes ─────────────────────────────────────────────────────────────────────────

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from botocore.exceptions import ClientError
 
 from gromit.adapters.aws.client import aws_errors, error_code
-from gromit.adapters.aws.dynamodb_items import from_item_value, to_item_value
+from gromit.adapters.aws.dynamodb_items import from_item, to_item_value
 from gromit.core.environments.attributes import RESERVED, Attribute
 from gromit.core.environments.row_writes import (
     AllOf,
@@ -199,9 +199,15 @@ class DynamoStore:
                 ) from error
         return tuple(_life_entry(r) for i in answer["Items"] if (r := _row(i)) is not None)
 
-    def page(self, after: str | None, limit: int) -> RowPage:
+    def page(
+        self, after: str | None, limit: int, attributes: Sequence[str] | None = None
+    ) -> RowPage:
         """See the port. One scan."""
         more: dict[str, Any] = {"ExclusiveStartKey": {KEY: {"S": after}}} if after else {}
+        if attributes is not None:
+            expression = _Expression()
+            more["ProjectionExpression"] = ", ".join(map(expression.name, attributes))
+            more["ExpressionAttributeNames"] = expression.names
         with aws_errors(f"list the rows of table {self._table}"):
             answer = self._client.scan(
                 TableName=self._table, Limit=limit, ConsistentRead=True, **more
@@ -375,4 +381,4 @@ class _Expression:
 
 
 def _row(item: Mapping[str, Any] | None) -> Row | None:
-    return {a: from_item_value(v) for a, v in item.items()} if item else None
+    return from_item(item) if item else None

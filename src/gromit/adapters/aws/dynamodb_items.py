@@ -74,11 +74,20 @@ def to_item_value(value: Any) -> dict[str, Any]:
 
 def from_item_value(value: Mapping[str, Any]) -> Any:
     """Return a value of an item. Numbers are whole, as rows have no others."""
+    if "S" in value:  # as most values: a listing reads some fifty for each row
+        return value["S"]
     for kind, inner in value.items():
         read = _READERS.get(kind)
         if read is not None:
             return read(inner)
     return _plain(_deserialize(dict(value)))  # type: ignore[arg-type] # any kind
+
+
+def from_item(item: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the values of an item, or of a map in one."""
+    return {
+        name: value["S"] if "S" in value else from_item_value(value) for name, value in item.items()
+    }
 
 
 def _number(text: str) -> int:
@@ -97,7 +106,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "N": _number,
     "BOOL": _same,
     "NULL": lambda _: None,
-    "M": lambda inner: {key: from_item_value(value) for key, value in inner.items()},
+    "M": from_item,
     "L": lambda inner: [from_item_value(value) for value in inner],
 }
 

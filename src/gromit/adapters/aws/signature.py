@@ -1,6 +1,6 @@
 """Signatures of requests to AWS: version 4, with the key of a day kept.
 
-The SDK derives the key anew for each request, and walks its own form of a request for the rest. A
+The SDK derives the key again for each request, and walks its own form of a request for the rest. A
 test compares both.
 """
 

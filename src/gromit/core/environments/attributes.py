@@ -109,6 +109,27 @@ INDEX_PROJECTION = (Attribute.LEASE_UNTIL, Attribute.CLAIM_ID, Attribute.SINCE)
 LIFE_PROJECTION = (Attribute.WARNED,)
 """Attributes that the index of lifetimes carries besides its keys `life` and `look_at`."""
 
+WANTED_PROJECTION = (
+    Attribute.NAME,
+    Attribute.INCARNATION,
+    Attribute.WANT,
+    Attribute.GENERATION,
+    Attribute.OBSERVED,
+    Attribute.REVISION,
+    Attribute.PARKED,
+    Attribute.CREATED,
+    Attribute.CHANGED,
+    Attribute.ATTEMPTS,
+    *sorted(LEASE_ATTRIBUTES - {Attribute.TASK, Attribute.PROGRESS}),
+    Attribute.EPOCH,
+    Attribute.MADE,
+    Attribute.PROBLEMS,
+    Attribute.DNS,
+    Attribute.HEALTH,
+    Attribute.GONE_AT,
+)
+"""Attributes that say whether an environment is wanted and what of it runs: no history."""
+
 LIFE_ATTRIBUTES = frozenset({Attribute.LIFE, Attribute.LOOK_AT, Attribute.WARNED})
 """Attributes that exist only while an environment has a deadline."""
 

@@ -368,7 +368,8 @@ def _versions(row: Row) -> Mapping[str, RepositoryVersion]:
 
 
 def _prefixed(row: Row, prefix: str) -> dict[str, Any]:
-    return {a.removeprefix(prefix): v for a, v in sorted(row.items()) if a.startswith(prefix)}
+    start = len(prefix)
+    return {a[start:]: row[a] for a in sorted(a for a in row if a.startswith(prefix))}
 
 
 def _state(row: Row) -> StateMark | None:

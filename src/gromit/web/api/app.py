@@ -35,6 +35,7 @@ from gromit.web.api import (
     suspensions,
     task_output,
     v1,
+    wanted,
 )
 from gromit.web.api.admission import ApiDeps
 from gromit.web.api.paths import SingleLeadingSlash
@@ -61,6 +62,7 @@ _ROUTES = (
     diffs,
     explanations,
     overview,
+    wanted,
     change_stream,
     suspensions,
     claims,

@@ -4,7 +4,7 @@ The classes are also the schemas of responses in OpenAPI.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from gromit.core.environments.environment import (
     WIRE_STATE,
@@ -221,6 +221,7 @@ class EnvironmentViews:
     ) -> EnvironmentView:
         """Return all facts about an environment except its history."""
         phase, life = environment.phase(now_ms), lifetime_of(environment, self.lifetimes)
+        components = self.components(environment)
         halt = suspensions.shown_for(environment.name, environment.reported)
         return EnvironmentView(
             name=environment.name,
@@ -232,8 +233,8 @@ class EnvironmentViews:
             incarnation=environment.incarnation,
             versions=self._versions(environment),
             redeploys=dict(environment.redeploys),
-            urls=self._urls(environment),
-            components=self._components(environment),
+            urls=self._urls(environment, components),
+            components=components,
             made=iso(environment.made.at_ms) if environment.made else None,
             outdated=self._is_outdated(environment),
             degraded=_degraded(environment.degraded),
@@ -265,19 +266,29 @@ class EnvironmentViews:
         pins = {r: pin.text(r) for r, pin in environment.pins.items()}
         return {r: _version_view(v, made.get(r), pins.get(r)) for r, v in versions.items()}
 
-    def _urls(self, environment: Environment) -> Mapping[str, str]:
+    def _urls(
+        self, environment: Environment, components: Mapping[str, ComponentView]
+    ) -> Mapping[str, str]:
         if environment.made is not None:
-            return {c.name: c.url for c in self._components(environment).values() if c.url}
+            return {c.name: c.url for c in components.values() if c.url}
         # An earlier release made it, and did not record what: the catalogue is the best guess.
         if environment.observed and environment.gone_ms is None:
             return addresses.urls(self.catalogue, environment.name, self.domain)
         return {}
 
-    def _components(self, environment: Environment) -> Mapping[str, ComponentView]:
+    def components(self, environment: Environment) -> Mapping[str, ComponentView]:
+        """Return the components that run."""
         problems = environment.degraded.components if environment.degraded else {}
         return {
             c.name: ComponentView(
-                **asdict(c),
+                name=c.name,
+                version=c.version,
+                repository=c.repository,
+                digest=c.digest,
+                revision=c.revision,
+                redeploy=c.redeploy,
+                port=c.port,
+                gone=c.gone,
                 url=addresses.url(c.name, environment.name, self.domain, c.port),
                 dns=self._name(environment, c),
                 health=self._health(environment, c),

@@ -11,6 +11,7 @@ from gromit.core.environments.known_environments import (
 )
 from gromit.core.environments.observation import REASON_MAX, Observation
 from gromit.core.text import plain_line
+from gromit.errors import NotFound
 from gromit.web.clients.serve import ServeClient, damaged_rows
 
 OBSERVATIONS_BYTES = 48 * 1024
@@ -25,6 +26,19 @@ class ServeEnvironments:
 
     def environments(self) -> Mapping[str, KnownEnvironment | None]:
         """Return every environment with a row; None if serve cannot read it."""
+        try:
+            return self._wanted()
+        except NotFound:  # serve is of an earlier release
+            return self._listed()
+
+    def _wanted(self) -> Mapping[str, KnownEnvironment | None]:
+        found: dict[str, KnownEnvironment | None] = {}
+        for page in self._client.listing("/v1/wanted"):
+            found |= dict.fromkeys(page["unreadable"])
+            found |= {e["name"]: known_environment(e) for e in page["environments"]}
+        return found
+
+    def _listed(self) -> Mapping[str, KnownEnvironment | None]:
         found: dict[str, KnownEnvironment | None] = {}
         for page in self._client.listing(phase="all"):
             found |= dict.fromkeys(damaged_rows(page))

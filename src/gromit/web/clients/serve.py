@@ -94,12 +94,12 @@ class ServeClient:
             unreadable |= {row["name"]: row for row in page.get("set_aside", ())}
         yield from unreadable.values()
 
-    def listing(self, **query: str) -> Iterator[dict[str, Any]]:
+    def listing(self, path: str = "/v1/environments", **query: str) -> Iterator[dict[str, Any]]:
         """Yield the pages of a listing as serve returns them."""
         cursor: str | None = None
         while True:
             more = {"cursor": cursor} if cursor else {}
-            page = self.get("/v1/environments", limit=str(PAGE), **query, **more)
+            page = self.get(path, limit=str(PAGE), **query, **more)
             yield page
             cursor = page["next"]
             if cursor is None:
