@@ -8,7 +8,7 @@ fails repeatedly. The sparse index `life` does the same for lifetimes (key `life
 `look_at`).
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, assert_never
 
