@@ -83,10 +83,6 @@ class DirectTableClient:
         """Write several items, or none of them."""
         return self._call("TransactWriteItems", request)
 
-    def batch_get_item(self, **request: Any) -> Any:
-        """Read several items."""
-        return self._call("BatchGetItem", request)
-
     def query(self, **request: Any) -> Any:
         """Read a page of an index."""
         return self._call("Query", request)
