@@ -99,10 +99,15 @@ class Fleet:
         for arn in self.ecs.list_tasks(cluster=environment)["taskArns"]:
             self.ecs.stop_task(cluster=environment, task=arn)
 
-    def bare_interfaces(self, environments: Sequence[str], service: str = "tyk") -> None:
-        """Create a tagged interface with a public address for each, quickly and without tasks."""
+    def bare_interfaces(
+        self, environments: Sequence[str], service: str = "tyk", first: int = 0
+    ) -> None:
+        """Create a tagged interface with a public address for each, quickly and without tasks.
+
+        `first` is the number of the first one's address.
+        """
         ec2 = get_backend("ec2")[DEFAULT_ACCOUNT_ID][REGION]
-        for number, environment in enumerate(environments):
+        for number, environment in enumerate(environments, start=first):
             private = f"10.0.{number >> 8}.{number & 255}"
             eni = ec2.create_network_interface(
                 self.subnet, private, tags={CLUSTER_TAG: environment, SERVICE_TAG: service}

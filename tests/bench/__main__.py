@@ -30,6 +30,7 @@ from tests.bench.results import keep_result
 def main(laws: tuple[str, ...], *, small: bool, strict: bool, page: bool) -> None:
     """Measure LAW; all laws by default."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # the emulator starts in half the time
     try:
         chosen = {name: load_law(name) for name in laws or law_names()}
     except LookupError as error:

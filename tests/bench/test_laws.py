@@ -15,16 +15,20 @@ LAWS = (
     "build_rate",
     "claims",
     "crowd",
+    "dns_pass",
+    "doctor_pass",
     "handshakes",
     "listing",
     "rates",
     "watchers",
+    "zone",
 )
 
 
 @pytest.fixture(autouse=True)
-def forked() -> Iterator[None]:
-    """Start processes without their start-up, which most of the time of such a run would go to."""
+def forked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Start processes and the emulator without what most of the time of such a run would go to."""
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     token = START.set(start_fork)
     yield
     START.reset(token)
