@@ -11,18 +11,26 @@ of its input it ends all of its forks, so none outlives the tests.
 
 import atexit
 import gc
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from functools import cache
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+
+from tests.waiting import PATIENCE_S
 
 _REPOSITORY = Path(__file__).parents[1]
+_ACCOUNT = "123456789012"
+"""Account of moto, for any credentials."""
+_EMPTY_TABLE = "/gromit-tests/empty-table"
 _OFTEN_USED = ("dynamodb", "ec2", "ecr", "ecs", "logs", "route53", "s3", "servicediscovery", "ssm")
 
 
@@ -38,6 +46,15 @@ def unchecked_aws() -> Iterator[str]:
     """Run an empty moto with gromit's patches, which checks no request against AWS's models."""
     with _running("moto") as url:
         yield url
+
+
+def empty_table(url: str, region: str, table: str, *kept: str) -> None:
+    """Delete all items of a table of `unchecked_aws`, except those with these keys."""
+    connection = HTTPConnection(url.removeprefix("http://"), timeout=PATIENCE_S)
+    order = json.dumps({"region": region, "table": table, "kept": kept})
+    with closing(connection):
+        connection.request("POST", _EMPTY_TABLE, order)
+        assert connection.getresponse().status == HTTPStatus.NO_CONTENT
 
 
 @contextmanager
@@ -127,6 +144,23 @@ def _use_services() -> None:
     reset_model_data()
 
 
+def _with_emptying(application: Callable[..., Any]) -> Callable[..., Any]:
+    """Return an application that answers `empty_table` itself, without the SDK and Flask."""
+    from moto.dynamodb.models import dynamodb_backends  # noqa: PLC0415 - as in `main`
+
+    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        if environ["PATH_INFO"] != _EMPTY_TABLE:
+            return application(environ, start_response)
+        order = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+        table = dynamodb_backends[_ACCOUNT][order["region"]].get_table(order["table"])
+        for key in [key for key in table.items if key.value not in order["kept"]]:
+            table.delete_item(key, None)
+        start_response("204 No Content", [])
+        return []
+
+    return answer
+
+
 class _Moto:
     """Moto's server, which handles one request at a time, so that conditional writes are atomic."""
 
@@ -136,7 +170,7 @@ class _Moto:
 
         from gromit.local.aws.emulator import SilentHandler  # noqa: PLC0415
 
-        application = moto.DomainDispatcherApplication(moto.create_backend_app)
+        application = _with_emptying(moto.DomainDispatcherApplication(moto.create_backend_app))
         server = make_server("127.0.0.1", 0, application, request_handler=SilentHandler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{server.server_port}"

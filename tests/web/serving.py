@@ -37,7 +37,6 @@ from gromit.config.load import load_settings
 from gromit.config.schema import Settings
 from gromit.core.environments import past_runs
 from gromit.core.environments.attributes import RESERVED
-from gromit.core.environments.suspensions import SUSPENSION_ROW
 from gromit.core.security.certificates import SERIAL_BITS, Kind, LeafRequest
 from gromit.core.security.roles import Role
 from gromit.core.stack.task_output import log_group
@@ -47,7 +46,7 @@ from gromit.web.clients.connections import HttpConnections
 from gromit.web.clients.serve import ServeClient
 from gromit.web.server.server import Server
 from gromit.web.tls import CertificateFiles, ClientTls
-from tests.emulators import unchecked_aws
+from tests.emulators import empty_table, unchecked_aws
 from tests.waiting import PATIENCE_S
 
 REGION = "eu-central-1"
@@ -338,9 +337,8 @@ class Serve:
         logs.put_log_events(**place, logEvents=events)
 
     def clear(self) -> None:
-        """Empty the table."""
-        for name in (*self.rows, SUSPENSION_ROW):
-            self.dynamodb.delete_item(TableName=self.settings.tablename, Key={"name": {"S": name}})
+        """Empty the table, except for the reports of the doctors."""
+        empty_table(self.emulator.url, REGION, self.settings.tablename, DOCTOR_ROW)
 
     def forget_reports(self) -> None:
         """Delete the reports of the doctors, which `clear` leaves: few tests send any."""
