@@ -21,6 +21,10 @@ class FakeImages:
         self.forbidden: set[str] = set()
         """Repositories of which no tag may be removed."""
         self.problem: Exception | None = None
+        self.mark_faults: list[Exception] = []
+        """Raised by the next calls of `mark`, one each."""
+        self.marked: list[BuiltImage] = []
+        """Images of all calls of `mark`."""
         for repository, tag in images:
             self.push(repository, tag)
 
@@ -44,8 +48,11 @@ class FakeImages:
         """Tag the images that exist; raise `problem` if it is set."""
         if self.problem:
             raise self.problem
+        if self.mark_faults:
+            raise self.mark_faults.pop(0)
         gone = set()
         for repository, digest in images:
+            self.marked.append((repository, digest))
             if (repository, digest) in {(r, d) for (r, _), d in self._digests.items()}:
                 self._digests[repository, tag] = digest
             else:

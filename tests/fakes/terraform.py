@@ -31,6 +31,8 @@ class FakeTerraform:
         self.applied: list[StackInput] = []
         self.imported: list[Mapping[str, str]] = []
         """Imports of each apply."""
+        self.refreshed: list[bool] = []
+        """Whether each apply compared everything with AWS."""
         self.destroyed: list[str] = []
         self.locks: list[Lock] = []
         self._definitions: dict[str, dict[str, str]] = {}
@@ -38,7 +40,13 @@ class FakeTerraform:
         """State of a service after an apply; by default it runs at once."""
 
     def apply(
-        self, stack: StackInput, lock: Lock, progress: Progress, imports: Mapping[str, str]
+        self,
+        stack: StackInput,
+        lock: Lock,
+        progress: Progress,
+        imports: Mapping[str, str],
+        *,
+        refresh: bool = True,
     ) -> AppliedStack:
         """Apply: changed components get new task definitions, and the others stay as they are."""
         self._called(lock)
@@ -47,6 +55,7 @@ class FakeTerraform:
         )
         self.applied.append(stack)
         self.imported.append(imports)
+        self.refreshed.append(refresh)
         definitions = self._definitions.setdefault(stack.name, {})
         changed = {c for c, wanted in stack.components.items() if before.get(c) != wanted}
         for component in sorted(changed):

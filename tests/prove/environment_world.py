@@ -242,7 +242,13 @@ class _Terraform:
     world: EnvironmentWorld
 
     def apply(
-        self, stack: StackInput, lock: Lock, progress: Progress, imports: object
+        self,
+        stack: StackInput,
+        lock: Lock,
+        progress: Progress,
+        imports: object,
+        *,
+        refresh: bool = True,
     ) -> AppliedStack:
         raise NotImplementedError
 

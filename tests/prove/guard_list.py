@@ -22,6 +22,7 @@ class Guard:
 _WORK = "core/environments/work.py"
 _DESIRED = "core/environments/desired_state.py"
 _PROTOCOL = "core/environments/worker_protocol.py"
+_CHECKS = "core/environments/full_checks.py"
 _BUCKET = "adapters/aws/state_bucket.py"
 _OWNERS = "adapters/lock_owners.py"
 _TERRAFORM_GUARD = "adapters/terraform/guard.py"
@@ -241,6 +242,41 @@ _RUNS = (
         "if require_safe_state(name",
         "if judge_state(name",
         ("services/test_states_of_runs.py",),
+    ),
+    Guard(
+        "a run after an unclean end makes a full check",
+        _CHECKS,
+        "claim.spec_hash is None or claim.checked_s is None",
+        "claim.checked_s is None",
+        ("core/environments/test_full_checks.py",),
+    ),
+    Guard(
+        "a full check counts for its interval",
+        _CHECKS,
+        "return claim.checked_s < interval_s",
+        "return True",
+        ("core/environments/test_full_checks.py",),
+    ),
+    Guard(
+        "only the state that the last run left is trusted without a full check",
+        _CHECKS,
+        "head is None or head.mark != claim.state",
+        "head is None",
+        ("core/environments/test_full_checks.py",),
+    ),
+    Guard(
+        "an environment with problems gets a full check",
+        _CHECKS,
+        "environment.trusted_hash is None or environment.degraded or environment.attempts",
+        "environment.trusted_hash is None",
+        ("services/test_full_checks.py",),
+    ),
+    Guard(
+        "an image without a mark makes the next check a full one",
+        "services/full_checks.py",
+        "        if not are_images_kept:\n            return None\n",
+        "",
+        ("services/test_full_checks.py",),
     ),
     Guard(
         "reap stops at its limit",

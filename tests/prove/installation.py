@@ -25,6 +25,7 @@ from gromit.ports import WorkQueue
 from gromit.services.adopting import Adopter
 from gromit.services.chitragupta import Chitragupta, DnsPolicy
 from gromit.services.clearing import Clearer, ClearPolicy
+from gromit.services.full_checks import CheckPolicy
 from gromit.services.hooks import HookPolicy, HookRunner
 from gromit.services.image_keeping import ImageKeeper
 from gromit.services.inventory import InventorySources, InventoryTaker
@@ -309,6 +310,7 @@ class Installation:
             hooks=self._hook_runner(queue),
             records=self.public_records(worker),
             policy=SettlePolicy(600.0, 5.0, self._monotonic, self._pause),
+            checks=CheckPolicy(SETTINGS.sow.refresh.total_seconds(), self._monotonic),
         )
 
     def _reaper(self, worker: ServeClient, queue: WorkQueue) -> WorkFunction:

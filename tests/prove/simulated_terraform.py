@@ -32,7 +32,13 @@ class SimulatedTerraform:
     faults: Faults
 
     def apply(
-        self, stack: StackInput, lock: Lock, progress: Progress, imports: Mapping[str, str]
+        self,
+        stack: StackInput,
+        lock: Lock,
+        progress: Progress,
+        imports: Mapping[str, str],
+        *,
+        refresh: bool = True,
     ) -> AppliedStack:
         """Make what the stack contains; remove what only the state contains."""
         self._check_lock(lock)
@@ -43,13 +49,12 @@ class SimulatedTerraform:
         with _saving(self.cloud, stack.name, head, held, self.faults):
             for address, kind in wanted.items():
                 self.faults.point("terraform.step")
-                self._apply_one(stack, address, kind, held, imports)
+                if refresh or address not in held or self._refreshed(stack, address, kind, held):
+                    self._apply_one(stack, address, kind, held, imports)
             for address in [a for a in held if a not in wanted]:
                 self.cloud.destroy(stack.name, held.pop(address))
         progress("applied")
-        return AppliedStack(
-            {c: self.cloud.services[stack.name, c].task_definition for c in stack.components}
-        )
+        return AppliedStack({c: held[_definition(c)][1] for c in stack.components})
 
     def destroy(self, stack: StackInput, lock: Lock, progress: Progress) -> None:
         """Destroy what the state contains."""
@@ -62,6 +67,20 @@ class SimulatedTerraform:
                 self.faults.point("terraform.step")
                 self.cloud.destroy(stack.name, held.pop(address))
         progress("destroyed")
+
+    def _refreshed(
+        self, stack: StackInput, address: str, kind: ResourceKind, held: dict[str, ResourceKey]
+    ) -> bool:
+        """Return whether a resource of the state exists, as an apply without a refresh sees it.
+
+        It notices that a service is gone only if it has to change the service.
+        """
+        if self.cloud.held(stack.name, held[address]) is not None:
+            return True
+        component = _component(address, stack)
+        if kind is ResourceKind.SERVICE and component and self._is_new(stack, component):
+            raise TerraformFailed(f"updating {address}: ServiceNotFoundException")
+        return kind is ResourceKind.DEFINITION
 
     def _apply_one(
         self,
@@ -96,8 +115,7 @@ class SimulatedTerraform:
     def _is_new(self, stack: StackInput, component: str) -> bool:
         """Whether the definition in the state has another content than the stack."""
         head = self.cloud.states.heads.get(stack.name)
-        address = f"module.component{text_index(component)}.aws_ecs_task_definition.this"
-        known = head.held.get(address) if head else None
+        known = head.held.get(_definition(component)) if head else None
         return known is None or self.cloud.definitions.get(known[1]) != _content(stack, component)
 
     def _check_lock(self, lock: Lock) -> None:
@@ -151,6 +169,10 @@ def _addresses(stack: StackInput) -> dict[str, ResourceKind]:
 def _component(address: str, stack: StackInput) -> str | None:
     found = (c for c in stack.components if address.startswith(f"module.component{text_index(c)}."))
     return next(found, None)
+
+
+def _definition(component: str) -> str:
+    return f"module.component{text_index(component)}.aws_ecs_task_definition.this"
 
 
 def _hook(address: str) -> str | None:

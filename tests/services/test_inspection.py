@@ -16,6 +16,7 @@ from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.contract import StackInput
 from gromit.services.adopting import Adopter
 from gromit.services.clearing import Clearer, ClearPolicy
+from gromit.services.full_checks import CheckPolicy
 from gromit.services.image_keeping import ImageKeeper
 from gromit.services.inspection import StackInspector
 from gromit.services.public_records import PublicRecords
@@ -90,6 +91,7 @@ class World:
             hooks=no_hooks(clear),
             records=PublicRecords(None),
             policy=SettlePolicy(1.0, 1.0, lambda: 0.0, lambda _: False),
+            checks=CheckPolicy(0.0, lambda: 0.0),
         )
 
     def sown(self) -> StackInput:

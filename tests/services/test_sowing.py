@@ -32,6 +32,7 @@ from gromit.errors import (
 )
 from gromit.services.adopting import Adopter
 from gromit.services.clearing import Clearer, ClearPolicy
+from gromit.services.full_checks import CheckPolicy
 from gromit.services.hooks import HookPolicy, HookRunner
 from gromit.services.image_keeping import ImageKeeper
 from gromit.services.public_records import PublicRecords
@@ -50,6 +51,7 @@ from tests.fakes.states import FakeStates
 from tests.fakes.terraform import FakeTerraform
 
 NAME = "app-test"
+DAY_S = 86_400
 LOCK = Lock(environment=NAME, id="lock-1", etag="etag-1")
 COMPONENTS = (
     Component(name="tyk", repository="tyk", port=8080, public=True),
@@ -143,6 +145,7 @@ class World:
             ),
             records=PublicRecords(self.keeper),
             policy=SettlePolicy(600.0, 5.0, lambda: self.clock, self._pause),
+            checks=CheckPolicy(DAY_S, lambda: self.clock),
         )
 
     def _catalogue(self) -> Catalogue:
@@ -1025,3 +1028,13 @@ def test_a_parked_environment_keeps_the_version_whose_image_is_gone(world: World
     ]
     world.run(tyk="new")
     assert [(c.version, c.gone) for c in world.made if c.name == "tyk"] == [("master", "new")]
+
+
+def test_a_redeployment_reads_again_what_was_read_in_the_pass(world: World) -> None:
+    forgotten: list[int] = []
+    world.sow = replace(world.sow, forget=lambda: forgotten.append(1))
+    made = world.run()
+    made = world.run(spec_hash=made, tyk="new")
+    assert forgotten == []
+    world.run(spec_hash=made, tyk="new", redeploys={"tyk": "1"})
+    assert forgotten == [1]

@@ -16,6 +16,7 @@ from gromit.bootstrap.worker_parts import WorkerParts, hook_runner
 from gromit.config.schema import Settings
 from gromit.core.stack.catalogue import Catalogue
 from gromit.services.adopting import Adopter
+from gromit.services.full_checks import CheckPolicy
 from gromit.services.public_records import PublicRecords
 from gromit.services.sowing import SettlePolicy, Sower
 
@@ -44,6 +45,8 @@ def sower(settings: Settings, parts: WorkerParts) -> Sower:
         hooks=hook_runner(settings, parts),
         records=public_records(settings, parts.catalogue),
         policy=policy,
+        checks=CheckPolicy(settings.sow.refresh.total_seconds(), time.monotonic),
+        forget=parts.memory.forget,
     )
 
 

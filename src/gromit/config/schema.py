@@ -116,6 +116,11 @@ class SowSettings(SettingsGroup):
         default=timedelta(minutes=20),
         description="longest run of one terraform; a longer one is interrupted",
     )
+    refresh: Duration = setting(
+        default=timedelta(days=1),
+        description="time for which sow trusts its last full check of an environment that is ready,"
+        " and applies a change without comparing everything with AWS; 0: never",
+    )
     settle: Duration = setting(
         default=timedelta(minutes=10),
         description="longest time services may take to reach the applied definition",

@@ -208,10 +208,17 @@ class TerraformRunner(Protocol):
     """Runs the devenv stack. The caller holds the environment's lock; Terraform acquires none."""
 
     def apply(
-        self, stack: StackInput, lock: Lock, progress: Progress, imports: Mapping[str, str]
+        self,
+        stack: StackInput,
+        lock: Lock,
+        progress: Progress,
+        imports: Mapping[str, str],
+        *,
+        refresh: bool = True,
     ) -> AppliedStack:
         """Apply the stack, and import what exists: address to id.
 
+        Without `refresh`, what the state says is taken for what exists.
         Raises `TerraformFailed`, `Temporary`, or `Suspended` if interrupted.
         """
 

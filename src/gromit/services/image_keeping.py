@@ -27,11 +27,15 @@ class ImageKeeper:
 
     def keep_next(self, environment: str, images: Iterable[BuiltImage]) -> Collection[BuiltImage]:
         """Keep images that an apply is about to use; return those that are gone."""
-        return self._mark(environment, images, next_mark(environment, self.installation))
+        return self._mark(environment, images, next_mark(environment, self.installation)) or ()
 
-    def keep_used(self, environment: str, images: Iterable[BuiltImage]) -> None:
-        """Keep the images of a success. Those of the success before it are kept no longer."""
-        self._mark(environment, images, used_mark(environment, self.installation))
+    def keep_used(self, environment: str, images: Iterable[BuiltImage]) -> bool:
+        """Keep the images of a success; whether it worked for each of them.
+
+        Those of the success before it are kept no longer.
+        """
+        missed = self._mark(environment, images, used_mark(environment, self.installation))
+        return missed is not None and not missed
 
     def release(self, environment: str, repositories: Iterable[str]) -> None:
         """Keep no image of an environment any longer, also not by marks without a name.
@@ -55,9 +59,10 @@ class ImageKeeper:
 
     def _mark(
         self, environment: str, images: Iterable[BuiltImage], mark: str
-    ) -> Collection[BuiltImage]:
+    ) -> Collection[BuiltImage] | None:
+        """Return the images that are gone; None if the registry cannot be asked."""
         try:
             return self.marks.mark(images, mark)
         except BackendError as error:
             log.warning("images.not_marked", env=environment, reason=error.message)
-            return ()
+            return None

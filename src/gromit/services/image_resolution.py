@@ -36,13 +36,14 @@ class ImageResolver:
     registry: ImageRegistry
     keeper: ImageKeeper
 
-    def __call__(self, claim: Claim) -> ResolvedImages:
+    def __call__(self, claim: Claim, *, trusts_kept: bool = False) -> ResolvedImages:
         """Return the images that exist, with fallbacks for those that existed once.
 
+        If it `trusts_kept`, those that did not change exist, and have their marks.
         An image that the registry never had has no fallback: its build is at fault. A parked
         environment runs nothing, so it gets no fallback either.
         """
-        digests = self._digests(claim, claim.versions)
+        digests = self._digests(claim, claim.versions, trusts_kept=trusts_kept)
         if claim.parked:
             return ResolvedImages(claim.versions, digests)
         fallbacks = self._fallbacks(claim, digests)
@@ -61,11 +62,14 @@ class ImageResolver:
             self.registry, required, kept_images(claim.made, required, claim.redeploys)
         )
 
-    def _digests(self, claim: Claim, versions: Mapping[str, str]) -> Mapping[Image, str]:
+    def _digests(
+        self, claim: Claim, versions: Mapping[str, str], *, trusts_kept: bool = False
+    ) -> Mapping[Image, str]:
         """Return the digest of each image that exists, and keep these images."""
         images = self.images(claim, versions)
         digests = images.digests()
-        gone = set(self._keep(claim, digests))
+        trusted = images.kept if trusts_kept else {}
+        gone = set(self._keep(claim, {i: d for i, d in digests.items() if i not in trusted}))
         if not gone:
             return digests
         present = {i: d for i, d in digests.items() if (i[0], d) not in gone}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from gromit.core.environments.claims import Claim
+from gromit.core.environments.full_checks import is_redeployment
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.component_inputs import (
     ResolvedInputs,
@@ -31,6 +32,7 @@ from gromit.ports import (
 )
 from gromit.ports.secrets import SecretDirectory
 from gromit.services.adopting import Adopter
+from gromit.services.full_checks import CheckPolicy, FullCheck
 from gromit.services.hooks import HookRunner
 from gromit.services.image_keeping import ImageKeeper
 from gromit.services.image_resolution import ImageResolver, ResolvedImages
@@ -71,19 +73,27 @@ class Sower:
     hooks: HookRunner
     records: PublicRecords
     policy: SettlePolicy
+    checks: CheckPolicy
+    forget: Callable[[], None] = lambda: None
+    """Forgets what was read in this pass."""
 
     def __call__(self, claim: Claim, state: StateOfRun, progress: Progress) -> MadeStack:
         """Bring the claimed environment to its desired state; return what runs then.
 
         Raises `RolloutFailed` if a service does not settle, and what terraform and the ports raise.
         """
-        sources, stack = self.stack(claim)
+        recipe = recipe_hash(self.catalogue, self.fingerprint)
+        if is_redeployment(claim):
+            # Perhaps because a secret or the platform has another value since it was read.
+            self.forget()
+        check = FullCheck.of(claim, recipe, self.checks)
+        sources, stack = self.stack(claim, trusts_images=check.is_recent)
         desired = spec_hash(stack, self.fingerprint)
         for text in _replacements(sources):
             progress(text)
         if desired == claim.spec_hash:
             progress("nothing has changed")
-            return self._made(claim, sources, desired)
+            return self._made(check, sources, MadeStack(desired, recipe), is_checked=False)
         safe = state.check()
         imports = self.adopt(claim, stack, safe, progress)
         # Before the apply: only a failure that the apply leaves as it is needs a restart. After a
@@ -93,11 +103,13 @@ class Sower:
         if claim.parked:
             # First of all: AWS gives the address of a stopped task to others.
             self.records.remove(claim.name, progress)
-        output = self.terraform.apply(stack, safe.lock, progress, imports)
+        refresh = check.is_needed(safe, imports)
+        output = self.terraform.apply(stack, safe.lock, progress, imports, refresh=refresh)
+        made = MadeStack(desired, recipe, program=output.program)
         if claim.parked:
             progress("waiting until no task runs")
             self._await_stop(claim.name, stack.components.keys())
-            return self._made(claim, sources, desired, output.program)
+            return self._made(check, sources, made, is_checked=refresh)
         desired_definitions = output.task_definitions.items()
         suspects = failed_before & desired_definitions
         if self.hooks.on_create(claim, stack.platform, progress):
@@ -112,16 +124,19 @@ class Sower:
             # Also after a failure: other services may have replaced their tasks.
             if moved:
                 self.records.update(claim.name, progress)
-        return self._made(claim, sources, desired, output.program)
+        return self._made(check, sources, made, is_checked=refresh)
 
-    def stack(self, claim: Claim) -> tuple[ResolvedInputs, StackInput]:
+    def stack(
+        self, claim: Claim, *, trusts_images: bool = False
+    ) -> tuple[ResolvedInputs, StackInput]:
         """Return all inputs of an environment's stack, and write its config files to disk.
 
+        If it `trusts_images`, the registry is only asked for those that changed.
         Raises `InvalidInput` for a missing image or secret, before anything is written. A parked
         environment needs none.
         """
         platform = self.platform.read()
-        images = self._resolve(claim)
+        images = self._resolve(claim, trusts_images=trusts_images)
         sources = ResolvedInputs(
             environment=claim.name,
             catalogue=self.catalogue,
@@ -142,8 +157,8 @@ class Sower:
         )
         return sources, stack
 
-    def _resolve(self, claim: Claim) -> ResolvedImages:
-        images = self._images(claim)
+    def _resolve(self, claim: Claim, *, trusts_images: bool) -> ResolvedImages:
+        images = self._images(claim, trusts_kept=trusts_images)
         if not claim.parked:
             return images
         required = required_images(self.catalogue, claim.versions)
@@ -154,13 +169,21 @@ class Sower:
         return secrets.known(_ignore) if claim.parked else secrets.usable()
 
     def _made(
-        self, claim: Claim, sources: ResolvedInputs, desired: str, program: str = ""
+        self, check: FullCheck, sources: ResolvedInputs, made: MadeStack, *, is_checked: bool
     ) -> MadeStack:
+        """Mark the images of a success, and add the components to what was made.
+
+        `is_checked`: whether the run was a full check.
+        """
         known = {image: digest for image, digest in sources.digests.items() if digest}
-        revisions = self._images.images(claim, sources.versions).revisions(known)
-        self._images.keeper.keep_used(claim.name, {(r, digest) for (r, _), digest in known.items()})
-        recipe = recipe_hash(self.catalogue, self.fingerprint)
-        return MadeStack(desired, recipe, made_components(sources, revisions), program)
+        images = self._images.images(check.claim, sources.versions)
+        revisions = images.revisions(known)
+        trusted = images.kept if check.is_recent else {}
+        used = {(image[0], digest) for image, digest in known.items() if image not in trusted}
+        are_kept = self._images.keeper.keep_used(check.claim.name, used)
+        age_s = check.age_s(is_made=is_checked, are_images_kept=are_kept)
+        components = made_components(sources, revisions)
+        return replace(made, components=components, checked_s=age_s)
 
     @property
     def _images(self) -> ImageResolver:

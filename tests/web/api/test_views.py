@@ -84,7 +84,7 @@ def test_every_phase_has_one_of_the_three_states_of_the_old_wire(
 
 
 def _claim(environment: Environment) -> ClaimView:
-    return claim_view(environment, VIEWS.versions(environment), 1)
+    return claim_view(environment, VIEWS.versions(environment), 1, NOW)
 
 
 def test_all_phases_are_among_those_rows() -> None:
@@ -199,7 +199,7 @@ def test_a_claim_says_which_tags_images_of_the_branch_have(
     changes: dict[str, object], tags: tuple[str, ...]
 ) -> None:
     environment = _environment(**LEASE, **changes)
-    assert claim_view(environment, VIEWS.versions(environment), 1).branch_tags == tags
+    assert claim_view(environment, VIEWS.versions(environment), 1, NOW).branch_tags == tags
 
 
 def test_urls_are_those_of_components_that_were_made() -> None:

@@ -56,9 +56,12 @@ class Terraform:
         lock: Lock,
         progress: Progress,
         imports: Mapping[str, str] = _NOTHING,
+        *,
+        refresh: bool = True,
     ) -> AppliedStack:
         """Raise `Temporary` for a full disk or an exceeded time limit."""
-        summary = self._run(apply_arguments(), stack, lock, progress, imports)
+        arguments = apply_arguments(refresh=refresh)
+        summary = self._run(arguments, stack, lock, progress, imports)
         definitions = summary.outputs.get("task_definitions")
         if not isinstance(definitions, Mapping):
             raise BackendError(

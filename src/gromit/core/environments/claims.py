@@ -38,6 +38,10 @@ class Claim:
     """Components whose hook `on_create` has succeeded in this incarnation."""
     branch_tags: tuple[str, ...] = ()
     """Tags that images of its branch have, for fallbacks."""
+    recipe: str = ""
+    """Hash of the catalogue and the stack's files of the last successful apply."""
+    checked_s: int | None = None
+    """Seconds since the last full check; None if this run has to make one."""
     takes_progress: bool = True
     """Whether serve keeps the progress of runs; one of an earlier release does not."""
 

@@ -208,7 +208,9 @@ _CHECKS: Mapping[str, ValueCheck] = MappingProxyType(
                 "at": _number,
                 "recipe": _text,
                 "components": _map_of(_map(_MADE_CHECKS, required={"version"})),
-            }
+                "checked": _number,
+            },
+            required={"at", "recipe", "components"},
         ),
         Attribute.REQUESTER: _text,
         Attribute.LAST_BUILD: _text,

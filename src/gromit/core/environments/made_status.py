@@ -16,12 +16,15 @@ class MadeStatus:
     recipe: str
     """Hash of the catalogue and the stack's files at that time."""
     components: tuple[MadeComponent, ...]
+    checked_ms: int | None = None
+    """Instant of the last full check; None if it is not known."""
 
 
 def made_to_row(made: MadeStack, now_ms: int) -> dict[str, Any]:
     """Return the value of the row's attribute."""
     components = {c.name: c.to_row() for c in made.components}
-    return {"at": now_ms, "recipe": made.recipe, "components": components}
+    checked = {} if made.checked_s is None else {"checked": now_ms - 1000 * made.checked_s}
+    return {"at": now_ms, "recipe": made.recipe, "components": components, **checked}
 
 
 def made_from_row(row: Row) -> MadeStatus | None:
@@ -30,7 +33,7 @@ def made_from_row(row: Row) -> MadeStatus | None:
     if value is None:
         return None
     components = (MadeComponent.from_row(n, c) for n, c in sorted(value["components"].items()))
-    return MadeStatus(value["at"], value["recipe"], tuple(components))
+    return MadeStatus(value["at"], value["recipe"], tuple(components), value.get("checked"))
 
 
 def replaced_components(made: MadeStatus | None, repository: str, version: str) -> tuple[str, ...]:

@@ -69,6 +69,8 @@ class MadeStack:
     components: tuple[MadeComponent, ...] = ()
     program: str = ""
     """Product and version of the terraform that applied; empty if there was nothing to apply."""
+    checked_s: int | None = None
+    """Seconds since the last full check; None if the next run has to make one."""
 
 
 def is_digest(name: str) -> bool:

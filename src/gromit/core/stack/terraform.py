@@ -146,9 +146,13 @@ def init_arguments(*, own_lock: bool) -> tuple[str, ...]:
     return ("init", "-input=false", "-no-color", f"-backend-config=../{BACKEND_FILE}", lock)
 
 
-def apply_arguments() -> tuple[str, ...]:
-    """Arguments of `apply` under the caller's lock, with JSON output."""
-    return ("apply", "-input=false", "-auto-approve", "-lock=false", "-json")
+def apply_arguments(*, refresh: bool = True) -> tuple[str, ...]:
+    """Arguments of `apply` under the caller's lock, with JSON output.
+
+    Without `refresh`, Terraform takes what its state says for what exists.
+    """
+    arguments = ("apply", "-input=false", "-auto-approve", "-lock=false", "-json")
+    return arguments if refresh else (*arguments, "-refresh=false")
 
 
 def destroy_arguments() -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gromit.core.environments.environment import Environment, RepositoryVersion
 from gromit.core.environments.fallbacks import branch_tags
+from gromit.core.environments.full_checks import full_check_s
 from gromit.core.environments.phases import Want
 from gromit.core.stack.contract import StateMark
 from gromit.core.stack.made import MadeComponent
@@ -30,6 +31,10 @@ class ClaimView:
     hooks: tuple[str, ...]
     branch_tags: tuple[str, ...]
     """Tags that images of its branch have, for fallbacks; none if they may be of an earlier one."""
+    recipe: str
+    """Hash of the catalogue and the stack's files that they were made of; "" if not known."""
+    checked_s: int | None
+    """Seconds since the last full check; null if the run has to make one. Always present."""
     observed: int
     infra: bool
     ttl_ms: int
@@ -38,7 +43,10 @@ class ClaimView:
 
 
 def claim_view(
-    environment: Environment, versions: Mapping[str, RepositoryVersion], ttl_ms: int
+    environment: Environment,
+    versions: Mapping[str, RepositoryVersion],
+    ttl_ms: int,
+    now_ms: int,
 ) -> ClaimView:
     """Return the facts that a worker needs about an environment that it has claimed."""
     lease = environment.lease
@@ -56,6 +64,8 @@ def claim_view(
         made=environment.made.components if environment.made else (),
         hooks=environment.hooks,
         branch_tags=branch_tags(environment),
+        recipe=environment.made.recipe if environment.made else "",
+        checked_s=full_check_s(environment, now_ms),
         observed=environment.observed,
         infra=environment.infra,
         ttl_ms=ttl_ms,

@@ -35,6 +35,8 @@ Text = Annotated[StrictStr, Field(min_length=1, max_length=200)]
 Name = Annotated[str, Path(max_length=NAME_MAX)]
 EPOCH_MAX = 2**53 - 1
 """Far above any real epoch: it starts at a creation time in milliseconds and grows by one."""
+AGE_MAX_S = 2**31
+"""Longest age of a full check, decades in seconds."""
 
 
 class _Body(BaseModel):
@@ -170,6 +172,10 @@ class DoneBody(_OutcomeBody):
         StrictStr,
         Field(max_length=100, description="product and version of the terraform that applied"),
     ] = ""
+    checked_s: Annotated[
+        StrictInt | None,
+        Field(ge=0, le=AGE_MAX_S, description="seconds since the last full check, if known"),
+    ] = None
     made: Annotated[
         list[MadeBody],
         Field(max_length=COMPONENTS_MAX, description="components that run now; only for sow"),
@@ -179,7 +185,8 @@ class DoneBody(_OutcomeBody):
     def result(self) -> MadeStack:
         """The worker's result."""
         made = tuple(MadeComponent(**c.model_dump()) for c in self.made)
-        return MadeStack(self.spec_hash, self.recipe, made, plain_line(self.program))
+        program = plain_line(self.program)
+        return MadeStack(self.spec_hash, self.recipe, made, program, self.checked_s)
 
 
 class StoppedBody(_Body):
@@ -343,4 +350,4 @@ def _retry_after(next_ms: int | None, now_ms: int) -> dict[str, str] | None:
 
 def _claim(deps: ApiDeps, environment: Environment) -> ClaimView:
     versions = deps.views.versions(environment)
-    return claim_view(environment, versions, deps.leases.policy.ttl_ms)
+    return claim_view(environment, versions, deps.leases.policy.ttl_ms, deps.now_ms())

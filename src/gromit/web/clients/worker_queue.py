@@ -29,6 +29,7 @@ class ServeQueue:
         self._records_states = True
         self._records_made = True
         self._records_hooks = True
+        self._records_checks = True
 
     def claim(self, kind: Work) -> Claim | NoWork:
         """Claim due work of a kind, of the repository whose turn it is."""
@@ -45,6 +46,7 @@ class ServeQueue:
         self._records_states = "state" in found
         self._records_made = "made" in found
         self._records_hooks = "hooks" in found
+        self._records_checks = "checked_s" in found
         return Claim(
             name=found["name"],
             kind=kind,
@@ -61,6 +63,8 @@ class ServeQueue:
             made=tuple(MadeComponent.from_row(m["name"], m) for m in found.get("made", ())),
             hooks=tuple(found.get("hooks", ())),
             branch_tags=tuple(found.get("branch_tags", ())),
+            recipe=found.get("recipe", ""),
+            checked_s=found.get("checked_s"),
             takes_progress="progress" in found,
         )
 
@@ -130,7 +134,8 @@ class ServeQueue:
         if not made.components or not self._records_made:
             return {}
         components = [_made_body(component) for component in made.components]
-        return {"recipe": made.recipe, "made": components, "program": made.program}
+        checked = {"checked_s": made.checked_s} if self._records_checks else {}
+        return {"recipe": made.recipe, "made": components, "program": made.program, **checked}
 
     def _state_field(self, state: StateMark | None) -> dict[str, Any]:
         if state is None or not self._records_states:
