@@ -36,12 +36,26 @@ def test_a_claim_has_all_that_a_worker_needs(serve: Serve) -> None:
         "made": [],
         "hooks": [],
         "branch_tags": ["app-test"],
+        "recipe": "",
+        "checked_s": None,
         "observed": 0,
         "infra": True,
         "ttl_ms": TTL_S * 1000,
         "progress": None,
     }
     assert serve.rows["app-test"]["task"] == "arn:aws:ecs:eu-central-1:1:task/internal/0"
+
+
+def test_a_claim_says_how_old_the_last_full_check_is(serve: Serve) -> None:
+    serve.build("tyk", "app-test", "sha-1")
+    made = [{"name": "tyk", "repository": "tyk", "version": "sha-1"}]
+    claim = serve.claim("sow")
+    done = serve.outcome(claim, "done", made=made, recipe="recipe", checked_s=30)
+    assert done.status_code == 200
+    serve.clock.advance(s=60)
+    serve.build("tyk", "app-test", "sha-2")
+    found = _ask(serve).json()
+    assert (found["recipe"], found["checked_s"]) == ("recipe", 90)
 
 
 def test_without_work_there_is_no_content_and_no_time_to_come_back_at(serve: Serve) -> None:
