@@ -39,7 +39,7 @@ _NAMES = {
         "load_pem_private_key",
     },
     "cryptography.x509.oid": {"ExtendedKeyUsageOID", "NameOID"},
-    "datetime": {"UTC", "date", "datetime", "timedelta"},
+    "datetime": {"UTC", "date", "datetime", "timedelta", "tzinfo"},
     "difflib": {"SequenceMatcher", "get_close_matches"},
     "fnmatch": {"fnmatchcase"},
     "jinja2": {"StrictUndefined", "TemplateError", "TemplateSyntaxError"},

@@ -229,6 +229,8 @@ MEANINGS: Mapping[str, str] = {
     "images.not_released": (
         "reap may not remove the tags of an environment, so that its images do not expire"
     ),
+    "sleep.slept": "an environment that no one uses was parked outside of `environments.sleep`",
+    "sleep.woken": "an environment that slept is brought back",
     "lifetime.limited": "`lifetime.limit` is reached; those environments expire later",
     "lifetime.set_aside": (
         "a row whose lifetime is due cannot be read; it is looked at again in an hour"

@@ -22,6 +22,7 @@ from gromit.core.environments import (
     parking,
     protection,
     rollback,
+    sleep,
     sweep,
     upserts,
     work,
@@ -137,6 +138,9 @@ WRITES: Mapping[Callable[..., object], Callable[[], list[RowWrite]]] = {
     exec_access.record: lambda: [exec_access.record("tyk", "0a1b", STAMP)],
     parking.park: lambda: [parking.park(STAMP)],
     parking.unpark: lambda: [parking.unpark(STAMP)],
+    sleep.fall_asleep: lambda: [sleep.fall_asleep(_read(), sleep.NO_SLEEP, STAMP)],
+    sleep.wake: lambda: [sleep.wake(_read(), STAMP)],
+    sleep.awakened: lambda: [sleep.awakened(desired_state.report(BUILD, STAMP), 1)],
     parking.build_write: lambda: [
         parking.build_write(desired_state.report(BUILD, STAMP), is_parked=yes)
         for yes in (True, False)
@@ -252,6 +256,7 @@ MODULES = (
     parking,
     protection,
     rollback,
+    sleep,
     sweep,
     upserts,
     work,

@@ -40,6 +40,30 @@ _EXEC = (
     ),
 )
 
+_SLEEP = (
+    Guard(
+        "what is protected does not sleep",
+        "core/environments/sleep.py",
+        "is_kept = environment.protected or environment.name in policy.exempt",
+        "is_kept = environment.name in policy.exempt",
+        ("services/test_sleeping.py",),
+    ),
+    Guard(
+        "a pending build is not parked",
+        "core/environments/sleep.py",
+        "is_idle = environment.work is None and environment.lease is None",
+        "is_idle = True",
+        ("services/test_sleeping.py",),
+    ),
+    Guard(
+        "who uses an environment meanwhile keeps it awake",
+        "core/environments/sleep.py",
+        "conditions=(*LIVE, ROOM, Equals(Attribute.WANT, Want.UP), *unchanged(environment)),",
+        "conditions=(*LIVE, ROOM, Equals(Attribute.WANT, Want.UP)),",
+        ("services/test_sleeping.py",),
+    ),
+)
+
 _CLAIMS = (
     Guard(
         "an outcome counts only under the epoch of its claim",
@@ -1502,4 +1526,5 @@ GUARDS = (
     *_DOCTOR,
     *_HEALTH,
     *_EXEC,
+    *_SLEEP,
 )

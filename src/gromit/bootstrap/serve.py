@@ -24,6 +24,7 @@ from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.machine import domain_if_set, now_ms, require_setting, to_ms
 from gromit.config.schema import Settings
 from gromit.core.environments.phases import Work
+from gromit.core.environments.sleep import SleepPolicy
 from gromit.core.metrics import server_definitions as definitions
 from gromit.core.metrics.definitions import CANARY_INTERVAL, CANARY_SUCCESS
 from gromit.core.security.roles import Role
@@ -46,6 +47,7 @@ from gromit.services.lifetimes import Lifetimes
 from gromit.services.observations import Observations
 from gromit.services.parking import ParkingLot
 from gromit.services.rollbacks import Rollbacks
+from gromit.services.sleeping import Sleeper
 from gromit.services.suspensions import SuspensionRegistry
 from gromit.services.sweeps import Sweeps
 from gromit.web.api.admission import ApiDeps, LogLevel, get_caller
@@ -146,6 +148,12 @@ def _canary(settings: Settings, environments: Environments, known: Catalogue) ->
     return Canary(environments, known, CanaryPolicy(name, to_ms(interval)))
 
 
+def _sleep_policy(settings: Settings) -> SleepPolicy:
+    """Return when environments sleep; the canary never does."""
+    canary = settings.serve.canary.name
+    return SleepPolicy(settings.environments.awake, () if canary is None else (canary,))
+
+
 def _overdue_ms(settings: Settings) -> dict[Work, int]:
     return {
         Work.SOW: to_ms(settings.sow.overdue),
@@ -182,6 +190,7 @@ def api_deps(settings: Settings, parts: ServeParts) -> ApiDeps:
             recipe_hash(known, stack_hash()),
         ),
         parking=ParkingLot(ledger),
+        sleeper=Sleeper(ledger, _sleep_policy(settings)),
         rollbacks=Rollbacks(ledger, parts.images, known),
         exec_access=ExecAccess(ledger, known, parts.containers),
         developers=Developers(ledger, policy.grace_ms, rules.protected_per_developer),

@@ -194,6 +194,17 @@ def unpark(run: CliContext, name: str) -> None:
 
 @env.command()
 @environment_argument
+@pass_cli
+def wake(run: CliContext, name: str) -> None:
+    """Wake an environment that sleeps, or is parked: start its newest versions.
+
+    The setting `environments.sleep` has the hours outside of which environments sleep.
+    """
+    _change(run, name, "unpark")
+
+
+@env.command()
+@environment_argument
 @click.argument("component", required=False, shell_complete=complete_components)
 @pass_cli
 def redeploy(run: CliContext, name: str, component: str | None) -> None:

@@ -132,7 +132,9 @@ def cost_text(found: Mapping[str, Any]) -> str:
 
 
 def _work_notes(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the place in the queue, or the progress and the worker of the run."""
+    """Yield its sleep, the place in the queue, or the progress and the worker of the run."""
+    if found.get("asleep"):  # a serve of an earlier release sends none
+        yield "asleep", f"a build, or `gromit env wake {found['name']}`, wakes it"
     if queue := queue_text(found):
         yield "queue", queue
     if progress := progress_text(found):

@@ -27,7 +27,17 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 OTHERS = "Other commands"
 ENV_GROUPS: Mapping[str, tuple[str, ...]] = {
     "Show": ("list", "get", "explain", "history", "diff", "logs", "open", "watch", "wait"),
-    "Change": ("set", "create", "replace", "redeploy", "rollback", "retry", "park", "unpark"),
+    "Change": (
+        "set",
+        "create",
+        "replace",
+        "redeploy",
+        "rollback",
+        "retry",
+        "park",
+        "unpark",
+        "wake",
+    ),
     "Keep and remove": ("protect", "unprotect", "extend", "delete", "unlock"),
 }
 """Commands of `gromit env` by group."""

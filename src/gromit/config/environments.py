@@ -1,9 +1,41 @@
 """Settings of environments."""
 
-from typing import Annotated
+import re
+from typing import TYPE_CHECKING, Annotated
 
 from gromit.config.group import SettingsGroup, setting
-from gromit.config.values import NameList, items_matching
+from gromit.config.values import InvalidValue, NameList, items_matching, read_text
+
+# Of all commands only serve needs time zones.
+if TYPE_CHECKING:
+    from gromit.core.environments.weekly_hours import WeeklyHours
+
+_SLEEP = re.compile(r"outside (?P<spans>.+) (?P<zone>\S+)")
+
+
+def parse_sleep(text: str) -> "WeeklyHours":
+    """Return the hours outside of which environments sleep. Raises `InvalidValue`."""
+    from zoneinfo import ZoneInfo  # noqa: PLC0415
+
+    from gromit.core.environments.weekly_hours import WeeklyHours, parse_spans  # noqa: PLC0415
+
+    match = _SLEEP.fullmatch(" ".join(text.split()))
+    if match is None:
+        example = "outside mon-fri 07:00-20:00 Europe/Berlin"
+        raise InvalidValue(f"{text!r} is not `outside HOURS ZONE`, like {example}")
+    try:
+        return WeeklyHours(parse_spans(match["spans"]), ZoneInfo(match["zone"]), match[0])
+    except (KeyError, OSError):
+        raise InvalidValue(f"this machine knows no time zone {match['zone']!r}") from None
+    except ValueError as error:
+        raise InvalidValue(str(error)) from error
+
+
+def read_sleep(value: object) -> str:
+    """Return the text of hours."""
+    text = read_text(value)
+    parse_sleep(text)
+    return text
 
 
 class EnvironmentSettings(SettingsGroup):
@@ -31,6 +63,12 @@ class EnvironmentSettings(SettingsGroup):
         ge=0,
         description="environments that one developer may protect; 0: no limit",
     )
+    sleep: Annotated[str, read_sleep] | None = setting(
+        default=None,
+        description="weekly hours and their time zone, outside of which environments that no one "
+        "protects or uses are parked, such as outside mon-fri 07:00-20:00 Europe/Berlin; "
+        "unset: they never sleep",
+    )
     prices: Annotated[
         tuple[str, ...], items_matching(r"^(vcpu|gib|address)=[0-9]{1,6}(\.[0-9]{1,9})?$")
     ] = setting(
@@ -38,3 +76,8 @@ class EnvironmentSettings(SettingsGroup):
         description="dollars for an hour, for the costs of environments, such as vcpu=0.05: of "
         "vcpu, gib and address (a public one); unset: estimates of eu-central-1, 2026",
     )
+
+    @property
+    def awake(self) -> "WeeklyHours | None":
+        """Hours outside of which environments sleep; None if they never do."""
+        return None if self.sleep is None else parse_sleep(self.sleep)

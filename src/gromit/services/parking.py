@@ -44,7 +44,7 @@ class ParkingLot:
                 raise refusals.not_found(name_or_ref)
             if environment.want is Want.GONE:
                 raise refusals.deleted(environment)
-            if environment.parked is is_parked:
+            if environment.parked is is_parked and not (is_parked and environment.asleep):
                 return environment
             outcome = self.ledger.write(
                 name, write(environment), "parked" if is_parked else "unparked"

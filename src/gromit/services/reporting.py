@@ -129,7 +129,7 @@ class BuildReporter:
 
         def write(update: FallbackUpdate | None) -> RowWrite:
             reported = desired_state.report(build, stamp, update)
-            return parking.build_write(reported, is_parked=before.parked)
+            return _build_write(reported, before, stamp)
 
         if not history.may_accept(write(None), before.row):
             return None  # before any registry is asked
@@ -183,7 +183,7 @@ class BuildReporter:
         precedence.check_place(build, held)
         update = self.fallbacks.update(environment, build.ref.leaf, build)
         write = desired_state.take_over(build, held, stamp, update)
-        write = parking.build_write(write, is_parked=environment.parked)
+        write = _build_write(write, environment, stamp)
         outcome = self.ledger.write(environment.name, write, "build")
         if isinstance(outcome, WriteRefused):
             return None
@@ -242,6 +242,12 @@ class BuildReporter:
         if isinstance(outcome, WriteRefused):
             return None
         return BuildResult.ACCEPTED, parse_environment(outcome.row)
+
+
+def _build_write(write: RowWrite, before: Environment, stamp: ChangeContext) -> RowWrite:
+    """Return the write of a build for an environment that runs, is parked, or sleeps."""
+    asleep_at_ms = stamp.now_ms if before.asleep else None
+    return parking.build_write(write, is_parked=before.parked, asleep_at_ms=asleep_at_ms)
 
 
 def _recorded(row: Row) -> tuple[BuildResult, Environment]:

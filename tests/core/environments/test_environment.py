@@ -96,6 +96,7 @@ def test_a_first_build_makes_this_environment() -> None:
         protected=True,
         protected_by=None,
         parked=False,
+        asleep=False,
         started_ms=None,
         ran_ms=None,
         created_ms=BORN,

@@ -97,6 +97,7 @@ def test_an_environment_is_shown_whole(serve: Serve) -> None:
         "protected": False,
         "protected_by": None,
         "parked": False,
+        "asleep": False,
         "created": now,
         "changed": now,
         "due": now,

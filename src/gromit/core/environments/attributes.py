@@ -33,6 +33,7 @@ class Attribute(StrEnum):
     PROTECTED = "protected"
     PROTECTED_BY = "protected_by"
     PARKED = "parked"
+    ASLEEP = "asleep"
     STARTED = "started"
     RAN = "ran"
     CREATED = "created"
@@ -134,7 +135,9 @@ LIFE_ATTRIBUTES = frozenset({Attribute.LIFE, Attribute.LOOK_AT, Attribute.WARNED
 """Attributes that exist only while an environment has a deadline."""
 
 DELETED_ATTRIBUTES = (
-    FAILURE_ATTRIBUTES | LIFE_ATTRIBUTES | {Attribute.PARKED, Attribute.DNS, Attribute.HEALTH}
+    FAILURE_ATTRIBUTES
+    | LIFE_ATTRIBUTES
+    | {Attribute.PARKED, Attribute.ASLEEP, Attribute.DNS, Attribute.HEALTH}
 )
 """Attributes that a deletion removes. The names go as well, so a revival must not claim them."""
 
@@ -150,6 +153,7 @@ _INCARNATION_ATTRIBUTES = (
         Attribute.ROLLBACK,
         Attribute.PROTECTED_BY,
         Attribute.PARKED,
+        Attribute.ASLEEP,
         Attribute.STARTED,
         Attribute.RAN,
         Attribute.TOUCHED,

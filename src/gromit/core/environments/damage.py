@@ -166,6 +166,7 @@ _CHECKS: Mapping[str, ValueCheck] = MappingProxyType(
         Attribute.PROTECTED: _flag,
         Attribute.PROTECTED_BY: _text,
         Attribute.PARKED: _flag,
+        Attribute.ASLEEP: _flag,
         Attribute.STARTED: _number,
         Attribute.RAN: _number,
         Attribute.CREATED: _number,

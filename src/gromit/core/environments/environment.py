@@ -165,6 +165,8 @@ class Environment:
     """Actor who has protected it; None if none has, as at its creation."""
     parked: bool
     """Whether it should keep everything, and run nothing."""
+    asleep: bool
+    """Whether it is parked until the next weekly hours."""
     started_ms: int | None
     ran_ms: int | None
     """Start of its tasks, and how long it had run before; see `running`."""
@@ -307,6 +309,7 @@ def parse_environment(row: Row) -> Environment:
         protected=row.get(Attribute.PROTECTED, False),
         protected_by=row.get(Attribute.PROTECTED_BY),
         parked=row.get(Attribute.PARKED, False),
+        asleep=row.get(Attribute.ASLEEP, False),
         started_ms=row.get(Attribute.STARTED),
         ran_ms=row.get(Attribute.RAN),
         created_ms=row[Attribute.CREATED],

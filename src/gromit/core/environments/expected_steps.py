@@ -21,6 +21,7 @@ from gromit.core.environments.expiry import (
 )
 from gromit.core.environments.lifetime import WARNINGS, LifetimePolicy, lifetime_of
 from gromit.core.environments.phases import Phase, Want
+from gromit.core.environments.sleep import NO_SLEEP, SleepPolicy, next_sleep, next_waking
 from gromit.core.environments.suspensions import (
     NOTHING_SUSPENDED,
     ActiveSuspension,
@@ -41,6 +42,8 @@ class StepKind(StrEnum):
     """The worker that has a claim reports its outcome."""
     WARN = "warn"
     EXPIRE = "expire"
+    SLEEP = "sleep"
+    WAKE = "wake"
     FORGET = "forget"
     """The tombstone disappears."""
 
@@ -65,6 +68,7 @@ class Outlook:
     suspensions: ActiveSuspensions = NOTHING_SUSPENDED
     quotas: Mapping[str, str] = field(default_factory=dict)
     """Usage of each quota, by name, as the doctor last saw it."""
+    sleep: SleepPolicy = NO_SLEEP
 
     def halt(self, environment: Environment) -> ActiveSuspension | None:
         """Return the suspension that keeps workers from an environment; None without one."""
@@ -77,6 +81,7 @@ def next_steps(environment: Environment, outlook: Outlook) -> tuple[ExpectedStep
         *_report(environment, outlook),
         *_claim(environment, outlook),
         *_lifetime(environment, outlook),
+        *_sleep(environment, outlook),
         *_tombstone(environment),
     ]
     return tuple(sorted(found, key=lambda s: (s.at_ms is None, s.at_ms or 0)))
@@ -118,6 +123,19 @@ def _claim(environment: Environment, outlook: Outlook) -> Iterator[ExpectedStep]
         yield ExpectedStep(kind, at_ms, f"{work} then, or as soon as a worker is free")
     else:
         yield ExpectedStep(kind, at_ms, f"{work} as soon as a worker is free")
+
+
+def _sleep(environment: Environment, outlook: Outlook) -> Iterator[ExpectedStep]:
+    """Yield when it falls asleep or wakes; a suspension keeps it from both."""
+    if outlook.halt(environment) is not None:
+        return
+    waking_ms = next_waking(environment, outlook.sleep, outlook.now_ms)
+    if waking_ms is not None:
+        yield ExpectedStep(StepKind.WAKE, waking_ms, "it wakes with the next pass of reap")
+    sleep_ms = next_sleep(environment, outlook.sleep, outlook.now_ms)
+    if sleep_ms is not None:
+        text = "it falls asleep with the next pass of reap, unless someone uses it before"
+        yield ExpectedStep(StepKind.SLEEP, sleep_ms, text)
 
 
 def _after_halt(at_ms: int, halt: ActiveSuspension) -> int | None:

@@ -76,6 +76,8 @@ def _state(environment: Environment, phase: Phase) -> str | None:
         return _generations(environment)
     if phase is Phase.READY:
         return f"generation {generation} runs as it was applied{_made(environment)}"
+    if environment.asleep and phase is Phase.PARKED:
+        return "it sleeps, by environments.sleep: it keeps everything and runs nothing"
     if phase is Phase.PARKED:
         return "it is parked: it keeps everything and runs nothing; a build starts nothing"
     if phase is Phase.DEGRADED and found is not None:
@@ -229,6 +231,8 @@ def _of_phase(environment: Environment, phase: Phase) -> Iterator[PossibleChange
         case Phase.READY | Phase.DEGRADED:
             yield PossibleChange("a build of one of its branches is applied")
             yield PossibleChange("new tasks for all components", f"gromit env redeploy {name}")
+        case Phase.PARKED if environment.asleep:
+            yield PossibleChange("a build, or waking it", f"gromit env wake {name}")
         case Phase.PARKED:
             yield PossibleChange("the newest versions start", f"gromit env unpark {name}")
         case Phase.DELETING | Phase.REAPING:

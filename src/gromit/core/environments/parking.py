@@ -13,7 +13,8 @@ from gromit.core.environments.desired_state import LIVE
 from gromit.core.environments.history import EVENT_TEXT_MAX, ROOM, ChangeContext
 from gromit.core.environments.lifetime import activity
 from gromit.core.environments.phases import Want, Work
-from gromit.core.environments.row_writes import Equals, NotExists, RowWrite
+from gromit.core.environments.row_writes import AnyOf, Equals, Exists, NotExists, RowWrite
+from gromit.core.environments.sleep import awakened
 from gromit.core.environments.work import schedule_work
 
 _NOTE = "; it is parked, so this starts nothing"
@@ -24,9 +25,12 @@ def park(stamp: ChangeContext, ran_so_far_ms: int = 0) -> RowWrite:
     write = _scheduled(stamp, "parked", "its tasks are stopped; unparking starts them again")
     return replace(
         write,
-        conditions=(*write.conditions, NotExists(Attribute.PARKED)),
+        conditions=(
+            *write.conditions,
+            AnyOf((NotExists(Attribute.PARKED), Exists(Attribute.ASLEEP))),
+        ),
         sets={**write.sets, Attribute.PARKED: True, **running.stopped(ran_so_far_ms)},
-        removes=write.removes | {Attribute.STARTED},
+        removes=write.removes | {Attribute.STARTED, Attribute.ASLEEP},
     )
 
 
@@ -38,21 +42,29 @@ def unpark(stamp: ChangeContext) -> RowWrite:
         conditions=(*write.conditions, Equals(Attribute.PARKED, value=True)),
         sets={**write.sets, **running.started(stamp.now_ms)},
         # Parking has removed its names, and no pass of chitragupta may have seen that.
-        removes=write.removes | {Attribute.PARKED, Attribute.DNS, Attribute.HEALTH},
+        removes=write.removes
+        | {Attribute.PARKED, Attribute.ASLEEP, Attribute.DNS, Attribute.HEALTH},
     )
 
 
-def build_write(write: RowWrite, *, is_parked: bool) -> RowWrite:
+def build_write(write: RowWrite, *, is_parked: bool, asleep_at_ms: int | None = None) -> RowWrite:
     """Return the write of a build for an environment that is parked, or that is not.
 
-    The build of a parked one is recorded without work and without a new generation.
+    The build of a parked one is recorded without work and without a new generation. One that is
+    `asleep` wakes.
     """
+    if asleep_at_ms is not None:
+        return awakened(write, asleep_at_ms)
     if not is_parked:
         return replace(write, conditions=(*write.conditions, NotExists(Attribute.PARKED)))
     quiet = WORK_ATTRIBUTES | {Attribute.WANT}
     return replace(
         write,
-        conditions=(*write.conditions, Equals(Attribute.PARKED, value=True)),
+        conditions=(
+            *write.conditions,
+            Equals(Attribute.PARKED, value=True),
+            NotExists(Attribute.ASLEEP),
+        ),
         sets={a: value for a, value in write.sets.items() if a not in quiet},
         increments={Attribute.REVISION: 1},
         appends={a: tuple(map(_noted, events)) for a, events in write.appends.items()},

@@ -26,6 +26,7 @@ from gromit.services.observations import Observations
 from gromit.services.parking import ParkingLot
 from gromit.services.rollbacks import Rollbacks
 from gromit.services.run_times import RunTimes
+from gromit.services.sleeping import Sleeper
 from gromit.services.suspensions import SuspensionRegistry
 from gromit.services.sweeps import Sweeps
 from gromit.web.api.changes import ChangeHub
@@ -83,6 +84,7 @@ class ApiDeps:
     observations: Observations
     lifetimes: Lifetimes
     parking: ParkingLot
+    sleeper: Sleeper
     developers: Developers
     rollbacks: Rollbacks
     exec_access: ExecAccess

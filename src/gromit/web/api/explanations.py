@@ -50,7 +50,9 @@ def get_explanation(visible: Visible, deps: Deps, name: str) -> ExplanationView:
     suspensions = deps.suspensions.current(now_ms)
     grace_ms = deps.environments.policy.grace_ms
     quotas = _quotas(deps) if environment.failure and environment.failure.quota else {}
-    outlook = Outlook(now_ms, deps.views.lifetimes, grace_ms, suspensions, quotas)
+    outlook = Outlook(
+        now_ms, deps.views.lifetimes, grace_ms, suspensions, quotas, deps.sleeper.policy
+    )
     found = explain(environment, outlook)
     steps = [
         ExpectedStepView(s.kind, None if s.at_ms is None else _time(s.at_ms, now_ms), s.text)

@@ -14,7 +14,6 @@ from gromit.core.names import SEQUENCE_MAX, parse_ref, parse_repository, parse_v
 from gromit.core.security.roles import Role
 from gromit.errors import InvalidInput, TrustError
 from gromit.services.environments import EnvironmentPage, UnreadableEntry
-from gromit.services.lifetimes import LifetimePass
 from gromit.services.reporting import BuildResult
 from gromit.services.sweeps import SweepResult
 from gromit.web.api import fault_views, views
@@ -212,14 +211,30 @@ def post_branches(
     return result
 
 
+@dataclass(frozen=True, slots=True)
+class UpkeepView:
+    """Names of environments that a pass has changed."""
+
+    warned: list[str]
+    expired: list[str]
+    waiting: list[str]
+    """Environments that `lifetime.limit` keeps from expiring now."""
+    slept: list[str]
+    woken: list[str]
+
+
 @router.post("/lifetimes")
-def post_lifetimes(_caller: CurrentCaller, deps: Deps) -> LifetimePass:
-    """Warn before environments expire, and delete those that have. Reap asks for it regularly."""
+def post_lifetimes(_caller: CurrentCaller, deps: Deps) -> UpkeepView:
+    """Warn before environments expire, delete those that have, and let environments sleep or wake.
+
+    Reap asks for it regularly.
+    """
+    sleep = deps.sleeper.run_pass(deps.now_ms())
     done = deps.lifetimes.run_pass(deps.now_ms())
     for outcome, names in (("warned", done.warned), ("expired", done.expired)):
         for _ in names:
             deps.outcome("lifetime", outcome)
-    return done
+    return UpkeepView(done.warned, done.expired, done.waiting, sleep.slept, sleep.woken)
 
 
 @router.get("/openapi.json")

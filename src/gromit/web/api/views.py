@@ -148,6 +148,8 @@ class EnvironmentView:
     """Role and name of who protected it; null if it was protected at its creation, or is not."""
     parked: bool
     """Whether it is to keep everything and run nothing; the phase says whether that is so."""
+    asleep: bool
+    """Whether it is parked only until the next hours of `environments.sleep`."""
     created: str
     changed: str
     due: str | None
@@ -242,6 +244,7 @@ class EnvironmentViews:
             protected=environment.protected,
             protected_by=environment.protected_by,
             parked=environment.parked,
+            asleep=environment.asleep,
             created=iso(environment.created_ms),
             changed=iso(environment.changed_ms),
             due=iso(environment.due_ms) if environment.work else None,

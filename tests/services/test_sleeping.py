@@ -1,0 +1,222 @@
+"""Sleep by weekly hours, on a virtual clock over a year."""
+
+import random
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from gromit.core.environments.claims import Claimant
+from gromit.core.environments.environment import Environment
+from gromit.core.environments.expected_steps import Outlook, StepKind, next_steps
+from gromit.core.environments.explanation import explain
+from gromit.core.environments.history import HISTORY_MAX
+from gromit.core.environments.lifetime import NO_EXPIRY
+from gromit.core.environments.phases import Phase, Work
+from gromit.core.environments.row_writes import RowWrite
+from gromit.core.environments.sleep import REST_MS, SleepPolicy
+from gromit.core.environments.weekly_hours import WeeklyHours, parse_spans
+from gromit.core.stack.made import MadeStack
+from gromit.services.leases import NoWorkAvailable
+from gromit.services.reporting import BuildResult
+from gromit.services.sleeping import Sleeper
+from tests.services.registry import Registry
+
+HOUR_MS = 3_600_000
+TEXT = "mon-fri 07:00-20:00"
+MONDAY_NOON = int(datetime(2026, 1, 5, 12, tzinfo=UTC).timestamp() * 1000)
+MONDAY_NIGHT = MONDAY_NOON + 11 * HOUR_MS
+
+
+def policy(zone: str = "UTC", *exempt: str) -> SleepPolicy:
+    return SleepPolicy(WeeklyHours(parse_spans(TEXT), ZoneInfo(zone), TEXT), exempt)
+
+
+@pytest.fixture
+def registry() -> Registry:
+    registry = Registry()
+    registry.now_ms = MONDAY_NOON
+    registry.report()
+    work_off(registry)
+    return registry
+
+
+def work_off(registry: Registry) -> None:
+    """Sow what is due."""
+    while True:
+        nonce = f"n{registry.now_ms}-{registry.environments.inspect('app-test').epoch}"
+        found = registry.leases.claim(Work.SOW, Claimant("w", nonce), registry.now_ms)
+        if isinstance(found, NoWorkAvailable):
+            return
+        assert found.lease
+        fence, claim_id = registry.fence(found), found.lease.claim_id
+        registry.leases.sown(found.name, fence, claim_id, MadeStack("h"), registry.stamp())
+
+
+def look(registry: Registry) -> Environment:
+    return registry.environments.inspect("app-test")
+
+
+def sleeper(registry: Registry, rules: SleepPolicy) -> Sleeper:
+    return Sleeper(registry.environments.ledger, rules)
+
+
+def is_working_time(zone: str, at_ms: int) -> bool:
+    """Say by the local clock whether people work."""
+    local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZoneInfo(zone))
+    return local.weekday() < 5 and 7 <= local.hour < 20
+
+
+@pytest.mark.parametrize(
+    ("zone", "month", "days"),
+    [
+        ("Europe/Berlin", 3, 18),  # clocks go forward on the 29th
+        ("America/New_York", 11, 10),  # clocks go back on the 1st
+        pytest.param("Europe/Berlin", 1, 366, marks=pytest.mark.long),
+        pytest.param("America/New_York", 1, 366, marks=pytest.mark.long),
+    ],
+)
+def test_it_sleeps_and_wakes_at_the_right_moments(
+    registry: Registry, zone: str, month: int, days: int
+) -> None:
+    """Let it live around a change of clocks, or for a year, with passes every hour."""
+    rules, chance = policy(zone), random.Random(zone)
+    begin = datetime(2026, month, 1, 12, tzinfo=UTC)
+    if month == 3:
+        begin = begin.replace(day=16)
+    registry.now_ms = int(begin.timestamp() * 1000)
+    registry.report(version="sha-begin")
+    work_off(registry)
+    sleeping, used_ms, changes = sleeper(registry, rules), registry.now_ms, 0
+    now = look(registry)
+    for number in range(days * 24):
+        registry.now_ms += HOUR_MS
+        outlook = Outlook(registry.now_ms, NO_EXPIRY, 0, sleep=rules)
+        expected = {step.kind: step.at_ms for step in next_steps(now, outlook)}
+        done, before = sleeping.run_pass(registry.now_ms), now
+        is_needed = registry.now_ms < used_ms + REST_MS
+        now = look(registry)
+        # No person parks anything here, so what is parked sleeps.
+        assert now.parked is now.asleep
+        assert now.parked is not (is_working_time(zone, registry.now_ms) or is_needed)
+        assert done.slept == ["app-test"] * (now.parked and not before.parked)
+        assert done.woken == ["app-test"] * (before.parked and not now.parked)
+        assert not done.slept or expected[StepKind.SLEEP] == registry.now_ms
+        assert not done.woken or expected[StepKind.WAKE] == registry.now_ms
+        changes += len(done.slept + done.woken)
+        if chance.random() < 0.02:
+            result, now = registry.report(version=f"sha-{number}")
+            assert (result, now.parked) == (BuildResult.ACCEPTED, False)
+            used_ms = registry.now_ms
+        if now.work is not None:
+            forget_events(registry)
+            work_off(registry)
+            now = look(registry)
+        assert now.phase(registry.now_ms) is (Phase.PARKED if now.parked else Phase.READY)
+    assert changes > days
+
+
+def forget_events(registry: Registry) -> None:
+    """Keep a short history: a year of it takes most of the time to read."""
+    row = registry.store.read("app-test")
+    assert row is not None
+    registry.store.write("app-test", RowWrite(conditions=(), sets={"events": row["events"][-1:]}))
+
+
+def test_a_full_history_does_not_keep_it_awake(registry: Registry) -> None:
+    row = registry.store.read("app-test")
+    assert row is not None
+    events = [row["events"][-1]] * HISTORY_MAX
+    registry.store.write("app-test", RowWrite(conditions=(), sets={"events": events}))
+    registry.now_ms = MONDAY_NIGHT
+    assert sleeper(registry, policy()).run_pass(registry.now_ms).slept == ["app-test"]
+
+
+def test_a_pending_build_is_not_parked(registry: Registry) -> None:
+    registry.report(version="sha-2")
+    registry.now_ms = MONDAY_NIGHT + 20 * 60_000
+    sleeping = sleeper(registry, policy())
+    assert sleeping.run_pass(registry.now_ms).slept == []
+    work_off(registry)
+    registry.now_ms += HOUR_MS
+    assert sleeping.run_pass(registry.now_ms).slept == ["app-test"]
+
+
+def test_a_build_that_is_faster_than_the_pass_is_not_parked(registry: Registry) -> None:
+    registry.now_ms = MONDAY_NIGHT
+    registry.store.meddling.append(lambda: registry.report(version="sha-2"))
+    assert sleeper(registry, policy()).run_pass(registry.now_ms).slept == []
+    assert not look(registry).parked
+
+
+def test_a_build_that_is_slower_than_the_pass_wakes(registry: Registry) -> None:
+    registry.now_ms = MONDAY_NIGHT
+    sleeping = sleeper(registry, policy())
+    registry.store.meddling.append(lambda: sleeping.run_pass(registry.now_ms))
+    assert registry.report(version="sha-2")[0] is BuildResult.ACCEPTED
+    assert (look(registry).parked, look(registry).asleep) == (False, False)
+
+
+def test_who_is_protected_exempt_or_suspended_does_not_sleep(registry: Registry) -> None:
+    registry.now_ms = MONDAY_NIGHT
+    assert sleeper(registry, policy("UTC", "app-test")).run_pass(registry.now_ms).slept == []
+    registry.environments.protect("app-test", protected=True, stamp=registry.stamp())
+    registry.now_ms += 5 * HOUR_MS
+    assert sleeper(registry, policy()).run_pass(registry.now_ms).slept == []
+
+
+def test_a_person_who_parks_is_not_woken_by_the_hours(registry: Registry) -> None:
+    sleeping = sleeper(registry, policy())
+    registry.now_ms = MONDAY_NIGHT
+    assert sleeping.run_pass(registry.now_ms).slept == ["app-test"]
+    registry.parking.park("app-test", registry.stamp("operator:alice"))
+    assert (look(registry).parked, look(registry).asleep) == (True, False)
+    registry.now_ms += 12 * HOUR_MS
+    assert sleeping.run_pass(registry.now_ms).woken == []
+    assert registry.report(version="sha-2")[0] is BuildResult.PARKED
+
+
+def test_a_person_wakes_it_and_it_rests_before_it_sleeps_again(registry: Registry) -> None:
+    sleeping = sleeper(registry, policy())
+    registry.now_ms = MONDAY_NIGHT
+    sleeping.run_pass(registry.now_ms)
+    work_off(registry)
+    why = explain(look(registry), Outlook(registry.now_ms, NO_EXPIRY, 0, sleep=policy()))
+    assert "it sleeps, by environments.sleep" in why.why[0]
+    assert [c.command for c in why.changes] == [
+        "gromit env wake app-test",
+        "gromit env extend app-test 3d",
+    ]
+    registry.parking.unpark("app-test", registry.stamp("operator:alice"))
+    work_off(registry)
+    registry.now_ms += REST_MS - 1
+    assert sleeping.run_pass(registry.now_ms).slept == []
+    registry.now_ms += 10 * 60_000
+    assert sleeping.run_pass(registry.now_ms).slept == ["app-test"]
+
+
+def test_sleep_does_not_lengthen_a_life(registry: Registry) -> None:
+    touched = look(registry).touched_ms
+    sleeping = sleeper(registry, policy())
+    for hours in (11, 20):
+        registry.now_ms = MONDAY_NOON + hours * HOUR_MS
+        sleeping.run_pass(registry.now_ms)
+        work_off(registry)
+    kinds = [event.kind for event in look(registry).events]
+    assert (look(registry).touched_ms, kinds.count("parked"), kinds.count("unparked")) == (
+        touched,
+        1,
+        1,
+    )
+
+
+def test_without_the_setting_all_wake_once_and_the_table_is_left_alone(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.now_ms = MONDAY_NIGHT
+    sleeper(registry, policy()).run_pass(registry.now_ms)
+    off = sleeper(registry, SleepPolicy())
+    assert off.run_pass(registry.now_ms).woken == ["app-test"]
+    off.run_pass(registry.now_ms)
+    monkeypatch.setattr(registry.store, "page", None)
+    assert off.run_pass(registry.now_ms + HOUR_MS).woken == []
