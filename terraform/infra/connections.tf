@@ -25,6 +25,7 @@ locals {
       "bastion to serve"              = { from = "bastion", to = "serve", port = 8443 }
       "bastion to health and metrics" = { from = "bastion", to = "serve", port = 8080 }
     },
+    local.has_peers ? { "serve to serve" = { from = "serve", to = "serve", port = 8443 } } : {},
     { for part in local.serve_listener : "balancer to ${part}" => { from = "balancer", to = part, port = 8443 } },
     { for part in local.serve_listener : "balancer to the health of ${part}" => { from = "balancer", to = part, port = 8080 } },
   )

@@ -7,7 +7,7 @@ locals {
     "gateway/gateway-front" = { role = "server", sans = ["gateway.internal", "gateway.${local.platform.domain}"] }
     "gateway/gateway"       = { role = "gateway", sans = [] }
     "worker/worker"         = { role = "worker", sans = [] }
-  }, var.leaves)
+  }, local.has_peers ? { "serve/serve-peer" = { role = "viewer", sans = [] } } : {}, var.leaves)
 }
 
 module "pki" {

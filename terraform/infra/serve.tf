@@ -3,6 +3,14 @@
 
 locals {
   audit_group = "/gromit-control/serve"
+
+  # Several tasks follow each other's changes. The name has the addresses of all of them, and each shows a certificate that may only read.
+  has_peers = var.serve_tasks > 1
+  for_peers = local.has_peers ? {
+    GROMIT_SERVE_PEERS = "serve.internal:8443"
+    GROMIT_CLIENT_CERT = "/certs/serve-peer.pem"
+    GROMIT_CLIENT_KEY  = "/certs/serve-peer-key.pem"
+  } : {}
 }
 
 data "aws_iam_policy_document" "serve" {
@@ -101,13 +109,14 @@ module "serve" {
     GROMIT_CLUSTER_DOMAIN    = local.platform.domain
     GROMIT_SOW_OVERDUE       = "${var.alarms.undone_hours}h"
     GROMIT_REAP_OVERDUE      = "${var.alarms.reap_hours}h"
-  }, local.settings)
+  }, local.for_peers, local.settings)
 }
 
 module "serve_service" {
   source = "../modules/service"
 
   part       = module.serve.part
+  tasks      = var.serve_tasks
   place      = local.place
   namespaces = { internal = local.platform.namespace_id }
   targets    = { for part in local.serve_listener : "8443" => module.balancer.target_group_arns[part] }

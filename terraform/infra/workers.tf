@@ -127,4 +127,5 @@ module "worker_service" {
   part      = module.worker[each.key].part
   place     = local.place
   singleton = true
+  tasks     = each.key == "sow" ? var.sow_tasks : 1
 }

@@ -288,6 +288,11 @@ MEANINGS: Mapping[str, str] = {
     "state.stranded": (
         "neither terraform nor gromit could save a state; it is in this file on the worker"
     ),
+    "peers.interrupted": (
+        "the changes of another process of serve are not heard; tried again each second, and "
+        "watchers here find its changes at their backstop"
+    ),
+    "peers.unresolved": "a name in `serve.peers` has no address now; tried again after 10 s",
     "turns.unknown": (
         "serve may not look up which repository made work due, so age decides; logged once"
     ),

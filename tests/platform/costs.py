@@ -61,7 +61,12 @@ def fixed_costs(plan: Plan) -> Mapping[str, Cost]:
 def cost_of_watching(plan: Plan, part: str) -> tuple[float, float]:
     """Return the cost of a part all the time, and of its schedule with runs of a minute."""
     hourly = _sizes(plan)[f"gromit-{part}"].hourly
-    return hourly * HOURS, hourly * _runs(plan)[f"gromit-{part}"] / 60
+    return cost_of_task(plan, part), hourly * _runs(plan)[f"gromit-{part}"] / 60
+
+
+def cost_of_task(plan: Plan, part: str) -> float:
+    """Return the cost of one task of a part all the time."""
+    return _sizes(plan)[f"gromit-{part}"].hourly * HOURS
 
 
 def _rows(plan: Plan) -> Iterator[tuple[str, Cost]]:

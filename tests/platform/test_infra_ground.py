@@ -47,6 +47,8 @@ def test_the_page_of_costs_is_that_of_the_plan(ground: Ground) -> None:
         )
         for part in ("sow", "chitragupta")
     }
+    for part in ("sow", "serve"):
+        choices[f"each further task of {part}"] = f"{costs.cost_of_task(plan, part):.0f} $ more"
     four = "endpoints for `ecr.api`, `ecr.dkr`, `logs` and `secretsmanager` in three zones"
     choices[four] = f"{4 * 3 * costs.ENDPOINT * HOURS:.0f} $ more"
     assert {what: row[0] for what, row in table(page, "### Choices").items()} == choices

@@ -33,15 +33,14 @@ def serve_client(settings: Settings, retries: Retries | None = None) -> ServeCli
                 hint=f"run `gromit login {settings.gateway.url}`",
             )
     url = require_setting(settings.serve.url, "serve.url")
+    return ServeClient(HttpConnections(url, client_tls(settings)), retries)
+
+
+def client_tls(settings: Settings) -> ClientTls:
+    """TLS with the client certificate of the settings. Raises `ConfigError` without one."""
     key = require_setting(settings.client.key, "client.key").get_secret_value()
-    tls = ClientTls(
-        CertificateFiles(
-            require_setting(settings.client.cert, "client.cert"),
-            key,
-            require_setting(settings.ca, "ca"),
-        )
-    )
-    return ServeClient(HttpConnections(url, tls), retries)
+    cert = require_setting(settings.client.cert, "client.cert")
+    return ClientTls(CertificateFiles(cert, key, require_setting(settings.ca, "ca")))
 
 
 def worker_settings(settings: Settings) -> Settings:

@@ -21,6 +21,7 @@ from gromit.bootstrap.backends import (
     task_output,
 )
 from gromit.bootstrap.catalogue import configured_catalogue
+from gromit.bootstrap.change_streams import change_streams
 from gromit.bootstrap.machine import domain_if_set, now_ms, require_setting, to_ms
 from gromit.config.schema import Settings
 from gromit.core.environments.phases import Work
@@ -129,6 +130,9 @@ def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Ser
         return metrics.not_ready() or tls.expiry_problem(clock())
 
     proxies = Networks(serve.proxies)
+    streams = change_streams(
+        settings, changes, lambda c: deps.run_times.note(c.name, c.kind, clock())
+    )
     health = health_app(metrics.registry, not_ready, look)
 
     def around(app: App) -> App:
@@ -137,7 +141,8 @@ def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Ser
     return Server(
         Listener(api, serve.listen, tls, around=around, proxies=proxies, shared=proxies),
         Listener(health, serve.health, proxies=proxies, shared=proxies),
-        on_stop=changes.close,
+        on_start=streams.start,
+        on_stop=streams.stop,
     )
 
 

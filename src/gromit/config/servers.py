@@ -11,6 +11,7 @@ from gromit.config.values import (
     ListenAddress,
     NameList,
     NetworkList,
+    PeerNames,
     PositiveDuration,
     SecretText,
     matching,
@@ -62,6 +63,12 @@ class ServeSettings(SettingsGroup):
         default=None,
         description="file of revoked certificate serials, one per line in hex; "
         "read again when it changes",
+    )
+    peers: PeerNames = setting(
+        default=(),
+        description="HOST:PORT of all processes of serve on the same table, a name with the "
+        "addresses of all of them, for example serve.internal:443: each one follows the changes "
+        "that the others record, with client.cert; unset: there is one process",
     )
     proxies: NetworkList = setting(
         default=(),

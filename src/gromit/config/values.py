@@ -174,6 +174,15 @@ def read_networks(value: object) -> tuple[str, ...]:
     return networks
 
 
+def read_peers(value: object) -> tuple[str, ...]:
+    """Return names with their ports."""
+    names = read_names(value)
+    for name in names:
+        if not re.fullmatch(r"[^\s:,/]+:\d{1,5}", name):
+            raise InvalidValue(f"{name!r} is no HOST:PORT: write serve.internal:443")
+    return names
+
+
 def matching(pattern: str) -> Callable[[object], str]:
     """Return the reader of texts that match a pattern."""
 
@@ -216,6 +225,7 @@ PositiveDuration = Annotated[timedelta, read_positive_duration]
 NameList = Annotated[tuple[str, ...], read_names]
 Repositories = Annotated[tuple[str, ...] | None, read_repositories]
 NetworkList = Annotated[tuple[str, ...], read_networks]
+PeerNames = Annotated[tuple[str, ...], read_peers]
 InstallationName = Annotated[str, matching(rf"^({INSTALLATION_NAME})?$")]
 ListenAddress = Annotated[str, matching(r"^.+:\d{1,5}$")]
 

@@ -13,6 +13,11 @@ FORGOTTEN_MS = 24 * 3_600_000
 """Age of a run without an outcome that is no longer counted: its worker was lost."""
 
 
+_SUCCESSES = frozenset({"sown", "reaped"})
+_ENDS = _SUCCESSES | {"failed", "released"}
+"""Kinds of changes that end a run."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Ended:
     seconds: float
@@ -47,6 +52,11 @@ class RunTimes:
                 seconds = (now_ms - begun_ms) / 1000
                 self._ended[kind].append(_Ended(seconds, self._running(kind)))
             self._begun.pop(name, None)
+
+    def note(self, name: str, change: str, now_ms: int) -> None:
+        """Note a change that another process recorded: it may have ended a run of this one."""
+        if change in _ENDS:
+            self.end(name, now_ms, is_done=change in _SUCCESSES)
 
     def sample(self, kind: Work) -> RunSample:
         """Return the last runs of a kind."""

@@ -3,7 +3,7 @@ resource "aws_ecs_service" "this" {
   name                    = "gromit-${var.part.name}"
   cluster                 = var.place.cluster
   task_definition         = var.part.task_definition
-  desired_count           = 1
+  desired_count           = var.tasks
   launch_type             = "FARGATE"
   platform_version        = "1.4.0"
   enable_ecs_managed_tags = true

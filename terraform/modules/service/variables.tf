@@ -45,6 +45,18 @@ variable "singleton" {
   default     = false
 }
 
+variable "tasks" {
+  description = "Number of tasks that ECS keeps running, for example 2."
+  type        = number
+  nullable    = false
+  default     = 1
+
+  validation {
+    condition     = var.tasks >= 1 && floor(var.tasks) == var.tasks
+    error_message = "There must be a whole number of tasks, at least 1."
+  }
+}
+
 variable "place" {
   description = "Cluster and private subnets of the tasks, their security groups besides the part's own, and the tags of all resources, at least `managed`; for example `{ cluster = \"arn:aws:ecs:…\", private_subnets = [\"subnet-0a1b\"], security_groups = [\"sg-0a1b\"], tags = { managed = \"gromit\" } }`."
   nullable    = false

@@ -201,13 +201,21 @@ def test_a_task_of_a_component_that_starts_or_stops_starts_chitragupta(
 
 
 def test_each_of_sow_and_chitragupta_can_be_a_service_that_watches(installed: Installed) -> None:
-    plan = installed.root.plan('-var=watch=["sow"]', "-refresh=false")
+    several = ("-var=sow_tasks=4", "-var=serve_tasks=2")
+    plan = installed.root.plan('-var=watch=["sow"]', *several, "-refresh=false")
     planned = plan.document["planned_values"]["root_module"]["child_modules"]
     services = {m["address"] for m in planned if m["address"].startswith("module.worker_service")}
     schedules = {m["address"] for m in planned if m["address"].startswith("module.worker_schedule")}
     assert services == {'module.worker_service["sow"]'}
     others = ("chitragupta", "doctor", "doctor-environments", "reap")
     assert schedules == {f'module.worker_schedule["{name}"]' for name in others}
+    counts = {
+        r["values"]["name"]: r["values"]["desired_count"]
+        for m in planned
+        for r in m["resources"]
+        if r["type"] == "aws_ecs_service"
+    }
+    assert counts == {"gromit-sow": 4, "gromit-serve": 2, "gromit-gateway": 1}
     definitions = {
         r["values"]["family"]: json.loads(r["values"]["container_definitions"])[0]["command"]
         for m in planned
@@ -224,6 +232,11 @@ def test_each_of_sow_and_chitragupta_can_be_a_service_that_watches(installed: In
 def test_no_other_part_watches(installed: Installed) -> None:
     with pytest.raises(TerraformError, match="Only sow and chitragupta can watch"):
         installed.root.plan('-var=watch=["reap"]', "-target=module.worker", "-refresh=false")
+
+
+def test_only_a_watching_sow_has_several_tasks(installed: Installed) -> None:
+    with pytest.raises(TerraformError, match="add it to `watch`"):
+        installed.root.plan("-var=sow_tasks=2", "-target=module.worker_service", "-refresh=false")
 
 
 def token_of_terraform_cloud(arn: str) -> str:

@@ -74,6 +74,26 @@ run "one_after_the_other" {
   }
 }
 
+run "several_tasks" {
+  command = plan
+  variables {
+    tasks = 3
+  }
+
+  assert {
+    condition     = aws_ecs_service.this.desired_count == 3
+    error_message = "There are not as many tasks as were asked for."
+  }
+}
+
+run "no_half_task" {
+  command = plan
+  variables {
+    tasks = 1.5
+  }
+  expect_failures = [var.tasks]
+}
+
 run "example" {
   command = plan
 

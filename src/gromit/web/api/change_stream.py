@@ -17,6 +17,10 @@ FollowedProgress = Annotated[
     str | None,
     Query(max_length=NAME_MAX, description="environment whose progress is sent too; * for all"),
 ]
+OwnChanges = Annotated[
+    bool,
+    Query(description="only what this process of serve records, for other processes of serve"),
+]
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "One event for every change.",
@@ -27,13 +31,16 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 
 @router.get("/changes", response_class=StreamingResponse, responses=_STREAM | error_responses(429))
 async def get_changes(
-    caller: CurrentCaller, deps: Deps, progress: FollowedProgress = None
+    caller: CurrentCaller,
+    deps: Deps,
+    progress: FollowedProgress = None,
+    own: OwnChanges = False,  # noqa: FBT002 - a parameter of the query
 ) -> StreamingResponse:
     """Stream server-sent events: one unnamed event with `{"name", "kind"}` for each change."""
     owner = _stream_owner(caller)
     deps.changes.check_share(owner)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    lines = deps.changes.stream(owner, progress)
+    lines = deps.changes.stream(owner, progress, is_peer=own)
     return StreamingResponse(lines, media_type="text/event-stream", headers=headers)
 
 

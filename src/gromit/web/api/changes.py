@@ -6,17 +6,21 @@ address, and in all. The control plane's own parts have none, and people's strea
 
 import asyncio
 import json
+import uuid
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from gromit.core.environments.wakes import Watcher
 from gromit.errors import TooMany
-from gromit.web.line_backlog import LineBacklog
+from gromit.web.announcements import parse_announcement
+from gromit.web.line_backlog import MISSED, LineBacklog
 from gromit.web.server.line_budget import client_group
 
 HEARTBEAT_S = 15.0
 """Interval of comments in a quiet stream, so that both sides notice a dead connection."""
+DATA = "data:"
+"""Start of a line with an announcement."""
 EVERY_NAME = "*"
 """Filter of progress that all environments pass."""
 PROGRESS = "progress"
@@ -49,6 +53,8 @@ class _Watcher:
     owner: StreamOwner | None = None
     progress: str | None = None
     """Environment whose progress is sent, or `EVERY_NAME`; None: of no environment."""
+    is_peer: bool = False
+    """Whether another process of serve follows, which hears only what this one recorded."""
     lines: LineBacklog = field(default_factory=LineBacklog)
 
     def follows(self, name: str, kind: str) -> bool:
@@ -60,6 +66,8 @@ class ChangeHub:
     """The port `Announcer`, and the streams that it feeds."""
 
     def __init__(self, limits: StreamLimits = StreamLimits()) -> None:
+        self.id = uuid.uuid4().hex
+        """Id of this process, by which it knows its own stream."""
         self._limits = limits
         self._watchers: set[_Watcher] = set()
         self._closed = False
@@ -77,6 +85,18 @@ class ChangeHub:
             change["wakes"] = sorted(wakes)
         followers = [w for w in tuple(self._watchers) if w.follows(name, kind)]
         self._send(f"data: {json.dumps(change)}\n\n", followers)
+
+    def relay(self, line: str | None) -> None:
+        """Send an announcement of another process of serve to the watchers of this one.
+
+        None, and what is none, make every watcher look. From any thread.
+        """
+        change = parse_announcement(line.removeprefix(DATA)) if line else None
+        own = [w for w in tuple(self._watchers) if not w.is_peer]
+        if change is None:
+            self._send(MISSED, own)
+        else:
+            self._send(f"{line}\n\n", [w for w in own if w.follows(change.name, change.kind)])
 
     def close(self) -> None:
         """End all streams, so that a stopping server does not wait for them."""
@@ -109,16 +129,20 @@ class ChangeHub:
         return None
 
     async def stream(
-        self, owner: StreamOwner | None = None, progress: str | None = None
+        self,
+        owner: StreamOwner | None = None,
+        progress: str | None = None,
+        *,
+        is_peer: bool = False,
     ) -> AsyncIterator[str]:
         """Yield the lines of one SSE stream until the server stops."""
         # Requests that came at once have all passed `check_share` before the first of them watched.
         if self._excess(owner):
             return
-        watcher = _Watcher(asyncio.get_running_loop(), owner, progress)
+        watcher = _Watcher(asyncio.get_running_loop(), owner, progress, is_peer)
         self._watchers.add(watcher)
         try:
-            yield ": connected\n\n"
+            yield f": connected {self.id}\n\n" if is_peer else ": connected\n\n"
             # `close` may have run before this watcher was added: then no None is in the backlog.
             while not self._closed:
                 try:

@@ -6,6 +6,7 @@ than the command takes to run.
 
 import json
 import select
+import socket
 import ssl
 import threading
 import time
@@ -127,7 +128,7 @@ class ConnectionTls(Protocol):
 class HttpConnections:
     """Connections to serve. Several threads may use them; each connection has one at a time."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but two have defaults
         self,
         url: str,
         tls: ConnectionTls | None = None,
@@ -135,12 +136,15 @@ class HttpConnections:
         read_s: float = READ_S,
         token: Callable[[], str] | None = None,
         hint: str = CERTIFICATE_HINT,
+        address: str | None = None,
     ) -> None:
         """Prepare connections; none is opened. Raises `ConfigError` for a URL without a host.
 
         `token` returns what each request carries as its bearer token. `hint` is the remedy for a
-        server that cannot be reached.
+        server that cannot be reached. `address` is connected to in place of the URL's host, whose
+        name the certificate has to have all the same.
         """
+        self._address = address
         self._token = token
         self._hint = hint
         self._server = _parse_url(url)
@@ -210,6 +214,8 @@ class HttpConnections:
         if self._server.scheme == "http":
             return HTTPConnection(host, port, timeout=CONNECT_S)
         context = self._tls.context if self._tls else None
+        if self._address is not None and context is not None:
+            return _AddressedConnection(self._address, host, port, context)
         return HTTPSConnection(host, port, timeout=CONNECT_S, context=context)
 
     def _exchange(
@@ -241,6 +247,24 @@ class HttpConnections:
 
     def _late(self) -> Temporary:
         return Temporary(f"serve at {self.url} did not answer in time")
+
+
+class _AddressedConnection(HTTPSConnection):
+    """A connection to one of the addresses of a host."""
+
+    def __init__(self, address: str, host: str, port: int | None, context: ssl.SSLContext) -> None:
+        super().__init__(host, port, timeout=CONNECT_S, context=context)
+        self._address = address
+        self._tls_context = context
+
+    def connect(self) -> None:
+        """Connect to the address, and verify the name of the host."""
+        plain = socket.create_connection((self._address, self.port), CONNECT_S)
+        try:
+            self.sock = self._tls_context.wrap_socket(plain, server_hostname=self.host)
+        except BaseException:
+            plain.close()
+            raise
 
 
 def _response(url: str, answer: HTTPResponse) -> ClientResponse:

@@ -66,16 +66,18 @@ class Server:
     def __init__(
         self,
         *listeners: Listener,
+        on_start: Callable[[], None] = lambda: None,
         on_stop: Callable[[], None] = lambda: None,
         grace_s: int = 10,
         refresh_s: float = REFRESH_S,
         now_ms: Callable[[], Millis] = _now_ms,
     ) -> None:
-        """`on_stop` is called once when the server begins to stop.
+        """`on_start` is called before the server answers, `on_stop` when it begins to stop.
 
         Requests that then take longer than `grace_s` are cut.
         """
         self._listeners = listeners
+        self._on_start = on_start
         self._on_stop = on_stop
         self._grace_s = grace_s
         self._refresh_s = refresh_s
@@ -153,6 +155,7 @@ class Server:
         try:
             for service in self._services:
                 await service.open(self._begin_stop)
+            self._on_start()
             log.info(
                 "server.started", addresses=[self.address(i) for i in range(len(self._sockets))]
             )
