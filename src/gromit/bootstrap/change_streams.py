@@ -6,8 +6,8 @@ from functools import partial
 
 from gromit.bootstrap.clients import client_tls
 from gromit.config.schema import Settings
-from gromit.web.announcements import Announcement, parse_announcement
-from gromit.web.api.changes import ChangeHub
+from gromit.web.announcements import parse_announcement
+from gromit.web.api.admission import ApiDeps
 from gromit.web.clients.connections import HttpConnections
 from gromit.web.clients.peer_changes import PeerAddress, PeerChanges, resolve_peers
 from gromit.web.clients.serve import DATA, ServeClient
@@ -21,15 +21,12 @@ class ChangeStreams:
     stop: Callable[[], None]
 
 
-def change_streams(
-    settings: Settings, changes: ChangeHub, note: Callable[[Announcement], None]
-) -> ChangeStreams:
+def change_streams(settings: Settings, deps: ApiDeps) -> ChangeStreams:
     """Return what follows the processes in `serve.peers`; without them nothing is followed.
-
-    `note` is called with each change that another process recorded.
 
     Raises `ConfigError` for peers without a client certificate.
     """
+    changes = deps.changes
     parts = [name.rpartition(":") for name in settings.serve.peers]
     names = [(host, int(port)) for host, _, port in parts]
     if not names:
@@ -44,7 +41,7 @@ def change_streams(
         changes.relay(line)
         change = parse_announcement(line.removeprefix(DATA)) if line else None
         if change is not None:
-            note(change)
+            deps.run_times.note(change.name, change.kind, deps.now_ms())
 
     peers = PeerChanges(changes.id, partial(resolve_peers, names), connect, relay)
 

@@ -130,9 +130,7 @@ def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Ser
         return metrics.not_ready() or tls.expiry_problem(clock())
 
     proxies = Networks(serve.proxies)
-    streams = change_streams(
-        settings, changes, lambda c: deps.run_times.note(c.name, c.kind, clock())
-    )
+    streams = change_streams(settings, deps)
     health = health_app(metrics.registry, not_ready, look)
 
     def around(app: App) -> App:

@@ -164,7 +164,7 @@ def test_a_process_that_comes_later_is_followed(
             assert next(events)["kind"] == "created"
 
 
-def test_a_peer_that_does_not_answer_wakes_nobody_again_and_again() -> None:
+def test_a_peer_that_does_not_answer_wakes_no_watcher() -> None:
     relayed: list[str | None] = []
     tried = []
 
