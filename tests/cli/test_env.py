@@ -471,6 +471,32 @@ def test_versions_are_given_as_words_or_in_a_file(shell: Shell, tmp_path: Path) 
     assert shell.serve.rows == before
 
 
+def test_a_copy_has_the_versions_of_the_other_and_follows_its_own_branch(shell: Shell) -> None:
+    shell.serve.push("tyk-sink", "copied")
+    shell.serve.build("tyk", "copied", "sha-1")
+    made = shell.json("create", "copy", "--from", "copied", "tyk-pump=sha-2")
+    shown = {r: (v["version"], v["source"]) for r, v in made["versions"].items()}
+    assert (shown["tyk"], shown["tyk-pump"], shown["tyk-sink"]) == (
+        ("sha-1", "reported"),
+        ("sha-2", "reported"),
+        ("copied", "reported"),
+    )
+    assert shown["tyk-analytics"] == ("master", "default")
+    shell.serve.build("tyk", "copied", "sha-3")
+    assert shell.json("get", "copy")["versions"]["tyk"]["version"] == "sha-1"
+    shell.serve.build("tyk", "copy", "sha-4")
+    assert shell.json("get", "copy")["versions"]["tyk"]["version"] == "sha-4"
+    assert "copy exists already" in shell.fail("create", "copy", "--from", "copied")
+
+
+def test_what_is_gone_is_not_copied(shell: Shell) -> None:
+    shell.serve.build("tyk", "over", "sha-1")
+    shell.serve.send("DELETE", "/env/over")
+    shell.serve.clock.advance(s=GRACE_S)
+    shell.serve.work_off("reap")
+    assert "over is gone" in shell.fail("create", "copy", "--from", "over")
+
+
 def test_set_changes_some_versions(shell: Shell) -> None:
     shell.serve.build("tyk", "app-test", "sha")
     shown = shell.json("set", "app-test", "tyk-pump=sha-p", "TykTechnologies/tyk-sink=sha-s")

@@ -80,7 +80,7 @@ def test_it_sleeps_and_wakes_at_the_right_moments(
     registry: Registry, zone: str, month: int, days: int
 ) -> None:
     """Let it live around a change of clocks, or for a year, with passes every hour."""
-    rules, chance = policy(zone), random.Random(zone)
+    rules, builds = policy(zone), random.Random(zone)
     begin = datetime(2026, month, 1, 12, tzinfo=UTC)
     if month == 3:
         begin = begin.replace(day=16)
@@ -104,7 +104,7 @@ def test_it_sleeps_and_wakes_at_the_right_moments(
         assert not done.slept or expected[StepKind.SLEEP] == registry.now_ms
         assert not done.woken or expected[StepKind.WAKE] == registry.now_ms
         changes += len(done.slept + done.woken)
-        if chance.random() < 0.02:
+        if builds.random() < 0.02:
             result, now = registry.report(version=f"sha-{number}")
             assert (result, now.parked) == (BuildResult.ACCEPTED, False)
             used_ms = registry.now_ms

@@ -7,13 +7,18 @@ from typing import IO, Any
 import click
 
 from gromit.cli import CliContext, pass_cli
-from gromit.cli.completion import complete_components, complete_phases, environment_argument
+from gromit.cli.completion import (
+    complete_components,
+    complete_environments,
+    complete_phases,
+    environment_argument,
+)
 from gromit.cli.env_explain import explain
 from gromit.cli.env_history import diff, history
 from gromit.cli.env_logs import logs
 from gromit.cli.env_open import open_
 from gromit.cli.env_unlock import unlock
-from gromit.cli.env_versions import given_versions
+from gromit.cli.env_versions import copied_versions, given_versions
 from gromit.cli.env_view import show_environment, summary, suspension_line
 from gromit.cli.env_wait import wait, watch
 from gromit.cli.render import print_json, print_line, print_rows
@@ -79,13 +84,30 @@ def get(run: CliContext, name: str) -> None:
 @env.command()
 @environment_argument
 @_versions
+@click.option(
+    "--from",
+    "origin",
+    metavar="OTHER",
+    shell_complete=complete_environments,
+    help="Copy the versions of this environment; versions that are given replace its own.",
+)
 @pass_cli
-def create(run: CliContext, name: str, pairs: tuple[str, ...], source: IO[bytes] | None) -> None:
-    """Create an environment with these versions, or with those in a file.
+def create(
+    run: CliContext,
+    name: str,
+    pairs: tuple[str, ...],
+    source: IO[bytes] | None,
+    origin: str | None,
+) -> None:
+    """Create an environment with these versions, with those in a file, or with those of another.
 
-    Repositories that are not named get their fallback versions.
+    Repositories that are not named get their fallback versions. A copy follows its own branch: a
+    build of branch NAME replaces a version, and builds of the other environment do not. Config
+    files and data are not copied.
     """
-    versions = given_versions(pairs, source)
+    given = given_versions(pairs, source) if pairs or source or origin is None else {}
+    copied = copied_versions(_detail(run, origin)) if origin is not None else {}
+    versions = {**copied, **given}
     try:
         found = _detail(run, name)
     except NotFound:

@@ -1,9 +1,9 @@
 """Versions by repository, as words of a command or in a file."""
 
 from collections.abc import Mapping, Sequence
-from typing import IO
+from typing import IO, Any
 
-from gromit.errors import InvalidInput
+from gromit.errors import Conflict, InvalidInput
 
 _QUOTED = 'put it in quotes, like tyk: "1.10"'
 
@@ -27,6 +27,20 @@ def given_versions(pairs: Sequence[str], source: IO[bytes] | None) -> Mapping[st
             "a repository is given twice", hint="give one version for each repository"
         )
     return given
+
+
+def copied_versions(found: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the versions of an environment that another one is to have.
+
+    Versions of default branches are none: each environment looks them up by itself.
+    """
+    if found["phase"] == "gone":
+        raise Conflict(
+            f"{found['name']} is gone",
+            hint=f"`gromit env history {found['name']}` has its versions",
+        )
+    versions = found["versions"].items()
+    return {r: v["version"] for r, v in versions if v["source"] != "default"}
 
 
 def read_versions(source: IO[bytes]) -> Mapping[str, str]:

@@ -54,6 +54,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "cluster show": ("gromit cluster show app-test",),
     "doctor": ("gromit doctor aws", "gromit doctor environments"),
     "env": ("gromit env list --phase ready,failed", "gromit env get app-test -o json"),
+    "env create": (
+        "gromit env create demo tyk=2b3c4d",
+        "gromit env create demo --from app-test",
+    ),
     "env diff": ("gromit env diff app-test master", "gromit env diff app-test 2h"),
     "env extend": ("gromit env extend app-test 3d",),
     "env get": (
