@@ -1,7 +1,7 @@
 """An emulated AWS with a platform."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,39 +64,44 @@ class Cloud:
 
     def platform(self) -> Platform:
         """Create a VPC with everything that environments need."""
-        ec2, role = self.client("ec2"), {"Version": "2012-10-17", "Statement": []}
-        vpc = ec2.create_vpc(CidrBlock="10.91.0.0/16")["Vpc"]["VpcId"]
-        ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
-        subnets = [
-            ec2.create_subnet(
-                VpcId=vpc, CidrBlock=f"10.91.{n}.0/24", AvailabilityZone=f"{REGION}{zone}"
-            )["Subnet"]["SubnetId"]
-            for n, zone in enumerate("abab")
-        ]
-        discovery = self.client("servicediscovery")
-        discovery.create_private_dns_namespace(Name="internal", Vpc=vpc)
-        namespace = discovery.list_namespaces()["Namespaces"][0]["Id"]
-        return Platform(
-            vpc_id=vpc,
-            vpc_cidr="10.91.0.0/16",
-            public_subnets=tuple(subnets[:2]),
-            private_subnets=tuple(subnets[2:]),
-            namespace_id=namespace,
-            file_system_id=self.client("efs").create_file_system(CreationToken="config")[
-                "FileSystemId"
-            ],
-            execution_role_arn=self.client("iam").create_role(
-                RoleName="execution", AssumeRolePolicyDocument=json.dumps(role)
-            )["Role"]["Arn"],
-            registry=f"123456789012.dkr.ecr.{REGION}.amazonaws.com",
-            region=REGION,
-            mongo="mongo.dev.example.com:27017",
-        )
+        return make_platform(self.client)
 
     def _session(self) -> boto3.Session:
         return boto3.Session(
             aws_access_key_id="emulated", aws_secret_access_key=_KEY, region_name=REGION
         )
+
+
+def make_platform(client: Callable[[str], Any]) -> Platform:
+    """Create a VPC with everything that environments need."""
+    ec2, role = client("ec2"), {"Version": "2012-10-17", "Statement": []}
+    vpc = ec2.create_vpc(CidrBlock="10.91.0.0/16")["Vpc"]["VpcId"]
+    ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
+    subnets = [
+        ec2.create_subnet(
+            VpcId=vpc, CidrBlock=f"10.91.{n}.0/24", AvailabilityZone=f"{REGION}{zone}"
+        )["Subnet"]["SubnetId"]
+        for n, zone in enumerate("abab")
+    ]
+    discovery = client("servicediscovery")
+    discovery.create_private_dns_namespace(Name="internal", Vpc=vpc)
+    namespace = discovery.list_namespaces()["Namespaces"][0]["Id"]
+    return Platform(
+        vpc_id=vpc,
+        vpc_cidr="10.91.0.0/16",
+        public_subnets=tuple(subnets[:2]),
+        private_subnets=tuple(subnets[2:]),
+        namespace_id=namespace,
+        file_system_id=client("efs").create_file_system(CreationToken="config")[
+            "FileSystemId"
+        ],
+        execution_role_arn=client("iam").create_role(
+            RoleName="execution", AssumeRolePolicyDocument=json.dumps(role)
+        )["Role"]["Arn"],
+        registry=f"123456789012.dkr.ecr.{REGION}.amazonaws.com",
+        region=REGION,
+        mongo="mongo.dev.example.com:27017",
+    )
 
 
 @contextmanager
