@@ -92,9 +92,7 @@ def make_platform(client: Callable[[str], Any]) -> Platform:
         public_subnets=tuple(subnets[:2]),
         private_subnets=tuple(subnets[2:]),
         namespace_id=namespace,
-        file_system_id=client("efs").create_file_system(CreationToken="config")[
-            "FileSystemId"
-        ],
+        file_system_id=client("efs").create_file_system(CreationToken="config")["FileSystemId"],
         execution_role_arn=client("iam").create_role(
             RoleName="execution", AssumeRolePolicyDocument=json.dumps(role)
         )["Role"]["Arn"],
