@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from gromit.core.doctor.capacity import SubnetAddresses
+from gromit.core.doctor.capacity import PlatformLoad, SubnetAddresses
 from gromit.core.doctor.certificates import PemBundle
 from gromit.core.doctor.installation import (
     AwsIdentity,
@@ -24,6 +24,7 @@ from gromit.core.doctor.installation import (
 )
 from gromit.core.doctor.quotas import DEFAULT_LIMITS, Quota, QuotaThresholds, QuotaUsage
 from gromit.core.doctor.rights import Permission
+from gromit.core.load import CpuUse, MemoryUse
 from gromit.core.security.certificates import Kind, LeafRequest, issue, make_ca
 from gromit.core.security.roles import Role
 from gromit.core.stack.contract import Platform
@@ -111,6 +112,7 @@ HEALTHY: Mapping[str, Any] = {
         for subnet in (*PLATFORM.public_subnets, *PLATFORM.private_subnets)
     },
     "quota_failures": {},
+    "platform_load": PlatformLoad(CpuUse(3.5, 50.0), {"sow": MemoryUse(900.0, 4096.0)}),
 }
 """Fact of each method of the port. `simulate_role` has only answers that are not as expected."""
 
@@ -268,6 +270,11 @@ class FakeInstallation:
     def quota_failures(self) -> Mapping[str, tuple[str, str]]:
         """Failures of the facts."""
         fact: Mapping[str, tuple[str, str]] = self._fact("quota_failures")
+        return fact
+
+    def platform_load(self) -> PlatformLoad:
+        """Load of the facts."""
+        fact: PlatformLoad = self._fact("platform_load")
         return fact
 
     def environments(self) -> int:

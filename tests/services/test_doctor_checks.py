@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gromit.core.doctor.capacity import SubnetAddresses
+from gromit.core.doctor.capacity import PlatformLoad, SubnetAddresses
 from gromit.core.doctor.certificates import PemBundle
 from gromit.core.doctor.findings import Check, Finding, FindingStatus
 from gromit.core.doctor.installation import (
@@ -18,6 +18,7 @@ from gromit.core.doctor.installation import (
 )
 from gromit.core.doctor.quotas import Quota, QuotaUsage
 from gromit.core.doctor.rights import ControlPlanePart
+from gromit.core.load import CpuUse, MemoryUse
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.secrets import MISSING_SECRET, NamedSecret, SecretOrigin
 from gromit.errors import BackendError, ConfigError, ConfigRootUnusable, Denied, Temporary
@@ -74,6 +75,8 @@ FACTS: Mapping[Check, str] = {
     Check.QUOTA_HIT: "quota_failures",
     Check.ADDRESSES: "subnet_addresses",
     Check.RATES: "environments",
+    Check.SERVE_CPU: "platform_load",
+    Check.MEMORY: "platform_load",
 }
 """Fact of each check. The account needs that of `identity`, a suspension that of `root`."""
 
@@ -134,13 +137,15 @@ def test_each_check_names_its_subject() -> None:
         Check.RIGHTS: [p for p in ControlPlanePart if p is not ControlPlanePart.EXEC],
         Check.ADDRESSES: ["vpc.public_addresses", "vpc.private_addresses"],
         Check.RATES: ["ecs.definitions"],
+        Check.SERVE_CPU: ["serve.cpu"],
+        Check.MEMORY: ["sow.memory"],
     }
 
 
 def test_each_check_runs_only_if_those_that_it_needs_are_ok() -> None:
     checks = InstallationChecks(FakeInstallation(), EXPECTED, CATALOGUE, lambda: NOW).checks()
     outside_aws = {Check.CERTIFICATE, Check.SERVE, Check.TERRAFORM, Check.ROOT, *WORKSPACES}
-    of_serve = {Check.QUOTA_HIT, Check.RATES}
+    of_serve = {Check.QUOTA_HIT, Check.RATES, Check.SERVE_CPU, Check.MEMORY}
     aws = set(Check) - outside_aws - of_serve - {Check.IDENTITY, Check.SUSPENSION}
     further = {
         **{check: {Check.PLATFORM} for check in PLATFORM_PARTS},
@@ -162,6 +167,8 @@ def test_each_check_runs_only_if_those_that_it_needs_are_ok() -> None:
         Check.QUOTA,
         Check.QUOTA_HIT,
         Check.ADDRESSES,
+        Check.SERVE_CPU,
+        Check.MEMORY,
     }
 
 
@@ -198,6 +205,11 @@ WRONG: list[tuple[Check, dict[str, Any]]] = [
         {"subnet_addresses": dict.fromkeys(PLATFORM.private_subnets, SubnetAddresses(20, 251))},
     ),
     (Check.RATES, {"environments": 3000}),
+    (
+        Check.SERVE_CPU,
+        {"platform_load": PlatformLoad(CpuUse(41, 50), {"sow": MemoryUse(900, 4096)})},
+    ),
+    (Check.MEMORY, {"platform_load": PlatformLoad(None, {"reap": MemoryUse(4100, 4096)})}),
 ]
 
 
@@ -301,6 +313,16 @@ def test_a_control_plane_that_is_not_installed_is_skipped() -> None:
     assert states(findings)[Check.RIGHTS] == {FindingStatus.SKIPPED}
 
 
+OPTIONAL = {
+    Check.NEIGHBOURS,
+    Check.RIGHTS,
+    Check.QUOTA,
+    Check.QUOTA_HIT,
+    Check.ADDRESSES,
+    Check.SERVE_CPU,
+    Check.MEMORY,
+}
+"""Checks that are skipped if a backend does not answer."""
 UNREACHABLE = Temporary("no answer", hint="try again later")
 
 
@@ -311,7 +333,7 @@ def test_a_fact_that_cannot_be_looked_up_hides_no_other_finding(check: Check, fa
     first = findings[check][0]
     if check is Check.RATES:
         assert (first.state, first.remedy) == (FindingStatus.SKIPPED, "")
-    elif check in {Check.NEIGHBOURS, Check.RIGHTS, Check.QUOTA, Check.QUOTA_HIT, Check.ADDRESSES}:
+    elif check in OPTIONAL:
         assert (first.state, first.observed) == (FindingStatus.SKIPPED, "no answer")
     else:
         assert (first.state, first.observed, first.remedy) == (
@@ -342,6 +364,7 @@ def test_without_an_identity_aws_is_asked_for_nothing_else() -> None:
         "suspension",
         "quota_failures",
         "environments",
+        "platform_load",
     }
 
 

@@ -13,9 +13,11 @@ from gromit.bootstrap.config_root import config_root
 from gromit.bootstrap.machine import domain
 from gromit.bootstrap.terraform import describe_terraform
 from gromit.config.schema import Settings
+from gromit.core.doctor.capacity import PlatformLoad
 from gromit.core.doctor.certificates import PemBundle
 from gromit.core.doctor.installation import ExpectedInstallation, ServeIdentity, WorkspaceFacts
 from gromit.core.environments.failures import quota_of
+from gromit.core.load import CpuUse, MemoryUse
 from gromit.errors import Suspended
 from gromit.web.clients.environments import ServeEnvironments
 from gromit.web.clients.terraform_cloud import TerraformCloud, new_client
@@ -28,6 +30,7 @@ class ComposedFacts(AwsFacts):
     def __init__(self, settings: Settings, expected: ExpectedInstallation) -> None:
         super().__init__(lambda: paced_session(settings), expected, lambda: datetime.now(UTC))
         self._settings = settings
+        self._load: PlatformLoad | None = None
 
     def workspace(self, name: str) -> WorkspaceFacts:
         """A workspace, from Terraform Cloud's API."""
@@ -98,6 +101,18 @@ class ComposedFacts(AwsFacts):
             failed = [e for page in serve.listing(phase="failed") for e in page["environments"]]
         hits = {e["name"]: quota_of(e["error"]) for e in failed if e["error"]}
         return {name: (hit.quota.name, hit.remedy) for name, hit in hits.items() if hit}
+
+    def platform_load(self) -> PlatformLoad:
+        """Load of gromit's processes, from serve; nothing from one of an earlier release."""
+        if self._load is None:
+            with closing(serve_client(self._settings)) as serve:
+                found = serve.get("/v1/platform")
+            cpu, memories = found.get("cpu"), found.get("memories", {})
+            self._load = PlatformLoad(
+                CpuUse(**cpu) if cpu else None,
+                {part: MemoryUse(**memory) for part, memory in memories.items()},
+            )
+        return self._load
 
     def environments(self) -> int:
         """Number of environments, from serve. One whose row cannot be read may be up."""

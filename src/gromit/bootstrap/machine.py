@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import resource
 import socket
 import time
 from datetime import timedelta
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from gromit.config.schema import Settings
+from gromit.core.load import MemoryUse
 from gromit.core.names import normalize_dns_name
 from gromit.core.time import Millis
 from gromit.errors import ConfigError
@@ -19,6 +21,8 @@ _LOCAL_CLOUD = Path(".gromit/local")
 """Default folder of a local cloud."""
 _RUN_MIB = 640
 """Memory of one terraform with the AWS provider; up to 610 MB were measured."""
+_BESIDE_MIB = 110
+"""Memory of a terraform beside its provider, which is larger."""
 _OWN_MIB = 256
 """Memory of the worker itself."""
 
@@ -44,6 +48,26 @@ def parallel_runs() -> int:
     """
     by_memory = (_memory_mib() - _OWN_MIB) // _RUN_MIB
     return max(1, min(2 * _cores(), by_memory))
+
+
+def memory_use(runs: int) -> MemoryUse:
+    """Return the memory that this worker needed, if `runs` terraforms were at work at once.
+
+    The kernel keeps the peak of the largest child alone: a provider, or a terraform.
+    """
+    own_mb, largest_mb = (
+        resource.getrusage(who).ru_maxrss / 1024
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    each_mb = largest_mb + _BESIDE_MIB if largest_mb else 0
+    return MemoryUse(round(own_mb + runs * each_mb, 1), float(_memory_mib()))
+
+
+def cpu_limit_percent() -> float:
+    """Return the part of one core that this process may use, in percent."""
+    quota, _, period = _group_limit("cpu.max").partition(" ")
+    has_limit = quota.isdigit() and period.isdigit()
+    return min(100.0, 100 * int(quota) / int(period)) if has_limit else 100.0
 
 
 def _cores() -> int:

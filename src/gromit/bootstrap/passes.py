@@ -7,7 +7,7 @@ from functools import cache
 
 from gromit.bootstrap.backends import aws_calls
 from gromit.bootstrap.clients import serve_client
-from gromit.bootstrap.machine import now_ms
+from gromit.bootstrap.machine import memory_use, now_ms, parallel_runs
 from gromit.config.schema import Settings
 from gromit.core.metrics.pass_report import PassPart
 from gromit.errors import ConfigError
@@ -23,6 +23,15 @@ def pass_figures() -> PassFigures:
     return PassFigures(now_ms, lambda: aws_calls().totals())
 
 
+def _measured(settings: Settings, part: PassPart) -> PassFigures:
+    """Return the figures, with the memory of a worker."""
+    figures = pass_figures()
+    if part is not PassPart.CHITRAGUPTA:
+        runs = settings.sow.parallel or parallel_runs()
+        figures.memory = lambda: memory_use(runs)
+    return figures
+
+
 @contextmanager
 def pass_reports(settings: Settings, part: PassPart, *, is_watch: bool) -> Iterator[PassReporter]:
     """Yield the reporter of a part's passes: to the port of a watch, if it has one, else to serve.
@@ -32,15 +41,15 @@ def pass_reports(settings: Settings, part: PassPart, *, is_watch: bool) -> Itera
     listen = settings.metrics.listen
     if is_watch and listen is not None:
         with _own_port(listen) as sink:
-            yield _reporter(part, sink)
+            yield _reporter(settings, part, sink)
     else:
         # A pass that failed because of serve must not wait for serve again.
         once = Retries(attempts=1)
-        yield _reporter(part, ServePasses(serve_client(settings, once)))
+        yield _reporter(settings, part, ServePasses(serve_client(settings, once)))
 
 
-def _reporter(part: PassPart, sink: PassSink) -> PassReporter:
-    return PassReporter(part, pass_figures(), sink, time.monotonic)
+def _reporter(settings: Settings, part: PassPart, sink: PassSink) -> PassReporter:
+    return PassReporter(part, _measured(settings, part), sink, time.monotonic)
 
 
 @contextmanager

@@ -22,7 +22,13 @@ from gromit.bootstrap.backends import (
 )
 from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.change_streams import change_streams
-from gromit.bootstrap.machine import domain_if_set, now_ms, require_setting, to_ms
+from gromit.bootstrap.machine import (
+    cpu_limit_percent,
+    domain_if_set,
+    now_ms,
+    require_setting,
+    to_ms,
+)
 from gromit.config.schema import Settings
 from gromit.core.environments.phases import Work
 from gromit.core.environments.sleep import SleepPolicy
@@ -59,6 +65,7 @@ from gromit.web.api.changes import ChangeHub
 from gromit.web.api.connection_metrics import ConnectionReadings
 from gromit.web.api.metrics import Metrics
 from gromit.web.api.views import EnvironmentViews
+from gromit.web.server.core_use import CoreUse
 from gromit.web.server.health import health_app
 from gromit.web.server.limits import App
 from gromit.web.server.metrics import RequestMetrics
@@ -84,18 +91,10 @@ class ServeParts:
 
 def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Server:
     """Build the mTLS API, and a second listener for health and metrics."""
-    serve = settings.serve
-    key = require_setting(serve.key, "serve.key").get_secret_value()
-    tls = ServerTls(
-        CertificateFiles(
-            require_setting(serve.cert, "serve.cert"), key, require_setting(settings.ca, "ca")
-        ),
-        tls_min=serve.tls_min,
-        default_role=Role(serve.default_role) if serve.default_role else None,
-        denylist=DenyListFile(serve.denylist) if serve.denylist else None,
-    )
+    serve, tls = settings.serve, _tls(settings)
     store, changes = environment_store(settings), ChangeHub()
     metrics = Metrics(store, clock, _overdue_ms(settings), lambda: aws_calls().totals())
+    core_use = CoreUse(cpu_limit_percent())
     parts = ServeParts(
         store,
         image_registry(settings),
@@ -111,6 +110,8 @@ def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Ser
         outcome=metrics.count,
         run_metrics=metrics.runs,
         passes=metrics.passes,
+        memories=metrics.passes.memories,
+        cpu=core_use.busiest,
     )
     api = build_app(deps)
     connections = ConnectionReadings(deps.sightings, changes, tls, clock)
@@ -122,6 +123,7 @@ def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Ser
     metrics.add(canary_metrics.read, CANARY_SUCCESS, CANARY_INTERVAL)
 
     def look() -> None:
+        core_use.look()
         metrics.log_ages()
         if canary is not None:
             canary.look(clock())
@@ -141,6 +143,19 @@ def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Ser
         Listener(health, serve.health, proxies=proxies, shared=proxies),
         on_start=streams.start,
         on_stop=streams.stop,
+    )
+
+
+def _tls(settings: Settings) -> ServerTls:
+    serve = settings.serve
+    key = require_setting(serve.key, "serve.key").get_secret_value()
+    return ServerTls(
+        CertificateFiles(
+            require_setting(serve.cert, "serve.cert"), key, require_setting(settings.ca, "ca")
+        ),
+        tls_min=serve.tls_min,
+        default_role=Role(serve.default_role) if serve.default_role else None,
+        denylist=DenyListFile(serve.denylist) if serve.denylist else None,
     )
 
 

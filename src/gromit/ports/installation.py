@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from gromit.core.doctor.capacity import SubnetAddresses
+from gromit.core.doctor.capacity import PlatformLoad, SubnetAddresses
 from gromit.core.doctor.installation import (
     AwsIdentity,
     BucketFacts,
@@ -116,6 +116,9 @@ class InstallationFacts(Protocol):
 
     def quota_failures(self) -> Mapping[str, tuple[str, str]]:
         """Quota and its remedy, for each environment whose last run has hit one, from serve."""
+
+    def platform_load(self) -> PlatformLoad:
+        """Load of serve and of workers, from serve."""
 
     def environments(self) -> int:
         """Number of environments that serve lists as desired up."""

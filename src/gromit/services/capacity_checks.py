@@ -7,13 +7,16 @@ from gromit.core.doctor.capacity import (
     PRIVATE_ADDRESSES,
     PUBLIC_ADDRESSES,
     address_use,
+    core_use,
     judge_capacity,
     judge_quota_failures,
     judge_rates,
+    memory_use,
     rate_uses,
 )
 from gromit.core.doctor.findings import Check, Finding, skipped
 from gromit.core.doctor.installation import ExpectedInstallation
+from gromit.core.doctor.quotas import QuotaThresholds
 from gromit.core.rates.demand import EnvironmentShape
 from gromit.core.stack.catalogue import Catalogue
 from gromit.ports.installation import InstallationFacts
@@ -42,6 +45,13 @@ class CapacityChecks:
             DoctorCheck(
                 check=Check.RATES, run=partial(self._rates, environments), needs=(Check.SERVE,)
             ),
+            DoctorCheck(
+                check=Check.SERVE_CPU,
+                run=partial(self._core, environments),
+                needs=(Check.SERVE,),
+                optional=True,
+            ),
+            DoctorCheck(check=Check.MEMORY, run=self._memory, needs=(Check.SERVE,), optional=True),
         ]
 
     def _hits(self) -> Sequence[Finding]:
@@ -67,3 +77,20 @@ class CapacityChecks:
             return [skipped(Check.RATES, "serve does not say how many environments there are")]
         uses = rate_uses(self._shape, self._expected.activity, count)
         return judge_rates(uses, self._expected.quotas)
+
+    def _core(self, environments: _Count) -> Sequence[Finding]:
+        cpu = self._facts.platform_load().cpu
+        if cpu is None:
+            return [skipped(Check.SERVE_CPU, "serve has not measured its CPU time yet")]
+        use = core_use(cpu, environments() or 0)
+        return judge_capacity(Check.SERVE_CPU, [use], self._expected.quotas)
+
+    def _memory(self) -> Sequence[Finding]:
+        memories = self._facts.platform_load().memories
+        if not memories:
+            return [skipped(Check.MEMORY, "no pass of sow or reap has reported its memory yet")]
+        uses = [memory_use(part, memory) for part, memory in sorted(memories.items())]
+        # The peaks of all terraforms at once are the worst case: they may fill the memory.
+        quotas = self._expected.quotas
+        thresholds = QuotaThresholds(percent=100, environments=None, warn_percent=quotas.percent)
+        return judge_capacity(Check.MEMORY, uses, thresholds)

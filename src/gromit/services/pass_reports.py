@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from gromit.core.load import MemoryUse
 from gromit.core.metrics.pass_report import (
     DURATIONS_MAX,
     CallCount,
@@ -29,6 +30,8 @@ class PassFigures:
 
     now_ms: Callable[[], int]
     calls: Callable[[], CallTotals]
+    memory: Callable[[], MemoryUse | None] = lambda: None
+    """Return the memory of a worker since its start."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _reported: CallTotals = field(default_factory=dict)
     _terraform: list[TerraformTime] = field(default_factory=list)
@@ -64,6 +67,7 @@ class PassFigures:
             calls=tuple(each for each in counts if each.count),
             terraform=tuple(terraform[:DURATIONS_MAX]),
             dns=dns,
+            memory=self.memory() if part is not PassPart.CHITRAGUPTA else None,
             lags=tuple(lags[:DURATIONS_MAX]),
         )
 

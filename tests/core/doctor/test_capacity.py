@@ -9,13 +9,16 @@ from gromit.core.doctor.capacity import (
     CapacityUse,
     SubnetAddresses,
     address_use,
+    core_use,
     judge_capacity,
     judge_quota_failures,
     judge_rates,
+    memory_use,
     rate_uses,
 )
 from gromit.core.doctor.findings import Check, FindingStatus
 from gromit.core.doctor.quotas import QuotaThresholds
+from gromit.core.load import CpuUse, MemoryUse
 from gromit.core.rates.demand import Activity, EnvironmentShape
 
 THRESHOLDS = QuotaThresholds(80, None, 60)
@@ -89,3 +92,40 @@ def test_a_quota_that_was_hit_names_the_environments_that_wait_for_it() -> None:
     assert vcpu.remedy == "the quota is used up; run `aws`"
     assert addresses.observed == "1 environment waits for it: web"
     assert [f.state for f in judge_quota_failures({})] == [FindingStatus.OK]
+
+
+@pytest.mark.parametrize(
+    ("percent", "environments", "state", "room"),
+    [
+        (10, 40, FindingStatus.OK, "enough for 200 environments"),
+        (30, 40, FindingStatus.WARNING, "enough for 66 environments"),
+        (40, 40, FindingStatus.WRONG, "enough for 50 environments"),
+        (10, 9, FindingStatus.OK, "10 of 50 % of a core used (20 %)"),
+    ],
+)
+def test_the_core_of_serve_is_foretold_from_its_busiest_minute(
+    percent: float, environments: int, state: FindingStatus, room: str
+) -> None:
+    use = core_use(CpuUse(percent, 50), environments)
+    (finding,) = judge_capacity(Check.SERVE_CPU, [use], THRESHOLDS)
+    assert (finding.state, finding.subject) == (state, "serve.cpu")
+    assert room in finding.observed
+
+
+@pytest.mark.parametrize(
+    ("peak_mb", "state"),
+    [
+        (2400, FindingStatus.OK),
+        (2500, FindingStatus.WARNING),
+        (3300, FindingStatus.WRONG),
+        (5000, FindingStatus.WRONG),
+    ],
+)
+def test_the_memory_of_a_worker_is_compared_with_its_task(
+    peak_mb: float, state: FindingStatus
+) -> None:
+    use = memory_use("sow", MemoryUse(peak_mb, 4096))
+    thresholds = replace(THRESHOLDS, environments=1000)
+    (finding,) = judge_capacity(Check.MEMORY, [use], thresholds)
+    assert (finding.state, finding.subject) == (state, "sow.memory")
+    assert f"{peak_mb} of 4096 MB used" in finding.observed

@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from gromit.core.load import MemoryUse
 from gromit.core.metrics.pass_report import (
     CallOutcome,
     DnsFigures,
@@ -13,7 +15,7 @@ from gromit.core.metrics.pass_report import (
     PassReport,
 )
 from gromit.core.security.roles import Role
-from gromit.errors import Temporary
+from gromit.errors import InvalidInput, Temporary
 from gromit.services.pass_reports import PassFigures, PassReporter
 from gromit.web.clients.passes import ServePasses
 from tests.web.scraping import metric_value
@@ -61,6 +63,37 @@ def test_a_pass_becomes_metrics_of_serve(fresh: Serve) -> None:
 def test_a_report_that_serve_accepts_raises_nothing(serve: Serve) -> None:
     report = PassReport(part=PassPart.REAP, outcome=PassOutcome.DONE, seconds=1)
     ServePasses(serve.serve_client(Role.WORKER)).report(report)
+
+
+def test_the_memory_of_a_worker_is_a_metric_and_on_the_platform(fresh: Serve) -> None:
+    sow, chitragupta = reporter(fresh, PassPart.SOW), reporter(fresh, PassPart.CHITRAGUPTA)
+    for passes in (sow, chitragupta):
+        passes.figures.memory = lambda: MemoryUse(900.5, 4096)
+        passes.done()
+    name = "gromit_worker_memory_bytes"
+    assert value(fresh, name, part="sow", what="peak") == 900.5e6
+    assert value(fresh, name, part="sow", what="limit") == 4096e6
+    shown = fresh.get("/v1/platform")["memories"]
+    assert shown == {"sow": {"peak_mb": 900.5, "limit_mb": 4096}}
+
+
+def test_a_serve_that_does_not_know_the_memory_counts_the_rest() -> None:
+    bodies: list[Any] = []
+
+    class OlderServe:
+        """Refuses the field, as the schema of an earlier release does."""
+
+        def call(self, _method: str, _path: str, body: Any) -> None:
+            bodies.append(body)
+            if "memory" in body:
+                raise InvalidInput("memory: Extra inputs are not permitted")
+
+    report = PassReport(
+        part=PassPart.SOW, outcome=PassOutcome.DONE, seconds=1, memory=MemoryUse(1, 2)
+    )
+    older: Any = OlderServe()
+    ServePasses(older).report(report)
+    assert [("memory" in body, body["seconds"]) for body in bodies] == [(True, 1), (False, 1)]
 
 
 def test_failures_in_a_row_end_with_a_success(fresh: Serve) -> None:

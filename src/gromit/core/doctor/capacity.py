@@ -1,6 +1,6 @@
-"""Capacities without a quota in AWS: addresses of subnets, and rates of calls.
+"""Capacities without a quota in AWS: addresses, rates of calls, and gromit's own processes.
 
-Each is used by every environment. A capacity is close from one usage on, and wrong from another,
+Each is used by the environments. A capacity is close from one usage on, and wrong from another,
 or when fewer environments than required fit.
 """
 
@@ -10,6 +10,7 @@ from math import floor
 
 from gromit.core.doctor.findings import Check, Finding, ok, warning, wrong
 from gromit.core.doctor.quotas import QuotaThresholds
+from gromit.core.load import CpuUse, MemoryUse
 from gromit.core.rates.aws_rates import AWS_RATES
 from gromit.core.rates.demand import (
     Activity,
@@ -22,6 +23,18 @@ PUBLIC_ADDRESSES = "vpc.public_addresses"
 PRIVATE_ADDRESSES = "vpc.private_addresses"
 ROLLOUTS = 4
 """Environments that are redeployed at once, for which each component needs a second address."""
+
+
+FORETOLD = 10
+"""Environments from which on their number is foretold from the CPU time of serve."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformLoad:
+    """Load of gromit's own processes, as serve knows it."""
+
+    cpu: CpuUse | None
+    memories: Mapping[str, MemoryUse]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +55,8 @@ class CapacityUse:
     unit: str
     used: float
     limit: float
-    environments: int
-    """Number of environments that it allows, existing ones included."""
+    environments: int | None
+    """Number of environments that it allows, existing ones included; None if not known."""
     remedy: str
 
     @property
@@ -90,7 +103,38 @@ def rate_uses(
         )
         for rate, counted in AWS_RATES.items()
     ]
-    return sorted(uses, key=lambda use: (use.environments, use.name))
+    return sorted(uses, key=lambda use: (use.environments or 0, use.name))
+
+
+def core_use(cpu: CpuUse, environments: int) -> CapacityUse:
+    """Return the usage of the core of serve, which grows with the environments.
+
+    With few environments the rest of its work hides their part, so their number is not foretold.
+    """
+    is_known = environments >= FORETOLD and cpu.percent > 0
+    allowed = floor(environments * cpu.limit_percent / cpu.percent) if is_known else None
+    return CapacityUse(
+        name="serve.cpu",
+        title="core of serve in its busiest minute",
+        unit="% of a core",
+        used=cpu.percent,
+        limit=cpu.limit_percent,
+        environments=allowed,
+        remedy="raise serve_size in terraform/infra",
+    )
+
+
+def memory_use(part: str, memory: MemoryUse) -> CapacityUse:
+    """Return the usage of the memory of a worker with its terraforms."""
+    return CapacityUse(
+        name=f"{part}.memory",
+        title=f"memory of {part} with its terraforms",
+        unit="MB",
+        used=memory.peak_mb,
+        limit=memory.limit_mb,
+        environments=None,
+        remedy="raise worker_size in terraform/infra, or lower sow.parallel",
+    )
 
 
 def judge_capacity(
@@ -107,16 +151,24 @@ def judge_rates(uses: Sequence[CapacityUse], thresholds: QuotaThresholds) -> lis
 
 
 def _judge(check: Check, use: CapacityUse, thresholds: QuotaThresholds) -> Finding:
-    room = "1 environment" if use.environments == 1 else f"{use.environments} environments"
     figures = f"{use.used:.4g} of {use.limit:g} {use.unit} used ({use.percent} %)"
-    observed = f"{use.title}: enough for {room}, {figures}"
-    required = thresholds.environments
-    is_short = required is not None and use.environments < required
-    if use.percent >= thresholds.percent or is_short:
+    observed = f"{use.title}: {_room(use)}{figures}"
+    if use.percent >= thresholds.percent or _is_short(use, thresholds.environments):
         return wrong(check, observed, use.remedy, use.name)
     if use.percent >= thresholds.warn_percent:
         return warning(check, observed, use.remedy, use.name)
     return ok(check, observed, use.name)
+
+
+def _room(use: CapacityUse) -> str:
+    if use.environments is None:
+        return ""
+    count = "1 environment" if use.environments == 1 else f"{use.environments} environments"
+    return f"enough for {count}, "
+
+
+def _is_short(use: CapacityUse, required: int | None) -> bool:
+    return None not in {required, use.environments} and (use.environments or 0) < (required or 0)
 
 
 def judge_quota_failures(failures: Mapping[str, tuple[str, str]]) -> list[Finding]:

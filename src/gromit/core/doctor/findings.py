@@ -65,6 +65,8 @@ class Check(StrEnum):
     QUOTA_HIT = "quota.hit"
     ADDRESSES = "capacity.addresses"
     RATES = "capacity.rates"
+    SERVE_CPU = "capacity.serve"
+    MEMORY = "capacity.memory"
 
 
 class FindingStatus(StrEnum):

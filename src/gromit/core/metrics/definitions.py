@@ -272,6 +272,19 @@ AWS_CALLS = MetricDefinition(
     source=f"the SDK in serve; {_PASSES}",
 )
 
+WORKER_MEMORY = MetricDefinition(
+    name="gromit_worker_memory_bytes",
+    kind=MetricKind.GAUGE,
+    help="Memory that a worker with its terraforms needed at most, and the memory of its task",
+    unit="bytes",
+    labels=(
+        MetricLabel("part", (PassPart.SOW, PassPart.REAP)),
+        MetricLabel("what", ("peak", "limit")),
+    ),
+    parts=PASSING,
+    source=f"{_PASSES}: its own peak, and that of its largest terraform for each run at once",
+)
+
 DEFINITIONS = (
     ENVIRONMENTS,
     PUBLIC_NAMES,
@@ -296,5 +309,6 @@ DEFINITIONS = (
     DNS_CHANGES,
     DNS_LAG,
     AWS_CALLS,
+    WORKER_MEMORY,
     *SERVER_DEFINITIONS,
 )

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gromit.core.load import MemoryUse
+
 DURATIONS_MAX = 500
 """Durations of a kind in one report. More of them in one pass are not measured."""
 
@@ -89,5 +91,7 @@ class PassReport:
     calls: tuple[CallCount, ...] = ()
     terraform: tuple[TerraformTime, ...] = ()
     dns: DnsFigures | None = None
+    memory: MemoryUse | None = None
+    """Memory of a worker since its start; None if it runs no terraforms."""
     lags: tuple[float, ...] = ()
     """Seconds from the start of a public task to the write of its record."""

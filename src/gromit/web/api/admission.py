@@ -1,6 +1,6 @@
 """Authorisation of API requests, and the objects that routes work with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated
 
@@ -9,6 +9,7 @@ from fastapi import Depends, Query, Request
 from gromit.core.environments.environment import Environment
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.suspensions import ActiveSuspensions
+from gromit.core.load import CpuUse, MemoryUse
 from gromit.core.security.people import Person
 from gromit.core.security.roles import Role, is_allowed
 from gromit.core.time import Millis
@@ -106,6 +107,10 @@ class ApiDeps:
     sightings: Sightings = field(default_factory=Sightings)
     run_times: RunTimes = field(default_factory=RunTimes)
     run_metrics: RunMetrics = field(default_factory=RunMetrics)
+    memories: Callable[[], Mapping[str, MemoryUse]] = dict
+    """Return the memory that each part of the workers has last reported."""
+    cpu: Callable[[], CpuUse | None] = lambda: None
+    """Return the CPU time of this process in its busiest minute."""
 
     def stamp(self, caller: Caller) -> ChangeContext:
         """Return actor and time of a change that the caller makes now."""

@@ -15,6 +15,7 @@ from gromit.core.environments.environment import Environment, Source
 from gromit.core.environments.lifetime import lifetime_of
 from gromit.core.environments.phases import Phase, Work
 from gromit.core.environments.suspensions import ActiveSuspensions
+from gromit.core.load import CpuUse, MemoryUse
 from gromit.core.time import iso
 from gromit.errors import Conflict, InvalidInput, NotFound, UnreadableRow
 from gromit.services.environments import UnreadableEntry
@@ -124,6 +125,10 @@ class PlatformView:
     limits: CreationLimitsView
     doctors: list[DoctorReportView]
     """The last report of each doctor; none of a doctor that has not reported yet."""
+    cpu: CpuUse | None
+    """CPU time of this process in its busiest minute; null in its first minute."""
+    memories: Mapping[str, MemoryUse]
+    """Memory that sow and reap have last reported, by part."""
 
 
 @router.get("/overview")
@@ -165,6 +170,8 @@ def get_platform(_caller: CurrentCaller, deps: Deps) -> PlatformView:
         [fault_views.suspension(s) for s in deps.suspensions.current(now_ms).found],
         CreationLimitsView(limits.per_repository, limits.per_token),
         last_reports(deps),
+        deps.cpu(),
+        deps.memories(),
     )
 
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 from starlette.responses import Response
 
+from gromit.core.load import MemoryUse
 from gromit.core.metrics.pass_report import (
     DURATIONS_MAX,
     CallCount,
@@ -58,6 +59,13 @@ class DnsFiguresBody(_Body):
     deleted: Count
 
 
+class MemoryBody(_Body):
+    """Memory of a worker with its terraforms, in MB."""
+
+    peak_mb: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+    limit_mb: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+
+
 class PassBody(_Body):
     """Report of one pass; of a watch, of the time since its last report."""
 
@@ -69,6 +77,7 @@ class PassBody(_Body):
         default_factory=list
     )
     dns: DnsFiguresBody | None = None
+    memory: MemoryBody | None = None
     lags: Annotated[
         list[Seconds],
         Field(
@@ -87,6 +96,7 @@ class PassBody(_Body):
             calls=tuple(CallCount(c.service, c.outcome, c.count) for c in self.calls),
             terraform=tuple(TerraformTime(t.action, t.is_done, t.seconds) for t in self.terraform),
             dns=DnsFigures(**self.dns.model_dump()) if self.dns else None,
+            memory=MemoryUse(**self.memory.model_dump()) if self.memory else None,
             lags=tuple(self.lags),
         )
 

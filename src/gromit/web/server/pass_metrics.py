@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
+from gromit.core.load import MemoryUse
 from gromit.core.metrics import definitions
 from gromit.core.metrics.definition import MetricReading
 from gromit.core.metrics.pass_report import AWS_SERVICES, CallOutcome, PassOutcome, PassReport
@@ -31,11 +32,13 @@ class PassMetrics:
         self._reported_calls = Counter[tuple[str, str, str]]()
         self._lock = threading.Lock()
         self._in_a_row: dict[str, int] = {}
+        self._memories: dict[str, MemoryUse] = {}
         self._passes = counter(definitions.PASSES, registry)
         self._durations = histogram(definitions.PASS_DURATION, registry)
         self._last = gauge(definitions.LAST_PASS, registry)
         self._failed = gauge(definitions.FAILED_PASSES, registry)
         registry.register(ReadMetrics(self._calls, definitions.AWS_CALLS))
+        registry.register(ReadMetrics(self._readings, definitions.WORKER_MEMORY))
         self._terraform = histogram(definitions.TERRAFORM, registry)
         self._records = gauge(definitions.DNS_RECORDS, registry)
         self._changes = counter(definitions.DNS_CHANGES, registry)
@@ -56,6 +59,22 @@ class PassMetrics:
         for lag_s in report.lags:
             self._lags.observe(lag_s)
         self._note_records(report)
+        self._note_memory(report)
+
+    def memories(self) -> Mapping[str, MemoryUse]:
+        """Return the memory that each part has last reported."""
+        with self._lock:
+            return dict(self._memories)
+
+    def _note_memory(self, report: PassReport) -> None:
+        if report.memory is not None:
+            with self._lock:
+                self._memories[report.part] = report.memory
+
+    def _readings(self) -> Iterator[MetricReading]:
+        for part, memory in self.memories().items():
+            for what, found_mb in (("peak", memory.peak_mb), ("limit", memory.limit_mb)):
+                yield MetricReading(definitions.WORKER_MEMORY, found_mb * 1e6, (part, what))
 
     def _calls(self) -> Iterator[MetricReading]:
         for (service, outcome), count in self._own_calls().items():
