@@ -43,6 +43,7 @@ FILES = (
     "serve.tf",
     "topic.tf",
     "variables_control.tf",
+    "variables_scale.tf",
     "variables_login.tf",
     "workers.tf",
 )
