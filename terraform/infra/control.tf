@@ -57,5 +57,8 @@ locals {
 
     # 640 MiB for each terraform, which took up to 610 when measured, and 256 for gromit itself.
     GROMIT_SOW_PARALLEL = tostring(floor((var.worker_size.memory - 256) / 640))
+
+    # Processes that share AWS's rates of calls: the tasks of sow, reap, chitragupta, and terraform as one.
+    GROMIT_AWS_PROCESSES = tostring(var.sow_tasks + 3)
   }, local.settings)
 }

@@ -1,14 +1,18 @@
 """The AWS session, and the grace of an interrupted terraform."""
 
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 
+import boto3
 import pytest
+from botocore.awsrequest import AWSRequest
 
-from gromit.bootstrap.backends import session
+from gromit.adapters.aws.pacing import Pacer
+from gromit.bootstrap.backends import paced_session, session
 from gromit.bootstrap.terraform import terraform_grace
 from gromit.config.load import load_settings
-from gromit.config.schema import TerraformSettings
+from gromit.config.schema import Settings, TerraformSettings
 from gromit.errors import ConfigError
 
 
@@ -62,3 +66,30 @@ def test_a_profile_that_does_not_exist_is_a_wrong_setting(monkeypatch: pytest.Mo
     with pytest.raises(ConfigError, match="absent") as caught:
         session()
     assert "AWS_PROFILE" in str(caught.value.hint)
+
+
+_CREATED = "request-created.ecs.ListTasks"
+
+
+def _is_paced(session: boto3.Session) -> bool:
+    """Whether a handler waits before the requests of clients of the session."""
+    handlers = [handler for handler, _ in session.events.emit(_CREATED, request=AWSRequest())]
+    return any(isinstance(getattr(handler, "__self__", None), Pacer) for handler in handlers)
+
+
+@pytest.mark.usefixtures("no_files")
+@pytest.mark.parametrize(
+    ("variable", "is_paced"),
+    [("AWS_ENDPOINT_URL", False), ("AWS_ENDPOINT_URL_ECS", False), ("AWS_REGION", True)],
+)
+def test_calls_are_paced_unless_they_go_to_an_endpoint_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, variable: str, is_paced: bool
+) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    if variable != "AWS_REGION":
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    made = paced_session(Settings())
+    assert paced_session(Settings()) is made is session()
+    assert _is_paced(made) is is_paced

@@ -216,17 +216,21 @@ def test_each_of_sow_and_chitragupta_can_be_a_service_that_watches(installed: In
         if r["type"] == "aws_ecs_service"
     }
     assert counts == {"gromit-sow": 4, "gromit-serve": 2, "gromit-gateway": 1}
-    definitions = {
-        r["values"]["family"]: json.loads(r["values"]["container_definitions"])[0]["command"]
+    containers = {
+        r["values"]["family"]: json.loads(r["values"]["container_definitions"])[0]
         for m in planned
         for r in m["resources"]
         if r["type"] == "aws_ecs_task_definition"
         and m["address"].startswith("module.worker")
         and "container_definitions" in r["values"]
     }
-    assert definitions["gromit-sow"] == ["sow", "/config", "--watch"]
-    assert definitions["gromit-reap"] == ["reap", "/config"]
-    assert definitions["gromit-chitragupta"] == ["chitragupta", "/config"]
+    commands = {family: container["command"] for family, container in containers.items()}
+    assert commands["gromit-sow"] == ["sow", "/config", "--watch"]
+    assert commands["gromit-reap"] == ["reap", "/config"]
+    assert commands["gromit-chitragupta"] == ["chitragupta", "/config"]
+    # Four of sow, reap, chitragupta, and terraform as one, share the rates of AWS.
+    shares = {"name": "GROMIT_AWS_PROCESSES", "value": "7"}
+    assert all(shares in containers[f"gromit-{part}"]["environment"] for part in ("sow", "reap"))
 
 
 def test_no_other_part_watches(installed: Installed) -> None:
