@@ -7,6 +7,8 @@ import boto3
 from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
 
+from gromit.local.aws.moto_patches.exec_command import connect_agent
+
 if TYPE_CHECKING:
     from mypy_boto3_ecs.client import ECSClient
 
@@ -69,6 +71,25 @@ class EcsWorld:
         if rollout is not None:
             deployment["rolloutState"] = rollout
         service.deployments = [deployment]
+
+    def run_with_exec(self, environment: str, component: str, **changes: Any) -> str:
+        """Run a task of a service with ECS Exec on, and return its id."""
+        ec2 = boto3.client("ec2", region_name=REGION)
+        subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+        answer = self.client.run_task(
+            cluster=environment,
+            taskDefinition=self.backend.services[f"{environment}:{component}"].task_definition,
+            launchType="FARGATE",
+            enableExecuteCommand=True,
+            networkConfiguration={"awsvpcConfiguration": {"subnets": [subnet]}},
+        )
+        arn = answer["tasks"][0]["taskArn"]
+        task = self.backend.tasks[environment][arn]
+        task.group, task.last_status = f"service:{component}", "RUNNING"
+        connect_agent(task)
+        for name, value in changes.items():
+            setattr(task, name, value)
+        return arn.rpartition("/")[2]
 
     def stop_task(
         self,

@@ -358,6 +358,8 @@ MEANINGS: Mapping[str, str] = {
 
 LOCAL: Mapping[str, str] = {
     "aws.ready": "the emulated AWS and the DNS server answer",
+    "exec.started": "a program of a person runs in a container of the local cloud",
+    "exec.ended": "it has ended, its client has left, or its task has stopped",
     "name_proxy.failed": "the proxy for public names could not forward a request because of a bug",
     "dns.failed": "a DNS question hit a bug",
     "fargate.service_failed": "a service of the Fargate simulator hit a bug",

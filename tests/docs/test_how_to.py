@@ -13,7 +13,12 @@ from tests.docs.cloud import GROMIT, ended, variables
 from tests.docs.markdown import DOCS, ROOT
 from tests.docs.shell import shell
 
-_OWN_TESTS = {"install-on-aws.md", "restore-the-table.md", "run-real-programs.md"}
+_OWN_TESTS = {
+    "install-on-aws.md",
+    "restore-the-table.md",
+    "run-a-program-in-a-container.md",
+    "run-real-programs.md",
+}
 PAGES = sorted(page for page in (DOCS / "how-to").glob("*.md") if page.name not in _OWN_TESTS)
 """Pages for an existing cloud; those that create one have tests of their own."""
 

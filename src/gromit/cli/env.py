@@ -13,6 +13,7 @@ from gromit.cli.completion import (
     complete_phases,
     environment_argument,
 )
+from gromit.cli.env_exec import exec_
 from gromit.cli.env_explain import explain
 from gromit.cli.env_history import diff, history
 from gromit.cli.env_logs import logs
@@ -262,7 +263,7 @@ def rollback(run: CliContext, name: str, to: str | None, component: str | None) 
     _change(run, name, "rollback", {k: v for k, v in given.items() if v is not None})
 
 
-for command in (diff, explain, history, logs, open_, unlock, wait, watch):
+for command in (diff, exec_, explain, history, logs, open_, unlock, wait, watch):
     env.add_command(command)
 
 

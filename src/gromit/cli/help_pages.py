@@ -26,7 +26,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 """Commands by group, in the order of `gromit --help`."""
 OTHERS = "Other commands"
 ENV_GROUPS: Mapping[str, tuple[str, ...]] = {
-    "Show": ("list", "get", "explain", "history", "diff", "logs", "open", "watch", "wait"),
+    "Show": ("list", "get", "explain", "history", "diff", "logs", "exec", "open", "watch", "wait"),
     "Change": (
         "set",
         "create",
@@ -59,6 +59,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "gromit env create demo --from app-test",
     ),
     "env diff": ("gromit env diff app-test master", "gromit env diff app-test 2h"),
+    "env exec": (
+        "gromit env exec app-test tyk",
+        "gromit env exec app-test tyk -- ls -l /conf",
+    ),
     "env extend": ("gromit env extend app-test 3d",),
     "env get": (
         "gromit env get app-test",

@@ -24,31 +24,17 @@ def ecs() -> Iterator[EcsWorld]:
 
 def run(ecs: EcsWorld, *, age_s: int = 0, runtime: str = "r", **changes: Any) -> str:
     """Run one task of the service `tyk`, and return its id."""
-    definition = ecs.define("app-test", "tyk")
-    ecs.serve("app-test", "tyk", definition)
-    answer = ecs.client.run_task(
-        cluster="app-test",
-        taskDefinition=definition,
-        launchType="FARGATE",
-        networkConfiguration={"awsvpcConfiguration": {"subnets": [_subnet(ecs)]}},
-    )
-    arn = answer["tasks"][0]["taskArn"]
-    task = ecs.backend.tasks["app-test"][arn]
-    task.group, task.last_status = "service:tyk", "RUNNING"
-    task.started_at = NOW - timedelta(seconds=age_s)
-    task.enable_execute_command = True
-    task.containers[0].runtime_id = runtime
-    task.containers[0].managed_agents = [{"name": "ExecuteCommandAgent", "lastStatus": "RUNNING"}]
-    for name, value in changes.items():
-        setattr(task, name, value)
-    return arn.rpartition("/")[2]
+    ecs.serve("app-test", "tyk", ecs.define("app-test", "tyk"))
+    started = NOW - timedelta(seconds=age_s)
+    identity = ecs.run_with_exec("app-test", "tyk", started_at=started, **changes)
+    task(ecs, identity).containers[0].runtime_id = runtime
+    return identity
 
 
-def _subnet(ecs: EcsWorld) -> str:
-    import boto3  # noqa: PLC0415 - only below mock_aws
-
-    ec2 = boto3.client("ec2", region_name="eu-central-1")
-    return str(ec2.describe_subnets()["Subnets"][0]["SubnetId"])
+def task(ecs: EcsWorld, identity: str) -> Any:
+    """Return a task as the emulator has it."""
+    tasks = ecs.backend.tasks["app-test"]
+    return next(task for arn, task in tasks.items() if arn.endswith(identity))
 
 
 def test_the_newest_running_task_has_the_container(ecs: EcsWorld) -> None:
@@ -71,8 +57,7 @@ def test_an_agent_connects_after_its_task_has_started(
     ecs: EcsWorld, agents: list[dict[str, str]], *, connected: bool
 ) -> None:
     identity = run(ecs, enable_execute_command=False)
-    arn = next(a for a in ecs.backend.tasks["app-test"] if a.endswith(identity))
-    ecs.backend.tasks["app-test"][arn].containers[0].managed_agents = agents
+    task(ecs, identity).containers[0].managed_agents = agents
     found = EcsRunningContainers(ecs.client).newest("app-test", "tyk")
     assert found is not None
     assert (found.is_connected, found.takes_programs) == (connected, False)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import httpx2
@@ -16,16 +17,23 @@ import pytest
 
 from gromit.adapters.aws.ecs_services import EcsServices
 from gromit.adapters.aws.environment_resources import ResourceClients
+from gromit.adapters.aws.exec_session import SessionTarget, open_session
 from gromit.adapters.aws.resource_removal import AwsEnvironmentResources
+from gromit.adapters.aws.running_containers import EcsRunningContainers
 from gromit.adapters.config_tree.folder import config_hash
 from gromit.core.stack.resources import Resource, ResourceKind
+from gromit.errors import Conflict
 from gromit.local.aws.emulator import ACCOUNT, Emulator
+from gromit.local.aws.exec_frames import FrameKind, receive_frame, send_json
+from gromit.local.aws.exec_server import ExecServer
+from gromit.local.aws.exec_sessions import SESSIONS
 from gromit.local.aws.failures import FAILURE
 from gromit.local.aws.fargate import Fargate
 from gromit.local.aws.placement import Host
 from gromit.local.cloud.passing_weeks import RETIRED, retire_tasks
 from gromit.local.cloud.platform import EmulatedAccount
 from tests.local.conftest import REGION, client, eventually, get
+from tests.waiting import PATIENCE_S
 
 REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
 PORT = 18181
@@ -141,7 +149,9 @@ class World:
         arn: str = answer["taskDefinition"]["taskDefinitionArn"]
         return arn
 
-    def serve(self, definition: str, *, public: bool = True, count: int = 1) -> None:
+    def serve(
+        self, definition: str, *, public: bool = True, count: int = 1, exec_on: bool = False
+    ) -> None:
         registry = self.discovery.create_service(
             Name="tyk.app-test",
             NamespaceId=self.namespace,
@@ -154,6 +164,7 @@ class World:
             desiredCount=count,
             launchType="FARGATE",
             enableECSManagedTags=True,
+            enableExecuteCommand=exec_on,
             propagateTags="SERVICE",
             tags=[{"key": "component", "value": "tyk"}],
             deploymentConfiguration={
@@ -702,3 +713,47 @@ def test_without_its_image_a_task_runs_on_and_cannot_be_replaced(world: World) -
         )
     )
     assert world.service()["runningCount"] == 0
+
+
+def test_a_program_of_a_person_runs_in_the_container_of_a_service_with_exec(world: World) -> None:
+    sessions = ExecServer(SESSIONS, world.fargate.containers.find)
+    sessions.start()
+    try:
+        word = [{"name": "GREETING", "value": "hello"}]
+        world.serve(world.definition(environment=word), exec_on=True)
+        eventually(world.settled)
+        found = EcsRunningContainers(world.ecs).newest("app-test", "tyk")
+        assert found is not None
+        assert found.takes_programs
+        assert found.is_connected
+        target = SessionTarget("app-test", found.task, "tyk", found.runtime, found.region)
+        command = "sh -c 'echo $GREETING $CONTAINER_ADDRESS; exit 7'"
+        opened = open_session(world.ecs, target, command)
+        with socket.create_connection(_address(opened.stream_url), PATIENCE_S) as stream:
+            send_json(stream, FrameKind.HELLO, {"token": opened.token})
+            output = receive_frame(stream)
+            assert output is not None
+            assert output[1].decode().split() == ["hello", world.addresses()[0]]
+            assert receive_frame(stream) == (FrameKind.EXIT, b"7")
+        world.ecs.update_service(cluster="app-test", service="tyk", desiredCount=0)
+        eventually(lambda: not world.tasks())
+        with pytest.raises(Conflict):
+            open_session(world.ecs, target, command)
+    finally:
+        sessions.stop()
+
+
+def _address(url: str) -> tuple[str, int]:
+    found = urlsplit(url)
+    return str(found.hostname), int(found.port or 0)
+
+
+def test_a_service_without_exec_takes_no_programs(world: World) -> None:
+    world.serve(world.definition())
+    eventually(world.settled)
+    found = EcsRunningContainers(world.ecs).newest("app-test", "tyk")
+    assert found is not None
+    assert not found.takes_programs
+    target = SessionTarget("app-test", found.task, "tyk", found.runtime, found.region)
+    with pytest.raises(Conflict, match="not enabled"):
+        open_session(world.ecs, target, "sh")

@@ -151,7 +151,7 @@ ContainerEvent = ContainerReady | ContainerOutput | ContainerExited
 class _Running:
     process: subprocess.Popen[bytes]
     grace_s: float
-    addresses: tuple[str, ...]
+    spec: ContainerSpec
     output: str = ""
     rest: bytes = b""
     """Last line of its log, as long as it is incomplete."""
@@ -190,7 +190,7 @@ class Containers:
             env={**spec.variables, **inherited},
             process_group=0,  # Ctrl-C in the terminal is for the supervisor, not for each task
         )
-        self._running[name] = _Running(process, spec.grace_s, spec.addresses)
+        self._running[name] = _Running(process, spec.grace_s, spec)
         for stream, read in ((_stdout(process), self._read), (_stderr(process), self._read_log)):
             os.set_blocking(stream.fileno(), False)
             self._selector.register(stream, selectors.EVENT_READ, (name, read))
@@ -206,7 +206,12 @@ class Containers:
     @property
     def addresses(self) -> set[str]:
         """Addresses of the containers that have not exited yet."""
-        return {address for c in self._running.values() for address in c.addresses}
+        return {address for c in self._running.values() for address in c.spec.addresses}
+
+    def find(self, name: str) -> ContainerSpec | None:
+        """Return a container that has not exited yet. Any thread may call this method."""
+        running = self._running.get(name)
+        return None if running is None else running.spec
 
     def grace_s(self, name: str) -> float:
         """Return the seconds that a container has to end after SIGTERM."""

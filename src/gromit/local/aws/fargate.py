@@ -70,6 +70,11 @@ class Fargate:
         """Start the tasks that run according to the state, and keep simulating."""
         self._thread.start()
 
+    @property
+    def containers(self) -> Containers:
+        """Containers of all tasks."""
+        return self._containers
+
     def wake(self) -> None:
         """Note that something may have changed; return at once."""
         self._containers.wake()

@@ -20,6 +20,8 @@ from gromit import log as logs
 from gromit.errors import GromitError
 from gromit.local.aws.dns_server import DnsServer, EmulatedRecords
 from gromit.local.aws.emulator import ACCOUNT, Emulator
+from gromit.local.aws.exec_server import ExecServer
+from gromit.local.aws.exec_sessions import SESSIONS
 from gromit.local.aws.fargate import Fargate
 from gromit.local.aws.hosts_file import HostsFile
 from gromit.local.aws.mongo import MongoServer
@@ -102,6 +104,7 @@ def run_emulator(spec: EmulatorSpec, stop: threading.Event) -> None:
     names = EmulatedRecords(ACCOUNT, spec.region)
     hosts = _hosts_file(host, names)
     fargate = Fargate(host, saver.changed, publish=hosts.update if hosts else lambda: None)
+    sessions = ExecServer(SESSIONS, fargate.containers.find)
     emulator.on_change(fargate.wake)
     emulator.on_change(saver.changed)
     dns = DnsServer(names, port=spec.dns_port)
@@ -114,8 +117,10 @@ def run_emulator(spec: EmulatorSpec, stop: threading.Event) -> None:
         mongo.start()
     saver.start()
     fargate.start()
+    sessions.start()
     log.info("aws.ready", url=emulator.url, dns=dns.port)
     stop.wait()
+    sessions.stop()
     fargate.stop()
     if mongo:
         mongo.stop()
