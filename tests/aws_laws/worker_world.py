@@ -255,6 +255,7 @@ class WorkerWorld:
             do=self._sower(states) if kind is Work.SOW else self._reaper(states),
             renew_s=3600.0,
             before=lambda _claim, _step: None,
+            progress_s=3600.0,  # renewals for progress depend on real time
         )
         pool = WorkerPool(
             kind,

@@ -21,6 +21,7 @@ LAWS = (
     "listing",
     "rates",
     "watchers",
+    "worker_calls",
     "zone",
 )
 
