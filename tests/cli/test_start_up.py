@@ -42,6 +42,23 @@ NEVER = (
     "gromit.core.environments.environment",
     "yaml",
 )
+NEVER_WITHOUT_WORK = (
+    "pydantic",
+    "yaml",
+    "jinja2",
+    "rich",
+    "pygments",
+    "attr",
+    "cryptography",
+    "gromit.adapters.catalogue",
+    "gromit.adapters.terraform",
+    "gromit.bootstrap.sow",
+    "gromit.bootstrap.reap",
+    "gromit.bootstrap.chitragupta",
+    "gromit.services.sowing",
+    "gromit.services.reaping",
+)
+"""Work needs them, and so does a catalogue of a person."""
 SETTINGS = ("gromit.config",)
 CLIENT = ("http", "ssl", "gromit.web", "gromit.bootstrap")
 ENVIRONMENT: Mapping[str, Any] = {
@@ -55,15 +72,24 @@ ENVIRONMENT: Mapping[str, Any] = {
 
 
 class _Listing(BaseHTTPRequestHandler):
-    """Answers each request with a page of one environment."""
+    """Lists one environment, has no work, and is an empty bucket."""
 
     def do_GET(self) -> None:
+        if "list-type=2" in self.path:
+            return self._answer(b"<ListBucketResult><KeyCount>0</KeyCount></ListBucketResult>")
         page = {"environments": [ENVIRONMENT], "next": None, "unreadable": [], "suspensions": []}
-        body = json.dumps(page).encode()
+        return self._answer(json.dumps(page).encode())
+
+    def _answer(self, body: bytes) -> None:
         self.send_response(200)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(204)
+        self.end_headers()
 
     def log_message(self, *_arguments: object) -> None:
         """Write nothing."""
@@ -146,6 +172,29 @@ def test_suspend_imports_the_config_tree_without_templates_and_services(
     assert found == []
     assert _found(modules, ("gromit.adapters",)) != []
     assert "gromit.adapters.aws" not in modules
+
+
+@pytest.mark.parametrize("command", ["sow", "reap"])
+def test_a_pass_without_work_imports_nothing_of_work(
+    url: str, credentials: Mapping[str, str], command: str, tmp_path: Path
+) -> None:
+    _run("root", "init", str(tmp_path / "root"), home=tmp_path)
+    output, modules = _run(
+        command,
+        str(tmp_path / "root"),
+        home=tmp_path,
+        GROMIT_SERVE_URL=url,
+        GROMIT_CLUSTER_DOMAIN="dev.example.com",
+        GROMIT_CLUSTER_ZONEID="Z1",
+        AWS_ENDPOINT_URL=url,
+        AWS_REGION="eu-central-1",
+        AWS_ACCESS_KEY_ID="test",
+        AWS_SECRET_ACCESS_KEY="test",
+        **credentials,
+    )
+    assert "nothing was due" in output
+    assert _found(modules, (*NEVER_WITHOUT_WORK, *SERVERS, *LOCAL)) == []
+    assert _found(modules, ("boto3",)) != []
 
 
 def test_a_command_on_aws_shows_that_these_modules_would_be_found(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gromit import log
+from gromit.bootstrap.worker_functions import LazyWorkFunction
 from gromit.bootstrap.workers import WorkerCallbacks, workers
 from gromit.config.load import load_settings
 from gromit.core.environments.claims import Claim
@@ -85,8 +86,10 @@ def main(kind: Work, moment: Moment, root: Path) -> None:
     )
     running = workers(settings, kind, root, callbacks)
     runner = running.pool.runner
-    if isinstance(runner.do, Reaper):
-        running.pool.runner = replace(runner, do=watched(runner.do, moment))
+    assert isinstance(runner.do, LazyWorkFunction)
+    do = runner.do.built()
+    if isinstance(do, Reaper):
+        running.pool.runner = replace(runner, do=watched(do, moment))
     print("ready", flush=True)  # noqa: T201 - the test reads it
     sys.stdin.readline()
     running.pool.once()

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
     from mypy_boto3_ecr.client import ECRClient
     from mypy_boto3_ecs.client import ECSClient
+    from mypy_boto3_logs.client import CloudWatchLogsClient
 
 T = TypeVar("T")
 
@@ -131,15 +132,19 @@ def managed_secrets() -> ManagedSecrets:
 def task_output() -> CloudWatchTaskOutput:
     """Output of environments' tasks in CloudWatch Logs."""
     return CloudWatchTaskOutput(
-        session().client("logs", config=aws.CLIENT),
+        _logs_client(),
         log.mask,
-        impatient=session().client("logs", config=aws.IMPATIENT_CLIENT),
+        impatient=aws_client(lambda made: made.client("logs", config=aws.IMPATIENT_CLIENT)),
     )
+
+
+def _logs_client() -> "CloudWatchLogsClient":
+    return aws_client(lambda made: made.client("logs", config=aws.CLIENT))
 
 
 def run_output() -> CloudWatchRunOutput:
     """Output of Terraform in the logs of workers."""
-    return CloudWatchRunOutput(session().client("logs", config=aws.CLIENT))
+    return CloudWatchRunOutput(_logs_client())
 
 
 def running_containers(settings: Settings) -> EcsRunningContainers:
@@ -150,8 +155,7 @@ def running_containers(settings: Settings) -> EcsRunningContainers:
 def audit_log(settings: Settings) -> AuditLog | None:
     """Search of serve's own log; None if its place is not set."""
     if settings.serve.audit_group is not None:
-        client = session().client("logs", config=aws.CLIENT)
-        return AuditLogGroup(client, settings.serve.audit_group)
+        return AuditLogGroup(_logs_client(), settings.serve.audit_group)
     if settings.serve.audit_file is not None:
         return AuditFile(settings.serve.audit_file)
     return None

@@ -14,14 +14,10 @@ from gromit.bootstrap.backends import (
     platform_source,
     state_bucket,
 )
-from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.clients import serve_client
 from gromit.bootstrap.config_root import config_root
 from gromit.bootstrap.machine import parallel_runs
-from gromit.bootstrap.reap import reaper
-from gromit.bootstrap.sow import sower
-from gromit.bootstrap.terraform import terraform_runner
-from gromit.bootstrap.worker_parts import WorkerParts
+from gromit.bootstrap.worker_functions import FunctionParts, LazyWorkFunction, check_settings
 from gromit.config.schema import Settings
 from gromit.core.environments.claims import Claim
 from gromit.core.environments.phases import Work
@@ -59,17 +55,15 @@ class RunningPool:
 
 def workers(settings: Settings, kind: Work, root: Path, reporting: WorkerCallbacks) -> RunningPool:
     """Build workers of one kind on the config tree below `root`."""
+    check_settings(settings, kind)
     paced_session(settings)
     owners = owner_watch()
     tree, states = config_root(root), state_bucket(settings)
-    terraform = terraform_runner(settings, states)
     serve = serve_client(settings)
     queue = ServeQueue(serve, new_worker_id(), owners.identify().ecs_task)
     memory = PassMemory(platform_source(settings), managed_secrets(), time.monotonic)
-    parts = WorkerParts(
-        configured_catalogue(settings), tree, terraform, states, queue, memory, reporting.stop
-    )
-    do = sower(settings, parts) if kind is Work.SOW else reaper(settings, parts)
+    parts = FunctionParts(settings, tree, states, queue, memory, reporting.stop)
+    do = LazyWorkFunction(kind, parts)
     runner = Runner(
         queue=queue,
         states=states,
@@ -87,4 +81,4 @@ def workers(settings: Settings, kind: Work, root: Path, reporting: WorkerCallbac
     pool.passes, pool.forget = reporting.passes, memory.forget
     if kind is Work.REAP:
         pool.upkeep = partial(serve.post, "/v1/lifetimes", {})
-    return RunningPool(pool, terraform.interrupt, terraform.close)
+    return RunningPool(pool, do.interrupt, do.close)

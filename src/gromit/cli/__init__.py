@@ -81,6 +81,9 @@ V1_COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 """Module and name of each command of gromit v1 that no help lists, by its word."""
 
+_LOGGING = frozenset({"serve", "gateway", "sow", "reap", "chitragupta", "cluster"})
+"""Modules of commands that always log, so that they import all of the log before the rest."""
+
 _GROUPS = ("env", "cluster", "pki", "token")
 """Groups whose commands are suggested for a word that is no command."""
 _V1_LEVELS = {"fatal": "error", "panic": "error", "disabled": "error"}
@@ -322,6 +325,10 @@ class _Root(Group):
             module, name = V1_COMMANDS[cmd_name]
         else:
             return None
+        if module in _LOGGING:
+            from gromit.log import import_lean_structlog  # noqa: PLC0415 - --help does not need it
+
+            import_lean_structlog()
         command = getattr(import_module(f"gromit.cli.{module}"), name)
         if not isinstance(command, click.Command):
             raise TypeError(f"gromit.cli.{module} has no command {cmd_name}")

@@ -14,6 +14,7 @@ from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
 from gromit.adapters.aws.dynamodb_items import ItemParserFactory
+from gromit.adapters.aws.model_files import LeanModelFiles
 from gromit.core.environments.quota_failures import find_quota
 from gromit.errors import BackendError, ConfigError, Denied, Temporary
 
@@ -70,6 +71,7 @@ def new_session(region: str | None = None) -> boto3.Session:
     try:
         own = botocore.session.Session()
         own.register_component("response_parser_factory", ItemParserFactory())
+        own.get_component("data_loader").file_loader = LeanModelFiles()
         return boto3.Session(region_name=region, botocore_session=own)
     except aws.BotoCoreError as error:  # a missing profile, or files that cannot be read
         raise ConfigError(

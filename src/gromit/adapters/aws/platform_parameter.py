@@ -2,20 +2,18 @@
 
 import re
 from dataclasses import MISSING, fields
+from functools import cache
 from typing import TYPE_CHECKING
-
-from pydantic import TypeAdapter, ValidationError
 
 from gromit.adapters.aws.client import aws_errors
 from gromit.core.stack.contract import Platform
-from gromit.documents import invalid_fields
 from gromit.errors import ConfigError
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm.client import SSMClient
+    from pydantic import TypeAdapter
 
 _HINT = "terraform/infra writes it; cluster.platform names it"
-_PARSER = TypeAdapter(Platform)
 _REQUIRED = [f.name for f in fields(Platform) if f.default is MISSING]
 _SERVER = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?:[1-9][0-9]{0,4}")
 
@@ -55,8 +53,13 @@ def parse_platform(text: str, name: str) -> Platform:
 
     Raises `ConfigError` that names the invalid or empty fields.
     """
+    # A pass without work reads no platform, and pydantic takes a fifth of such a pass.
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from gromit.documents import invalid_fields  # noqa: PLC0415
+
     try:
-        platform = _PARSER.validate_json(text)
+        platform = _parser().validate_json(text)
     except ValidationError as error:
         faults = "; ".join(f"{f.path or 'the text'}: {f.reason}" for f in invalid_fields(error))
         raise ConfigError(f"parameter {name} is not a platform: {faults}", hint=_HINT) from None
@@ -71,3 +74,10 @@ def parse_platform(text: str, name: str) -> Platform:
             hint=_HINT,
         )
     return platform
+
+
+@cache
+def _parser() -> "TypeAdapter[Platform]":
+    from pydantic import TypeAdapter  # noqa: PLC0415 - see `parse_platform`
+
+    return TypeAdapter(Platform)
