@@ -20,6 +20,7 @@ LAWS = (
     "handshakes",
     "listing",
     "rates",
+    "wakes",
     "watchers",
     "worker_calls",
     "zone",
@@ -41,3 +42,15 @@ def test_a_law_can_be_measured(name: str, tmp_path: Path) -> None:
     measured = law.measure(Extent(True, tmp_path, print, is_smallest=True))
     assert [goal for goal in measured.all_goals if goal.is_count and not goal.is_reached] == []
     assert law.claim in page_text([LawResult(name, law.claim, measured)])
+
+
+@pytest.mark.long
+@pytest.mark.cloud
+@pytest.mark.terraform
+def test_gromit_is_measured_beside_the_pattern_of_gromit_v1(tmp_path: Path) -> None:
+    law = load_law("peers")
+    measured = law.measure(Extent(True, tmp_path, print))
+    beside, quiet = measured.tables
+    assert len(beside.rows) == 6
+    calls = {row[0]: int(row[2]) for row in quiet.rows}
+    assert calls["gromit"] < calls["gromit v1"]
