@@ -87,14 +87,20 @@ def _work_off(folder: Path, workers: int, wait_s: float) -> _Work:
             _build(serve, "tyk", f"flood-{number}")
         for number in range(QUIET):
             _build(serve, "tyk-analytics", f"quiet-{number}")
-        lines = [line for worker in _told(running) for line in worker.communicate()[0].splitlines()]
+        lines = [
+            line
+            for worker in _start_together(running)
+            for line in worker.communicate()[0].splitlines()
+        ]
     said = [line.removeprefix(MARK).split() for line in lines if line.startswith(MARK)]
     events = sorted((int(at), text) for at, text in said)
     order = tuple(text for _, text in events if text != "end")
     return _Work((events[-1][0] - events[0][0]) / 1e9, order)
 
 
-def _told(workers: Sequence["subprocess.Popen[str]"]) -> Sequence["subprocess.Popen[str]"]:
+def _start_together(
+    workers: Sequence["subprocess.Popen[str]"],
+) -> Sequence["subprocess.Popen[str]"]:
     """Let all workers begin before one of them is waited for."""
     for worker in workers:
         assert worker.stdin is not None
