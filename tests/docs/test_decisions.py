@@ -15,6 +15,6 @@ def test_each_title_has_the_number_of_its_file() -> None:
     wrong = [
         name
         for name, title in titles.items()
-        if not re.match(rf"# {int(name[:4])}\. [A-Z`]", title)
+        if not re.match(rf"# {int(name[:4])}\. [A-Za-z`]", title)
     ]
     assert not wrong

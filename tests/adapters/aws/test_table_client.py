@@ -1,11 +1,10 @@
 """The fast client of the table: it signs, waits and tries again as the SDK does."""
 
-import calendar
 import http.server
 import json
 import socket
+import ssl
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,18 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from gromit.adapters.aws.call_counts import CallCounts
 from gromit.adapters.aws.client import TABLE_CLIENT, aws_errors
 from gromit.adapters.aws.kept_connections import ConnectionTimes, KeptConnections
-from gromit.adapters.aws.signature import RequestSigner
 from gromit.adapters.aws.table_client import DirectTableClient, table_client
 from gromit.core.metrics.pass_report import CallOutcome
 from gromit.errors import BackendError, Denied, Temporary
+from tests.web.serving import Certificates
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -54,7 +51,9 @@ class ScriptedTable:
 
 
 @contextmanager
-def scripted(*answers: tuple[int, Any], is_ending: bool = False) -> Iterator[ScriptedTable]:
+def scripted(
+    *answers: tuple[int, Any], is_ending: bool = False, tls: ssl.SSLContext | None = None
+) -> Iterator[ScriptedTable]:
     table = ScriptedTable(answers, is_ending=is_ending)
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -79,7 +78,9 @@ def scripted(*answers: tuple[int, Any], is_ending: bool = False) -> Iterator[Scr
             """Print nothing."""
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    table.url = f"http://127.0.0.1:{server.server_address[1]}"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    table.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
@@ -120,26 +121,33 @@ def ask() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("token", [None, "token/with+signs=="])
-@pytest.mark.parametrize("path", ["/", "/below"])
-@pytest.mark.parametrize("body", [b"", b'{"Key": "\xc3\xa4"}'])
-def test_a_signature_is_the_one_of_the_sdk(token: str | None, path: str, body: bytes) -> None:
-    keys = Credentials("AKIDEXAMPLE", "secret", token).get_frozen_credentials()
-    host, target = "table.example.com:8000", "DynamoDB_20120810.GetItem"
-    signed = {"content-type": "application/x-amz-json-1.0", "host": host, "x-amz-target": target}
-    signer = RequestSigner(REGION, "dynamodb", path)
-    signer.headers(signed, body, keys, 0.0)  # of another day, whose key must not be used
-    request = AWSRequest("POST", f"https://{host}{path}", headers=signed, data=body)
-    SigV4Auth(keys, "dynamodb", REGION).add_auth(request)
-    signed_at = time.strptime(request.context["timestamp"], "%Y%m%dT%H%M%SZ")
-    own = signer.headers(signed, body, keys, calendar.timegm(signed_at))
-    assert own["authorization"] == request.headers["Authorization"]
+@pytest.mark.parametrize("path", ["", "/below"])
+def test_requests_are_those_of_the_sdk(token: str | None, path: str, ask: Any) -> None:
+    session = boto3.Session("key", "secret", token, region_name=REGION)
+    with scripted(FOUND) as table:
+        url = table.url + path
+        ask(url, session).client.get_item(TableName="t", Key={"name": {"S": "ä"}})
+        stock = session.client("dynamodb", endpoint_url=url, config=TABLE_CLIENT)
+        stock.get_item(TableName="t", Key={"name": {"S": "ä"}})
+        stock.close()
+    own, expected = table.requests
+    for name in ("host", "content-type", "content-length", "x-amz-target", "x-amz-security-token"):
+        assert own.get(name) == expected.get(name)
+    assert (
+        own["authorization"].partition("Signature=")[0]
+        == (expected["authorization"].partition("Signature=")[0])
+    )
 
 
-def test_a_refreshed_secret_has_a_key_of_its_own() -> None:
-    signer = RequestSigner(REGION, "dynamodb", "/")
-    old, new = (Credentials("a", secret).get_frozen_credentials() for secret in ("old", "new"))
-    first, second, again = (signer.headers({}, b"", keys, 0.0) for keys in (old, new, old))
-    assert first == again != second
+def test_refreshed_credentials_sign_the_next_request(ask: Any) -> None:
+    session = boto3.Session("first", "secret", region_name=REGION)
+    with scripted(FOUND) as table, pytest.MonkeyPatch.context() as patch:
+        client = ask(table.url, session).client
+        for key in ("old", "new"):
+            patch.setattr(session, "get_credentials", lambda key=key: Credentials(key, "secret"))
+            client.get_item(TableName="t", Key={})
+    first, second = (request["authorization"] for request in table.requests)
+    assert ("Credential=old/" in first, "Credential=new/" in second) == (True, True)
 
 
 @pytest.mark.parametrize("failure", [THROTTLED, BROKEN, (503, b"<html>busy</html>"), HANG_UP])
@@ -272,6 +280,50 @@ def test_a_connection_that_the_server_ended_costs_no_attempt(ask: Any) -> None:
             _wait_for_end(asked.connections)
     assert len(table.requests) == 3
     assert asked.pauses == []
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates(tmp_path_factory.mktemp("pki") / "ca")
+
+
+def _of_the_table(url: str) -> tuple[Any, KeptConnections]:
+    session = boto3.Session("key", "secret", region_name=REGION)
+    stock = session.client("dynamodb", endpoint_url=url, config=TABLE_CLIENT)
+    client: Any = table_client(session, stock)
+    client._pause = lambda _: None
+    return client, client._connections
+
+
+def test_one_tls_connection_serves_all_requests(
+    authority: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, _ = authority.issue("server", "127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(server.cert, server.key)
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(authority.ca))
+    with scripted(FOUND, tls=context) as table:
+        client, connections = _of_the_table(table.url)
+        answers = [client.get_item(TableName="t", Key={}) for _ in range(20)]
+        connections.close()
+    assert answers == [FOUND[1]] * 20
+    assert len(table.connections) == 1
+
+
+@pytest.mark.parametrize(("name", "is_trusted"), [("127.0.0.1", False), ("other.example", True)])
+def test_a_server_without_a_trusted_certificate_of_its_name_gets_no_request(
+    name: str, is_trusted: bool, authority: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, _ = authority.issue("server", name)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(server.cert, server.key)
+    if is_trusted:
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(authority.ca))
+    with scripted(FOUND, tls=context) as table:
+        client, _ = _of_the_table(table.url)
+        with pytest.raises(Temporary, match="certificate verify failed"), aws_errors("read app"):
+            client.get_item(TableName="t", Key={})
+    assert table.requests == []
 
 
 def test_behind_a_proxy_the_sdk_calls(monkeypatch: pytest.MonkeyPatch) -> None:
