@@ -116,7 +116,7 @@ variable "terraform_cloud" {
 }
 
 variable "alarms" {
-  description = "Receivers of alarms, by mail and by endpoints that confirm a subscription themselves (AWS Chatbot does), and the limits of alarms, for example `{ emails = [\"platform@example.com\"] }`."
+  description = "Receivers of alarms, by mail and by endpoints that confirm a subscription themselves (AWS Chatbot does), the limits of alarms, and how long logs are kept: those of sow and reap, in which the output of Terraform is, for `run_days`, for example `{ emails = [\"platform@example.com\"] }`."
   nullable    = false
   default     = {}
 
@@ -131,6 +131,7 @@ variable "alarms" {
     ca_days        = optional(number, 60)
     quota_percent  = optional(number, 80)
     retention_days = optional(number, 90)
+    run_days       = optional(number, 30)
   })
 
   validation {

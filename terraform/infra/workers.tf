@@ -107,7 +107,7 @@ module "worker" {
   asks_programs  = each.key == "chitragupta"
   size           = each.value.size
   place          = local.place
-  retention_days = var.alarms.retention_days
+  retention_days = contains(["sow", "reap"], each.key) ? var.alarms.run_days : var.alarms.retention_days
 }
 
 module "worker_schedule" {

@@ -690,6 +690,7 @@ def test_logs_shows_what_terraform_did_in_a_run(shell: Shell) -> None:
     assert [line["text"] for line in found] == ["2 to create", "a: created (1s) [1/2]"]
     assert "no run 2" in shell.fail("logs", "app-test", "--run", "2")
     assert "--run" in shell.fail("logs", "app-test", "tyk", "--run", "1", code=2)
+    assert "--run" in shell.fail("logs", "app-test", "--run", "1", "--since", "1h", code=2)
 
 
 def test_explain_says_why_what_next_and_what_would_change_it(shell: Shell) -> None:

@@ -54,3 +54,14 @@ def test_without_a_line_the_next_question_is_about_the_last_seconds() -> None:
     assert printed.new([]) == []
     assert printed.next_start() == "15s"
     assert texts(printed.new([line(1, "first")])) == ["first"]
+
+
+def test_a_run_is_followed_by_the_one_after_it() -> None:
+    printed = PrintedLines(is_complete=True)
+    first = [line(20, "1 to create"), line(21, "a: created")]
+    assert texts(printed.new(first[:1])) == ["1 to create"]
+    assert texts(printed.new(first)) == ["a: created"]
+    assert printed.new(first) == []
+    after = [line(40, "1 to create") | {"task": "t2"}]
+    assert texts(printed.new(after)) == ["1 to create"]
+    assert printed.new(after) == []

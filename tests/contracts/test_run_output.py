@@ -15,7 +15,7 @@ from gromit.adapters.aws.run_output import CloudWatchRunOutput
 from gromit.core.environments.past_runs import PastRun
 from gromit.core.environments.phases import Work
 from gromit.core.stack.task_output import OutputLine, OutputPage
-from gromit.errors import InvalidInput
+from gromit.errors import Conflict, InvalidInput
 from gromit.ports.run_output import RunOutput
 from tests.fakes.run_output import FakeRunOutput
 
@@ -138,3 +138,16 @@ def test_a_wrong_cursor_is_refused(logs: Logs, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(logs.client, "filter_log_events", refuse)
     with pytest.raises(InvalidInput, match="cursor"):
         logs.output.of_run(run(7), "sow:rubbish")
+
+
+def test_workers_that_do_not_log_json_are_named_with_the_remedy(logs: Logs) -> None:
+    logs.write(Work.SOW, "2026-01-31 [info] run.progress env=app epoch=7 text=one")
+    with pytest.raises(Conflict, match="the log of sow is no JSON") as refused:
+        logs.output.of_run(run(7, *BOTH), None)
+    assert "GROMIT_LOG_FORMAT" in str(refused.value.hint)
+
+
+def test_a_run_without_lines_is_no_fault_of_the_format(logs: Logs) -> None:
+    assert logs.output.of_run(run(7), None) == OutputPage(())
+    logs.write(Work.SOW, "a line of a program", progress("of another run", epoch=8))
+    assert logs.output.of_run(run(7), None) == OutputPage(())

@@ -62,7 +62,8 @@ def logs(
     """Show what the components of an environment wrote, or one of them.
 
     Without --since these are the newest lines of each component's newest task. Times are in UTC.
-    With --run it is what Terraform did in a run: resources, errors and times.
+    With --run it is what Terraform did in a run: resources, errors and times. With --follow also
+    what it does in the runs after it.
     """
     query = _query(component, since, options)
     path = f"/v1/environments/{name_in_path(name)}/logs"
@@ -93,8 +94,8 @@ def _query(
 ) -> Mapping[str, str]:
     """Return what to ask for. Raises `InvalidInput` for options that exclude each other."""
     if number := options["number"]:
-        if component or since or options["follow"] or options["previous"]:
-            others = "a component, --since, --follow or --previous"
+        if component or since or options["previous"]:
+            others = "a component, --since or --previous"
             raise InvalidInput(f"--run cannot be used with {others}")
         return {"run": str(number)}
     if options["previous"]:
@@ -118,7 +119,8 @@ def _print_all(pages: Iterator[Mapping[str, Any]], *, has_one: bool) -> None:
 
 def _follow(run: CliContext, ask: AskOutput, first: Mapping[str, str], *, has_one: bool) -> None:
     """Print lines, and new ones until the process is interrupted."""
-    printed = PrintedLines(is_complete="since" in first)
+    is_run = "run" in first
+    printed = PrintedLines(is_complete=is_run or "since" in first)
     query = first
     while True:
         try:
@@ -131,7 +133,8 @@ def _follow(run: CliContext, ask: AskOutput, first: Mapping[str, str], *, has_on
             text = json.dumps(line) if run.output == "json" else _text(line, has_one=has_one)
             print_line(text)
         time.sleep(POLL_S)
-        query = {"since": printed.next_start()}
+        # The lines of a run come whole each time, and after it those of the next run.
+        query = first if is_run else {"since": printed.next_start()}
 
 
 class PrintedLines:

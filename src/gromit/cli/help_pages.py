@@ -77,6 +77,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "gromit env logs app-test tyk --previous",
         "gromit env logs app-test --since 2h",
         "gromit env logs app-test --run 2",
+        "gromit env logs app-test --run --follow",
     ),
     "env open": (
         "gromit env open app-test tyk",

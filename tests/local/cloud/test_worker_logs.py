@@ -50,6 +50,16 @@ def test_lines_of_runs_are_copied_once_and_whole(client: Any, tmp_path: Path) ->
         eventually(lambda: _copied(client) == ["one", "two"])
 
 
+def test_the_last_lines_are_copied_at_the_end(client: Any, tmp_path: Path) -> None:
+    """However soon that is: the thread may not have copied anything yet."""
+    logs = WorkerLogs(tmp_path, lambda: client)
+    logs.finish()
+    assert client.describe_log_groups()["logGroups"] == [], "it was never started"
+    with logs:
+        (tmp_path / "sow.log").write_text(_line("last", epoch=7))
+    assert _copied(client) == ["last"]
+
+
 def test_a_worker_without_a_log_yet_stops_nothing(client: Any, tmp_path: Path) -> None:
     with WorkerLogs(tmp_path, lambda: client):
         eventually(lambda: client.describe_log_groups()["logGroups"])

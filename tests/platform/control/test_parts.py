@@ -331,7 +331,7 @@ def test_logs_are_kept_for_a_time_and_not_for_ever(installed: Installed) -> None
         logGroupNamePrefix="/gromit-control/"
     )["logGroups"]
     assert {g["logGroupName"]: g["retentionInDays"] for g in groups} == {
-        f"/gromit-control/{p}": 90 for p in PROGRAMS
+        f"/gromit-control/{p}": 30 if p in {"sow", "reap"} else 90 for p in PROGRAMS
     }
 
 

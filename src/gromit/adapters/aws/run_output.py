@@ -16,12 +16,14 @@ from gromit.core.environments.past_runs import PastRun
 from gromit.core.environments.phases import Work
 from gromit.core.stack.task_output import WORKER_LOG_GROUPS, OutputLine, OutputPage, worker_line
 from gromit.core.text import plain_output
-from gromit.errors import InvalidInput
+from gromit.errors import Conflict, InvalidInput
 
 if TYPE_CHECKING:
     from mypy_boto3_logs.client import CloudWatchLogsClient
 
 EVENTS_PER_CALL = 500
+SAMPLE = 20
+"""Lines that show whether a log is JSON."""
 
 
 class CloudWatchRunOutput:
@@ -45,24 +47,38 @@ class CloudWatchRunOutput:
                 if not token:
                     following = run.kinds[run.kinds.index(kind) + 1 :]
                     if not following:
+                        if not found and cursor is None:
+                            self._check_format(run)
                         return OutputPage(tuple(found))
                     kind = following[0]
                 if sum(len(line.text.encode()) for line in found) >= PAGE_BYTES:
                     break
         return OutputPage(tuple(found), f"{kind}:{token}")
 
+    def _check_format(self, run: PastRun) -> None:
+        """Raise `Conflict` if workers wrote lines in which nothing finds those of a run."""
+        for kind in run.kinds:
+            events = self._asked(run, kind, limit=SAMPLE).get("events", ())
+            if events and not any(_record(event["message"]) for event in events):
+                raise Conflict(
+                    f"the log of {kind} is no JSON, so the lines of a run cannot be found in it",
+                    hint=f"set log.format=json (GROMIT_LOG_FORMAT) for {kind}",
+                )
+
     def _filtered(self, run: PastRun, kind: Work, token: str) -> Mapping[str, Any]:
-        query: dict[str, Any] = {
+        pattern = f'{{ ($.env = "{run.environment}") && ($.epoch = {run.number}) }}'
+        more = {"nextToken": token} if token else {}
+        return self._asked(run, kind, limit=EVENTS_PER_CALL, filterPattern=pattern, **more)
+
+    def _asked(self, run: PastRun, kind: Work, **query: Any) -> Mapping[str, Any]:
+        token = query.get("nextToken")
+        place: dict[str, Any] = {
             "logGroupName": f"{WORKER_LOG_GROUPS}{kind}",
             "startTime": run.from_ms,
             "endTime": run.until_ms,
-            "limit": EVENTS_PER_CALL,
-            "filterPattern": f'{{ ($.env = "{run.environment}") && ($.epoch = {run.number}) }}',
         }
-        if token:
-            query["nextToken"] = token
         try:
-            return self._logs.filter_log_events(**query)
+            return self._logs.filter_log_events(**place, **query)
         except ClientError as error:
             if error_code(error) == "ResourceNotFoundException":
                 return {}

@@ -102,11 +102,11 @@ def _run_until(
                 echo(f"log in without a password at {facts.url('gateway')} as {who}")
             echo(f"the local cloud in {place.root} is up")
             parts.mark_ready()
-            with logs:
-                parts.watch()
+            logs.start()
+            parts.watch()
         finally:
             echo("going down")
-            parts.stop()
+            parts.stop(before_the_first=logs.finish)
 
 
 # ── preparing ──

@@ -134,10 +134,16 @@ class Supervisor:
             if self._alone:
                 reap_children(c.process.pid for c in self._children if c.process)
 
-    def stop(self) -> None:
-        """Terminate all parts, the last started first, and then any processes they left."""
+    def stop(self, *, before_the_first: Callable[[], None] = lambda: None) -> None:
+        """Terminate all parts, the last started first, and then any processes they left.
+
+        Call `before_the_first` when only those parts are left that were started first.
+        """
         self._ready = False
-        for group in reversed(self._groups):
+        for group in reversed(self._groups[1:]):
+            self._end(group)
+        before_the_first()
+        for group in self._groups[:1]:
             self._end(group)
         if self._alone:
             terminate(descendants(os.getpid()), _GRACE)

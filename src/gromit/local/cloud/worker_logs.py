@@ -41,26 +41,43 @@ class WorkerLogs:
         self._stream = f"local/{time.time_ns() // 1_000_000}"
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="worker-logs", daemon=True)
+        self._is_prepared = False
+
+    def start(self) -> None:
+        """Copy from now on."""
+        self._thread.start()
+
+    def finish(self) -> None:
+        """Copy what the workers have written last, and stop; do nothing if it was never started.
+
+        The workers must have ended, and the emulator must not have.
+        """
+        if self._thread.ident is None:
+            return
+        self._stop.set()
+        self._thread.join()
+        self._copy_all()
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
+        self.finish()
 
     def _run(self) -> None:
-        is_prepared = False
         while not self._stop.wait(_PAUSE_S):
-            try:
-                if not is_prepared:
-                    self._prepare()
-                    is_prepared = True
-                for worker in COPIED:
-                    self._copy(worker)
-            except (OSError, BotoCoreError, ClientError) as error:
-                log.debug("worker_logs.not_copied", reason=str(error))  # the next round repeats it
+            self._copy_all()
+
+    def _copy_all(self) -> None:
+        try:
+            if not self._is_prepared:
+                self._prepare()
+                self._is_prepared = True
+            for worker in COPIED:
+                self._copy(worker)
+        except (OSError, BotoCoreError, ClientError) as error:
+            log.debug("worker_logs.not_copied", reason=str(error))  # the next round repeats it
 
     def _prepare(self) -> None:
         """Make the groups and their streams, and drop streams as a retention of days does."""
