@@ -4,12 +4,19 @@ import sys
 from collections.abc import Callable, Mapping
 
 from tests.bench.report import write_page
-from tests.docs import cli_reference, events_reference, metrics_reference, settings_reference
+from tests.docs import (
+    cli_reference,
+    events_reference,
+    growth_reference,
+    metrics_reference,
+    settings_reference,
+)
 from tests.docs.markdown import DOCS
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "reference/cli.md": cli_reference.page,
     "reference/events.md": events_reference.page,
+    "reference/growth.md": growth_reference.page,
     "reference/metrics.md": metrics_reference.page,
     "reference/settings.md": settings_reference.page,
 }
