@@ -1,4 +1,4 @@
-"""What is checked before a worker asks for work, and what is built only then."""
+"""Checks before a worker asks for work, and the parts that are built only then."""
 
 import threading
 from pathlib import Path

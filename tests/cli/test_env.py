@@ -110,12 +110,12 @@ def test_list_shows_environments_by_name(shell: Shell) -> None:
     assert shell.json("list") == []
     shell.serve.build("tyk", "zebra", "sha-z")
     shell.serve.clock.advance(ms=1)
-    shell.serve.build("tyk-pump", "ape", "sha-a")
+    shell.serve.build("tyk", "ape", "sha-a")
     shell.serve.outcome(shell.serve.claim("sow"), "fail", message="no such image")
     changed, expires = iso(shell.serve.clock.now), iso(shell.serve.clock.now + IDLE_MS)
     assert shell.table("list") == [
         ["NAME", "PHASE", "VERSIONS", "PROTECTED", "CHANGED", "EXPIRES", "ERROR"],
-        ["ape", "pending", "tyk-pump=sha-a", "no", changed, expires, "-"],
+        ["ape", "pending", "tyk=sha-a", "no", changed, expires, "-"],
         ["zebra", "failed", "tyk=sha-z", "no", changed, expires, "no", "such", "image"],
     ]
     assert shell.json("list") == [

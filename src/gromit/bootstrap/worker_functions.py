@@ -1,4 +1,4 @@
-"""What workers do with a claim. A pass that finds no work builds none of it."""
+"""Functions of workers, which a pass without work does not build."""
 
 import threading
 from collections.abc import Callable

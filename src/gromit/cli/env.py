@@ -1,7 +1,7 @@
 """`gromit env`: show environments and change their desired state, through serve."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any
 
 import click
@@ -22,7 +22,8 @@ from gromit.cli.env_unlock import unlock
 from gromit.cli.env_versions import copied_versions, given_versions
 from gromit.cli.env_view import show_environment, summary, suspension_line
 from gromit.cli.env_wait import wait, watch
-from gromit.cli.render import print_json, print_line, print_rows
+from gromit.cli.render import print_line
+from gromit.cli.row_pages import print_json_pages, print_table_pages
 from gromit.cli.serve_requests import connected_serve, name_in_path
 from gromit.cli.v1_env import EnvGroup
 from gromit.errors import Conflict, NotFound
@@ -61,17 +62,24 @@ def env() -> None:
 @click.option("--prefix", default="", help="Only names with this prefix.")
 @pass_cli
 def list_(run: CliContext, phase: str | None, repository: str | None, prefix: str) -> None:
-    """List environments."""
+    """List environments, page by page: those of a page by name."""
     query = {
         k: v for k, v in {"phase": phase, "repository": repository, "prefix": prefix}.items() if v
     }
-    found = sorted(connected_serve(run).pages(**query), key=lambda e: str(e["name"]))
+    pages = connected_serve(run).sorted_pages(**query)
     if run.output == "json":
-        print_json(found)
-    else:
-        print_rows([summary(e) for e in found], _LIST, run.output, empty="no environments")
-        for line in sorted({suspension_line(e) for e in found if e.get("suspended")}):
-            click.echo(line, err=True)
+        print_json_pages(pages)
+        return
+    halts: set[str] = set()
+
+    def shown() -> Iterator[list[Mapping[str, Any]]]:
+        for page in pages:
+            halts.update(suspension_line(e) for e in page if e.get("suspended"))
+            yield [summary(e) for e in page]
+
+    print_table_pages(shown(), _LIST, empty="no environments")
+    for line in sorted(halts):
+        click.echo(line, err=True)
 
 
 @env.command()

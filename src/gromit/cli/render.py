@@ -30,6 +30,24 @@ def print_rows(
         _print_table([[_cell(row.get(column)) for column in columns] for row in rows], columns)
 
 
+def print_row_page(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], widths: Sequence[int] | None
+) -> Sequence[int]:
+    """Print a page of a table. Return the widths of its columns, for the next page.
+
+    `widths` are those of the pages before it; None for the first one.
+    """
+    cells = [[_cell(row.get(column)) for column in columns] for row in rows]
+    heads = _heads(columns)
+    if not _is_plain(cells):
+        _print_table(cells, columns)
+        return widths or [0] * len(columns)
+    shown = cells if widths else [heads, *cells]
+    grown = column_widths(shown, widths)
+    click.echo(plain_table(shown, grown))
+    return grown
+
+
 def print_line(text: str, *, err: bool = False) -> None:
     """Print one line that may quote what others wrote."""
     click.echo(visible(text), err=err)
@@ -41,7 +59,7 @@ def print_json(value: Any) -> None:
 
 
 def _print_table(cells: list[list[str]], columns: Sequence[str]) -> None:
-    heads = [column.replace("_", " ").upper() for column in columns]
+    heads = _heads(columns)
     if _is_plain(cells):
         click.echo(plain_table([heads, *cells]))
         return
@@ -49,6 +67,10 @@ def _print_table(cells: list[list[str]], columns: Sequence[str]) -> None:
     from gromit.cli.terminal import print_table  # noqa: PLC0415
 
     print_table(cells, columns, heads)
+
+
+def _heads(columns: Sequence[str]) -> list[str]:
+    return [column.replace("_", " ").upper() for column in columns]
 
 
 def _is_plain(cells: list[list[str]]) -> bool:
@@ -60,9 +82,17 @@ def _is_plain(cells: list[list[str]]) -> bool:
     return all(cell.isascii() and cell.isprintable() for row in cells for cell in row)
 
 
-def plain_table(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows with their columns aligned, each as wide as its widest cell."""
+def column_widths(
+    rows: Sequence[Sequence[str]], least: Sequence[int] | None = None
+) -> Sequence[int]:
+    """Return the widths of columns: of their widest cells, or their least widths."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [max(pair) for pair in zip(widths, least, strict=True)] if least else widths
+
+
+def plain_table(rows: Sequence[Sequence[str]], widths: Sequence[int] | None = None) -> str:
+    """Return rows with their columns aligned, each as wide as its widest cell."""
+    widths = widths or column_widths(rows)
     lines = (
         _GAP.join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
         for row in rows

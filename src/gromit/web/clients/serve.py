@@ -94,6 +94,20 @@ class ServeClient:
             unreadable |= {row["name"]: row for row in page.get("set_aside", ())}
         yield from unreadable.values()
 
+    def sorted_pages(self, **query: str) -> Iterator[list[dict[str, Any]]]:
+        """Yield pages of what matches a filter, unreadable rows included: each by name.
+
+        Only one of them is held at a time. serve has up to 500 on a page, in no order.
+        """
+        known: set[str] = set()
+        for page in self.listing(**query):
+            # A serve of an earlier release only names them. Pages may repeat them.
+            unreadable = {name: _set_aside(name) for name in page["unreadable"]}
+            unreadable |= {row["name"]: row for row in page.get("set_aside", ())}
+            fresh = [row for name, row in unreadable.items() if name not in known]
+            known |= unreadable.keys()
+            yield sorted([*page["environments"], *fresh], key=lambda row: str(row["name"]))
+
     def listing(self, path: str = "/v1/environments", **query: str) -> Iterator[dict[str, Any]]:
         """Yield the pages of a listing as serve returns them."""
         cursor: str | None = None
