@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -198,6 +199,23 @@ def test_only_what_aws_tls_proxies_and_memory_need_comes_through() -> None:
     assert passed.items() <= inside.items()
     assert not kept_out.keys() & inside.keys()
     assert inside["CHECKPOINT_DISABLE"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("outside", "inside"),
+    [
+        ({}, {"GOGC": "300", "GOMEMLIMIT": "300MiB"}),
+        ({"GOGC": "50"}, {"GOGC": "50"}),
+        ({"GOMEMLIMIT": "1GiB"}, {"GOMEMLIMIT": "1GiB"}),
+    ],
+    ids=["none", "GOGC", "GOMEMLIMIT"],
+)
+def test_a_worker_without_settings_of_go_gives_terraform_some(
+    outside: dict[str, str], inside: dict[str, str]
+) -> None:
+    for call, expected in ((CALL, inside), (replace(CALL, by_hand=True), outside)):
+        found = child_environment(outside, call)
+        assert {name: found[name] for name in found if name.startswith("GO")} == expected
 
 
 def test_a_person_is_asked_and_works_under_no_lock_of_ours() -> None:

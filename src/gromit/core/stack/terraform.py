@@ -36,6 +36,12 @@ _PASSED = re.compile(
     r"AWS_\w+|PATH|HOME|USER|TMPDIR|TERM|LANG|SSL_CERT_(?:FILE|DIR)"
     r"|(?:HTTPS?|NO|ALL)_PROXY|(?:https?|no|all)_proxy|GOGC|GOMEMLIMIT"
 )
+_MEMORY: Mapping[str, str] = {"GOGC": "300", "GOMEMLIMIT": "300MiB"}
+"""Variables of Go for a worker's terraform and provider, unless the worker has its own.
+
+Most of what they hold are the schemas of all types, which stay until they end, so that looking for
+garbage finds little. Up to the limit they look less often; beyond it, as often as they need to.
+"""
 _SECRET = re.compile(r"AWS_\w*(?:SECRET|TOKEN)\w*")
 _OURS = frozenset({"bucket", "key", "workspace_key_prefix", "use_lockfile", "dynamodb_table"})
 _SETTING = re.compile(r"[A-Za-z_]\w*")
@@ -191,7 +197,9 @@ def child_environment(outside: Mapping[str, str], call: TerraformCall) -> dict[s
         ours["TF_WORKSPACE"] = call.workspace
     if call.lock_id is not None:
         ours[LOCK_VARIABLE] = call.lock_id
-    return {name: value for name, value in outside.items() if _PASSED.fullmatch(name)} | ours
+    passed = {name: value for name, value in outside.items() if _PASSED.fullmatch(name)}
+    has_own = call.by_hand or not _MEMORY.keys().isdisjoint(passed)
+    return ({} if has_own else dict(_MEMORY)) | passed | ours
 
 
 def secret_values(environment: Mapping[str, str], backend: Backend) -> tuple[str, ...]:
