@@ -41,7 +41,7 @@ GROWTH = "100"
 class Cost:
     """Cost of one change."""
 
-    wall_s: float
+    elapsed_s: float
     cpu_s: float
     calls: int
 
@@ -165,7 +165,7 @@ def _goals(extent: Extent, provider: str, bench: Bench) -> Iterator[Goal | tuple
         ("a change of an image", CHANGE_MOST, changes, bare),
         ("a first apply", FIRST_MOST, *first),
     ):
-        for measure, of in (("CPU time", _cpu), ("time", _wall)):
+        for measure, of in (("CPU time", _cpu), ("time", _elapsed)):
             yield Goal(
                 what=f"{measure} of {what}, beside a bare one, provider {provider}",
                 unit="times",
@@ -185,8 +185,8 @@ def _cpu(cost: Cost) -> float:
     return cost.cpu_s
 
 
-def _wall(cost: Cost) -> float:
-    return cost.wall_s
+def _elapsed(cost: Cost) -> float:
+    return cost.elapsed_s
 
 
 def _measure(extent: Extent) -> Measured:
