@@ -48,6 +48,7 @@ module "bastion" {
     region    = var.region
     parameter = aws_ssm_parameter.image.name
     registry  = local.base.registry
+    settings  = merge(var.table == "DeveloperEnvironments" ? {} : { GROMIT_TABLENAME = var.table }, local.named)
     gromit    = file("${path.module}/files/gromit.sh")
   })
 

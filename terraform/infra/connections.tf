@@ -55,3 +55,16 @@ resource "aws_security_group_rule" "in" {
   to_port                  = each.value.port
   source_security_group_id = local.groups[each.value.from]
 }
+
+# Prometheus, where ranges are listed: a rule with a group would need the group in this root.
+resource "aws_security_group_rule" "metrics" {
+  for_each = var.metrics_cidrs
+
+  security_group_id = module.serve.security_group_id
+  description       = "metrics"
+  type              = "ingress"
+  protocol          = "tcp"
+  from_port         = 8080
+  to_port           = 8080
+  cidr_blocks       = [each.value]
+}

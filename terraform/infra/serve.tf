@@ -4,6 +4,12 @@
 locals {
   audit_group = "/gromit-control/serve"
 
+  # A log group is named in both forms: AWS's pages of its actions and of its SDKs do not agree on the one that counts.
+  groups_and_streams = {
+    for group in [local.audit_group, "/gromit-control/sow", "/gromit-control/reap"] :
+    group => ["arn:aws:logs:${local.here}:log-group:${group}", "arn:aws:logs:${local.here}:log-group:${group}:*"]
+  }
+
   # Several tasks follow each other's changes. The name has the addresses of all of them, and each shows a certificate that may only read.
   has_peers = var.serve_tasks > 1
   for_peers = local.has_peers ? {
@@ -72,14 +78,14 @@ data "aws_iam_policy_document" "serve" {
   statement {
     sid       = "Runs"
     actions   = ["logs:FilterLogEvents"]
-    resources = [for worker in ["sow", "reap"] : "arn:aws:logs:${local.here}:log-group:/gromit-control/${worker}:*"]
+    resources = flatten([for worker in ["sow", "reap"] : local.groups_and_streams["/gromit-control/${worker}"]])
   }
 
   # Its own lines, in which operators search the audit.
   statement {
     sid       = "Audit"
     actions   = ["logs:FilterLogEvents"]
-    resources = ["arn:aws:logs:${local.here}:log-group:${local.audit_group}", "arn:aws:logs:${local.here}:log-group:${local.audit_group}:*"] # and its streams
+    resources = local.groups_and_streams[local.audit_group]
   }
 }
 

@@ -50,6 +50,29 @@ variable "serve_cidrs" {
   }
 }
 
+variable "metrics_cidrs" {
+  description = "Ranges that reach the metrics of serve, at its port 8080, for example `[\"10.91.40.7/32\"]` for a Prometheus. Metrics need no certificate, so in the VPC only ranges of up to 16 addresses are admitted: a wider one would admit environments."
+  type        = set(string)
+  nullable    = false
+  default     = []
+
+  validation {
+    condition     = alltrue([for range in var.metrics_cidrs : can(cidrnetmask(range)) && can(regex("/(8|9|[12][0-9]|3[0-2])$", range))])
+    error_message = "Each range must be IPv4 and not wider than /8, for example `192.0.2.7/32`: metrics must not be open to the whole world."
+  }
+
+  # Two ranges overlap if they are the same with the shorter of both prefixes.
+  validation {
+    condition = alltrue([
+      for range in var.metrics_cidrs : try(tonumber(split("/", range)[1]) >= 28 || (
+        cidrhost("${split("/", range)[0]}/${min(split("/", range)[1], split("/", var.vpc_cidr)[1])}", 0) !=
+        cidrhost("${split("/", var.vpc_cidr)[0]}/${min(split("/", range)[1], split("/", var.vpc_cidr)[1])}", 0)
+      ), true)
+    ])
+    error_message = "A range that overlaps the VPC must be /28 or narrower, for example `10.91.40.7/32`: a wider one would admit environments."
+  }
+}
+
 variable "leaves" {
   description = "Certificates besides those of the parts, by name, for example `{ alice = { role = \"operator\" } }`. On the volume `certs` only pki and the bastion see them."
   nullable    = false

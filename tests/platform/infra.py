@@ -81,12 +81,14 @@ WRONG_BASTIONS = {
     "a name": {"key_pair": "platform-team", "ssh_cidrs": ["office"]},
 }
 WRONG_RANGES = (["0.0.0.0/0"], ["0.0.0.0/1", "128.0.0.0/1"])
+WRONG_SCRAPERS = (["0.0.0.0/0"], ["10.91.0.0/20"])
 WRONG_VALUES: Mapping[str, Sequence[Any]] = {
     "mongo": tuple(WRONG_HOSTS.values()),
     "mongo_server": ("mongodb://mongo",),
     "certificate_authorities": tuple(WRONG_AUTHORITIES.values()),
     "bastion": tuple(WRONG_BASTIONS.values()),
     "serve_cidrs": WRONG_RANGES,
+    "metrics_cidrs": WRONG_SCRAPERS,
 }
 """Values that infra refuses, by variable."""
 

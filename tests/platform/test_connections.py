@@ -140,7 +140,7 @@ def network(connected: Ground) -> Network:
 
 def _with_listeners(connected: Ground, *arguments: str) -> Network:
     """Return the applied rules, with those that a plan of the listeners adds."""
-    targets = [f"-target=aws_security_group_rule.{way}" for way in ("in", "out")]
+    targets = [f"-target=aws_security_group_rule.{way}" for way in ("in", "out", "metrics")]
     targets.append("-target=module.balancer.aws_security_group_rule.listener")
     plan = connected.root.plan(infra.VALUES, *targets, *arguments, "-refresh=false")
     return Network.of(connected.client("ec2")).with_rules(planned_rules(plan.document))
@@ -156,14 +156,25 @@ def test_the_applied_rules_admit_the_documented_connections_and_no_other(
 def test_listed_ranges_reach_serve_and_nothing_else_is_opened(
     connected: Ground, peers: Mapping[str, Peer]
 ) -> None:
-    opened = _with_listeners(connected, '-var=serve_cidrs=["192.0.2.0/24"]')
-    found, wanted = admitted(opened, peers), documented(0) | documented(1)
+    ranges = [f'-var={name}=["192.0.2.0/24"]' for name in ("serve_cidrs", "metrics_cidrs")]
+    found = admitted(_with_listeners(connected, *ranges), peers)
+    wanted = documented(0) | documented(1) | documented(2)
     assert (found - wanted, wanted - found) == (set(), set())
 
 
 @pytest.mark.parametrize("number", range(len(infra.WRONG_RANGES)))
 def test_serve_is_not_opened_to_the_whole_world(refusals: Refusals, number: int) -> None:
     assert "serve must not be open to" in refusals.said("serve_cidrs", number)
+
+
+@pytest.mark.parametrize(
+    ("number", "why"),
+    [(0, "metrics must not be open to"), (1, "overlaps the VPC must be /28 or narrower")],
+)
+def test_metrics_are_open_neither_to_the_world_nor_to_environments(
+    refusals: Refusals, number: int, why: str
+) -> None:
+    assert why in refusals.said("metrics_cidrs", number)
 
 
 VPC = ("10.91.0.0/16",)
