@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from gromit.core.environments.claims import Claimant, Fence
 from gromit.core.environments.environment import Environment
@@ -149,3 +150,31 @@ def test_a_table_that_does_not_answer_stops_nothing(no_table: Callable[[], None]
     assert world.phase() is Phase.READY
     world.look()
     assert world.phase() is Phase.PENDING
+
+
+def test_without_a_component_there_is_no_canary_and_the_log_says_why() -> None:
+    registry = Registry()
+    with capture_logs() as logs:
+        Canary(registry.environments, Catalogue({}), CanaryPolicy(NAME, INTERVAL_MS)).look(0)
+    assert registry.store.read(NAME) is None
+    assert [line["reason"] for line in logs if line["event"] == "canary.failed"] == [
+        "the catalogue has no component, so a canary would prove nothing"
+    ]
+
+
+def test_a_parked_canary_is_named_once_and_is_no_success() -> None:
+    world = World()
+    world.sow()
+    world.registry.parking.park(NAME, world.registry.stamp())
+    with capture_logs() as logs:
+        for _ in range(3):
+            world.look(INTERVAL_MS)
+    assert [line["reason"] for line in logs if line["event"] == "canary.failed"] == [
+        "canary is parked, so it proves nothing: unpark it"
+    ]
+    assert world.success_ms() is None
+    world.registry.parking.unpark(NAME, world.registry.stamp())
+    world.sow()
+    world.observe()
+    world.look()
+    assert world.success_ms() is not None

@@ -13,7 +13,7 @@ from gromit.core.environments.phases import Phase, Want
 from gromit.core.stack.addresses import NameState
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.health import HealthState
-from gromit.errors import GromitError
+from gromit.errors import ConfigError, Conflict, GromitError
 from gromit.services.environments import Environments
 from gromit.services.watch_loop import NewReasons
 
@@ -56,6 +56,8 @@ class Canary:
 
     def _look(self, now_ms: int) -> None:
         name = self.policy.name
+        if not self.catalogue.components:
+            raise ConfigError("the catalogue has no component, so a canary would prove nothing")
         row = self.environments.ledger.read(name)
         environment = parse_environment(row) if row is not None else None
         stamp = ChangeContext(ACTOR, now_ms)
@@ -64,6 +66,8 @@ class Canary:
             return
         if environment.want is Want.GONE:
             return  # a person has deleted it; the next one is created when it is gone
+        if environment.parked:
+            raise Conflict(f"{name} is parked, so it proves nothing: unpark it")
         self._note_success(environment, now_ms)
         # The mark of an interval: a second look within the interval, or a second serve, changes
         # nothing. One component proves as much as all, and costs one new task.

@@ -25,6 +25,7 @@ from gromit.ports import ImageRegistry
 from gromit.services.creation_limits import CreationLimits
 from gromit.services.fallbacks import FallbackLookup
 from gromit.services.ledger import ATTEMPTS, Ledger, contention_error
+from gromit.services.remembered_images import RememberedImages
 from gromit.services.replacing import Replacement, Replacer
 from gromit.services.reporting import BuildReporter, BuildResult
 
@@ -88,8 +89,10 @@ class Environments:
         Raises `InvalidInput` for an unknown repository, and `Conflict` if another branch comes
         before this one.
         """
+        # A guess of the row that was stale asks again what the registry has.
+        fallbacks = FallbackLookup(RememberedImages(self.images), self.catalogue)
         reporter = BuildReporter(
-            self.ledger, self._fallbacks, self.policy.protected, self.new_id, self.limits
+            self.ledger, fallbacks, self.policy.protected, self.new_id, self.limits
         )
         return reporter(build, stamp)
 

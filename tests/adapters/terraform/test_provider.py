@@ -10,6 +10,7 @@ from threading import Event
 import pytest
 
 from gromit.adapters.procfs import PROC
+from gromit.adapters.terraform import guard
 from gromit.adapters.terraform.process import ProcessResult, ProcessSpec, StopPolicy, run_process
 
 SERVES = """\
@@ -121,3 +122,19 @@ def test_a_crash_is_shown_if_terraform_fails(machine: Machine, code: int, said: 
     dead = f'read pid rest <"$SEEN"; while {lives}; do :; done'
     ended, _ = machine.run(SERVES + crashes, f"{dead}; exit {code}")
     assert (ended.code, ended.stderr) == (code, said)
+
+
+@pytest.mark.parametrize(("written", "left"), [(guard._ERRORS_MAX, 1), (guard._ERRORS_MAX + 1, 0)])
+def test_what_a_provider_writes_is_forgotten_while_it_runs_if_it_is_much(
+    tmp_path: Path, written: int, left: int
+) -> None:
+    provider = guard._Provider("/bin/true", tmp_path)
+    provider.limit_errors()  # it has written nothing
+    errors = provider._open_errors()
+    os.write(errors, bytes(written))
+    provider.limit_errors()
+    os.write(errors, b"panic: last words")
+    os.close(errors)
+    assert (tmp_path / "stderr").read_bytes() == bytes(written) * left + b"panic: last words"
+    for end in (provider._ended, provider._alive):
+        os.close(end)

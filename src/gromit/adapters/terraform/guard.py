@@ -40,6 +40,10 @@ _PROVIDER_END_S = 10
 _LIBRARY = "library"
 _ERRORS = "stderr"
 _TRACE_MAX = 16 * 1024
+_ERRORS_MAX = 4 * 1024 * 1024
+"""Bytes that a provider may have written to standard error when the guard looks."""
+_LOOK_S = 5
+"""Time between two looks."""
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PARENT_DIED = signal.SIGUSR1
@@ -164,6 +168,15 @@ class _Provider:
         os.set_inheritable(output, True)  # noqa: FBT003 - has no name
         os.environ[REATTACH] = address
 
+    def limit_errors(self) -> None:
+        """Forget what the provider has written if it is much. A panic would be its last words."""
+        path = self._folder / _ERRORS
+        try:
+            if path.stat().st_size > _ERRORS_MAX:
+                os.truncate(path, 0)
+        except OSError:
+            return  # it has written nothing yet
+
     def clean(self, code: int) -> None:
         """Wait until it has ended, and remove its folder. The guard calls this after terraform.
 
@@ -191,13 +204,18 @@ class _Provider:
         os.setsid()
         if not _signal_at_death_of(terraform, signal.SIGKILL):
             return
-        errors = os.open(self._folder / _ERRORS, os.O_WRONLY | os.O_CREAT, 0o600)
+        errors = self._open_errors()
         nothing = os.open(os.devnull, os.O_RDONLY)
         for number, file in enumerate((nothing, output, errors)):
             os.dup2(file, number)
         os.set_inheritable(self._alive, True)  # noqa: FBT003 - has no name
         environment = {**os.environ, "TMPDIR": str(self._folder)}
         os.execve(self._program, [self._program, "-debug"], environment)  # noqa: S606 - as above
+
+    def _open_errors(self) -> int:
+        """Open the file for appending: what is written after a look begins at its new end."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        return os.open(self._folder / _ERRORS, flags, 0o600)
 
 
 def _reap(child: int) -> None:
@@ -226,7 +244,7 @@ def _address(output: int) -> str | None:
 def _guard(terraform: int, provider: _Provider | None) -> int:
     interrupted = False
     while True:
-        number = signal.sigwait((_PARENT_DIED, signal.SIGCHLD))
+        number = _next_signal(provider)
         ended, status = os.waitpid(terraform, os.WNOHANG)
         if ended:
             if provider is not None:
@@ -236,6 +254,18 @@ def _guard(terraform: int, provider: _Provider | None) -> int:
         if number == _PARENT_DIED and not interrupted:
             interrupted = True
             os.kill(terraform, signal.SIGINT)
+
+
+def _next_signal(provider: _Provider | None) -> int | None:
+    """Return the next signal; None if none has come, and it is time to look after all."""
+    expected = (_PARENT_DIED, signal.SIGCHLD)
+    if provider is None:
+        return signal.sigwait(expected)
+    found = signal.sigtimedwait(expected, _LOOK_S)
+    if found is None:
+        provider.limit_errors()
+        return None
+    return found.si_signo
 
 
 def _end_alike(status: int) -> int:
