@@ -29,6 +29,7 @@ WITH_A_LOGIN: Mapping[str, tuple[str, ...]] = {
     "env wait": (VIEWER, "NAME", "--no-dns"),
     "env watch": (VIEWER, "NAME"),
     "plan": (VIEWER, "--part", "sow"),
+    "cost": (VIEWER,),
     "whoami": (VIEWER,),
     "env retry": (DEVELOPER, "NAME"),
     "env redeploy": (DEVELOPER, "NAME"),
@@ -36,6 +37,7 @@ WITH_A_LOGIN: Mapping[str, tuple[str, ...]] = {
     "env extend": (DEVELOPER, "NAME", "3d"),
     "env park": (DEVELOPER, "NAME"),
     "env unpark": (DEVELOPER, "NAME"),
+    "env wake": (DEVELOPER, "NAME"),
     "env protect": (DEVELOPER, "NAME"),
     "env unprotect": (DEVELOPER, "NAME"),
     "env delete": (DEVELOPER, "NAME"),
@@ -49,7 +51,8 @@ WITH_A_LOGIN: Mapping[str, tuple[str, ...]] = {
 """Least group that may run each command, and its arguments."""
 WITHOUT_ONE = {
     "serve", "gateway", "sow", "reap", "chitragupta",  # parts, with certificates of their own
-    "cluster expose", "cluster list", "cluster show", "env unlock", "terraform", "migrate",  # AWS
+    "cluster expose", "cluster list", "cluster show", "env exec", "env unlock",  # AWS
+    "terraform", "migrate",  # AWS
     "doctor aws", "doctor environments", "secrets list", "secrets make", "secrets replace",  # AWS
     "catalogue check", "catalogue show", "config show", "completion", "root init",  # files
     "pki ensure", "pki init", "pki issue", "pki list", "pki renew", "pki revoke", "pki trust",

@@ -137,6 +137,18 @@ def test_what_another_process_has_changed_costs_a_refused_write_and_no_read(
     assert registry.versions()["tyk-pump"] == "theirs"
 
 
+def test_a_guess_that_is_stale_asks_the_registry_once(
+    counted: tuple[Registry, Counter[str]],
+) -> None:
+    registry, calls = counted
+    registry.report()
+    row = dict(registry.store.read("app-test") or {})
+    registry.store.put({**row, "revision": row["revision"] + 1})
+    calls.clear()
+    registry.report(version="sha-2")
+    assert calls == {"refused": 1, "registry": len(REPOSITORIES) - 1, "write": 1}
+
+
 def test_a_build_between_two_others_of_another_process_is_not_lost() -> None:
     """Two processes of serve on one table know different rows."""
     one, calls = a_registry()
