@@ -15,7 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gromit.adapters.aws.dynamodb import FIRST_LOOK, DynamoStore
+from gromit.adapters.aws import dynamodb
+from gromit.adapters.aws.dynamodb import DynamoStore
 from gromit.adapters.aws.dynamodb_table import TableSetup
 from gromit.adapters.aws.table_client import table_client
 from gromit.core.environments.row_writes import (
@@ -645,13 +646,30 @@ def test_looking_for_work_in_vain_is_one_call_which_finds_what_is_due_next(table
     assert table.calls == {"Query": 1}
 
 
-def test_only_behind_many_held_rows_a_look_takes_a_second_call(table: Dynamo) -> None:
-    for number in range(FIRST_LOOK):
-        put(table.store, f"held{number}", work="sow", due=number, holder="w", lease_until=1000)
-    put(table.store, "free", work="sow", due=FIRST_LOOK)
-    table.calls.clear()
-    assert table.store.due("sow", 100, 5).names == ("free",)
-    assert table.calls == {"Query": 2}
+def test_only_behind_a_page_of_held_rows_a_look_takes_a_second_call(
+    table: Dynamo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dynamodb, "PAGE", 8)
+    put(table.store, "free", work="sow", due=50)
+    for held, calls in ((range(6), 1), (range(6, 9), 2)):
+        for number in held:
+            put(table.store, f"held{number}", work="sow", due=number, holder="w", lease_until=1000)
+        table.calls.clear()
+        assert table.store.due("sow", 100, 5).names == ("free",)
+        assert table.calls == {"Query": calls}
+
+
+def test_a_look_says_that_more_is_due_than_it_has_read(
+    table: Dynamo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dynamodb, "LOOKED_AT", 3)
+    for number in range(3):
+        put(table.store, f"due{number}", work="sow", due=number)
+    assert not table.store.due("sow", 100, 2).is_cut
+    put(table.store, "due3", work="sow", due=3)
+    due = table.store.due("sow", 100, 2)
+    assert due.is_cut
+    assert table.store.due_behind("sow", 100, due.work[-1]).work == (DueWork("due3", 3, 3),)
 
 
 def test_a_table_is_made_with_its_index_recovery_and_expiry(table: Dynamo) -> None:

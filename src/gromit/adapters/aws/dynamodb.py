@@ -48,8 +48,8 @@ if TYPE_CHECKING:
 KEY = Attribute.NAME
 LOOKED_AT = 1000
 """Due rows among which a look finds those that were not put off. They fit into one page."""
-FIRST_LOOK = 64
-"""Entries that the first query reads: more than are due or held at most times."""
+PAGE = LOOKED_AT + 1
+"""Entries that one query reads: one more says that there is more."""
 _NO_INDEX = frozenset({"ValidationException", "ResourceNotFoundException"})
 """Codes for an index that is missing or being created: DynamoDB's own, and the emulator's."""
 
@@ -144,7 +144,7 @@ class DynamoStore:
             str(Attribute.WORK): {"S": kind},
             str(Attribute.DUE): {"N": str(last.due_ms)},
         }
-        return _due_rows(self._work(kind, LOOKED_AT, start), now_ms, 0, None)
+        return _due_rows(self._work(kind, start), now_ms, 0, None)
 
     def last_builds(self, names: Collection[str]) -> Mapping[str, Row]:
         """See the port. One call. What DynamoDB does not answer now is left out."""
@@ -217,9 +217,7 @@ class DynamoStore:
         shown = tuple(r for r in rows if not str(r[KEY]).startswith(RESERVED))
         return RowPage(shown, last, is_cut=last is not None and len(rows) < limit)
 
-    def _work(
-        self, kind: str, limit: int = FIRST_LOOK, start: Mapping[str, Any] | None = None
-    ) -> Iterator[Row]:
+    def _work(self, kind: str, start: Mapping[str, Any] | None = None) -> Iterator[Row]:
         """Yield the entries of work of a kind in order of due times, read as they are needed."""
         more: dict[str, Any] = {"ExclusiveStartKey": start} if start else {}
         while True:
@@ -230,13 +228,13 @@ class DynamoStore:
                     KeyConditionExpression="#work = :work",
                     ExpressionAttributeNames={"#work": Attribute.WORK},
                     ExpressionAttributeValues={":work": {"S": kind}},
-                    Limit=limit,
+                    Limit=PAGE,
                     **more,
                 )
             yield from (row for item in answer["Items"] if (row := _row(item)) is not None)
             if not (last := answer.get("LastEvaluatedKey")):
                 return
-            limit, more = LOOKED_AT, {"ExclusiveStartKey": last}
+            more = {"ExclusiveStartKey": last}
 
 
 def _life_entry(row: Row) -> LifeEntry:
@@ -259,14 +257,15 @@ def _due_rows(entries: Iterator[Row], now_ms: int, limit: int, claim_id: str | N
     """Return what is due now of the entries of work, which are in the order of due times."""
     due: list[DueWork] = []
     held: list[DueWork] = []
-    next_ms = None
+    next_ms, is_cut = None, False
     for row in entries:
         if (due_ms := int(row[Attribute.DUE])) > now_ms:
             next_ms = due_ms
             break
-        (due if _is_free(row, now_ms, claim_id) else held).append(_due_work(row))
-        if len(due) == max(limit, LOOKED_AT):
+        is_cut = len(due) == max(limit, LOOKED_AT)
+        if is_cut:
             break
+        (due if _is_free(row, now_ms, claim_id) else held).append(_due_work(row))
     names = tuple(one.name for one in by_age(due, claim_id)[:limit])
     return DueRows(
         names,
@@ -274,7 +273,7 @@ def _due_rows(entries: Iterator[Row], now_ms: int, limit: int, claim_id: str | N
         None if due else next_ms,
         tuple(due),
         tuple(held),
-        is_cut=len(due) == max(limit, LOOKED_AT),
+        is_cut=is_cut,
     )
 
 
