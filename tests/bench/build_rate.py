@@ -11,10 +11,12 @@ from tests.bench.load import build_of, connections, get_of, send_all
 from tests.bench.served import MeasuredServe, measured_serve
 from tests.web.serving import REGION
 
-CLIENTS = (1, 16, 64)
+CLIENTS = (1, 16, 100)
 BUILDS = 2_000
 ENVIRONMENTS = 100
 PER_CORE = 200
+_DISCARDED = "Connection pool is full"
+"""Words with which the SDK says that more threads than connections want the table."""
 
 
 def _measure(extent: Extent) -> Measured:
@@ -32,7 +34,7 @@ def _measure(extent: Extent) -> Measured:
             rates.append(builds / took_s)
         extent.say("what limits")
         bare_s, _ = _send(serve, clients[-1], [get_of("/v1/whoami")] * builds)
-        memory = serve.memory_mb()
+        memory, discarded = serve.memory_mb(), serve.lines(_DISCARDED)
         write_ms = _write_ms(serve, builds)
     build_ms, bare_ms = points[-1][1], 1000 * bare_s / builds
     shares = (
@@ -59,6 +61,12 @@ def _measure(extent: Extent) -> Measured:
                     measured=rate,
                 )
                 for count, rate in zip(clients, rates, strict=True)
+            ),
+            Goal(
+                what="connections to the table that serve discarded",
+                unit="connections",
+                limit=0,
+                measured=discarded,
             ),
             Goal(what="memory of serve after it", unit="MB", limit=150, measured=memory),
         ),

@@ -33,6 +33,11 @@ class MeasuredServe:
     address: str
     """Host and port."""
     certificates: Certificates
+    log: Path
+
+    def lines(self, text: str) -> int:
+        """Return the number of lines of its log that contain a text."""
+        return sum(text in line for line in self.log.read_text(encoding="utf-8").splitlines())
 
     def cpu_s(self) -> float:
         """Return the CPU time of its process so far, in seconds."""
@@ -78,7 +83,7 @@ def measured_serve(
             ) as client:
                 client.get("/v1/whoami").raise_for_status()
                 table.take_calls()
-                yield MeasuredServe(client, table, process.pid, address, certificates)
+                yield MeasuredServe(client, table, process.pid, address, certificates, log)
         finally:
             process.terminate()
             process.wait(PATIENCE_S)

@@ -91,12 +91,13 @@ async def _watched(
 @asynccontextmanager
 async def _streams(serve: MeasuredServe, count: int) -> AsyncIterator[Sequence[Connection]]:
     context = tls_context(serve, Role.WORKER)
-    opened = [await connect(serve, context) for _ in range(count)]
-    for connection in opened:
-        await connection.open_stream(get_of("/v1/changes"))
-    for connection in opened:
-        await connection.reader.readuntil(b": connected\n\n\r\n")
+    opened = []
     try:
+        for _ in range(count):
+            connection = await connect(serve, context)
+            opened.append(connection)
+            await connection.open_stream(get_of("/v1/changes"))
+            await connection.reader.readuntil(b": connected\n\n\r\n")
         yield opened
     finally:
         await asyncio.gather(*(connection.close() for connection in opened))
