@@ -9,10 +9,10 @@ import click
 
 from gromit.cli.render import print_row_page
 
-Row = Mapping[str, Any]
+ListedRow = Mapping[str, Any]
 
 
-def print_json_pages(pages: Iterable[Sequence[Row]]) -> None:
+def print_json_pages(pages: Iterable[Sequence[ListedRow]]) -> None:
     """Print all rows as one array, the same text as that of the whole list.
 
     An error leaves the array without its end, so that no program takes it for complete.
@@ -28,7 +28,7 @@ def print_json_pages(pages: Iterable[Sequence[Row]]) -> None:
 
 
 def print_table_pages(
-    pages: Iterable[Sequence[Row]], columns: Sequence[str], *, empty: str
+    pages: Iterable[Sequence[ListedRow]], columns: Sequence[str], *, empty: str
 ) -> None:
     """Print all rows as a table.
 

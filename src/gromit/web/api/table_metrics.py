@@ -38,8 +38,9 @@ class WorkAges:
 
 def work_ages(store: EnvironmentStore, kind: Work, now: Millis) -> WorkAges:
     """Return the ages of the oldest work. Raises what the store raises."""
-    due_since = store.due(kind, now, 1).oldest_ms
     unfinished = dict(store.unfinished(kind))
+    # What is due is unfinished: while nothing is, one query is enough.
+    due_since = store.due(kind, now, 1).oldest_ms if unfinished else None
     oldest = min(unfinished.values(), default=None)
     return WorkAges(_seconds_since(due_since, now), _seconds_since(oldest, now), unfinished)
 
