@@ -62,6 +62,48 @@ _SLEEP = (
         "conditions=(*LIVE, ROOM, Equals(Attribute.WANT, Want.UP)),",
         ("services/test_sleeping.py",),
     ),
+    Guard(
+        "serve names no container of a component without `exec: true`",
+        "core/environments/exec_access.py",
+        "    if not known.exec:\n",
+        "    if False:\n",
+        ("services/test_exec_access.py",),
+    ),
+    Guard(
+        "serve records who gets access to a container",
+        "services/exec_access.py",
+        "outcome = self.ledger.write(name, write, exec_access.EXEC)",
+        "outcome = WriteAccepted({})",
+        ("services/test_exec_access.py",),
+    ),
+    Guard(
+        "tasks of another installation are no containers of this one",
+        "adapters/aws/running_containers.py",
+        '            and not read_mark(task.get("tags", [])).owner(self._installation)\n',
+        "",
+        ("adapters/aws/test_running_containers.py",),
+    ),
+    Guard(
+        "the token of a session is no argument of a program",
+        "adapters/session_plugin.py",
+        "if _version(plugin) >= _READS_VARIABLE:",
+        "if False:",
+        ("adapters/test_session_plugin.py",),
+    ),
+    Guard(
+        "a session of a local cloud is for one client",
+        "local/aws/exec_sessions.py",
+        "self._pending.pop(token, (0.0, None))",
+        "self._pending.get(token, (0.0, None))",
+        ("local/aws/moto_patches/test_exec_command.py",),
+    ),
+    Guard(
+        "the emulator opens sessions only where ECS Exec is on",
+        "local/aws/moto_patches/exec_command.py",
+        '    if not getattr(task, "enable_execute_command", False):\n',
+        "    if False:\n",
+        ("local/aws/moto_patches/test_exec_command.py",),
+    ),
 )
 
 _CLAIMS = (
