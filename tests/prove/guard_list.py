@@ -38,30 +38,6 @@ _EXEC = (
         'settings["exec"] = component.exec',
         ("core/stack/test_component_inputs.py",),
     ),
-)
-
-_SLEEP = (
-    Guard(
-        "what is protected does not sleep",
-        "core/environments/sleep.py",
-        "is_kept = environment.protected or environment.name in policy.exempt",
-        "is_kept = environment.name in policy.exempt",
-        ("services/test_sleeping.py",),
-    ),
-    Guard(
-        "a pending build is not parked",
-        "core/environments/sleep.py",
-        "is_idle = environment.work is None and environment.lease is None",
-        "is_idle = True",
-        ("services/test_sleeping.py",),
-    ),
-    Guard(
-        "who uses an environment meanwhile keeps it awake",
-        "core/environments/sleep.py",
-        "conditions=(*LIVE, ROOM, Equals(Attribute.WANT, Want.UP), *unchanged(environment)),",
-        "conditions=(*LIVE, ROOM, Equals(Attribute.WANT, Want.UP)),",
-        ("services/test_sleeping.py",),
-    ),
     Guard(
         "serve names no container of a component without `exec: true`",
         "core/environments/exec_access.py",
@@ -103,6 +79,30 @@ _SLEEP = (
         '    if not getattr(task, "enable_execute_command", False):\n',
         "    if False:\n",
         ("local/aws/moto_patches/test_exec_command.py",),
+    ),
+)
+
+_SLEEP = (
+    Guard(
+        "what is protected does not sleep",
+        "core/environments/sleep.py",
+        "is_kept = environment.protected or environment.name in policy.exempt",
+        "is_kept = environment.name in policy.exempt",
+        ("services/test_sleeping.py",),
+    ),
+    Guard(
+        "a pending build is not parked",
+        "core/environments/sleep.py",
+        "is_idle = environment.work is None and environment.lease is None",
+        "is_idle = True",
+        ("services/test_sleeping.py",),
+    ),
+    Guard(
+        "who uses an environment meanwhile keeps it awake",
+        "core/environments/sleep.py",
+        "conditions=(*LIVE, ROOM, Equals(Attribute.WANT, Want.UP), *unchanged(environment)),",
+        "conditions=(*LIVE, ROOM, Equals(Attribute.WANT, Want.UP)),",
+        ("services/test_sleeping.py",),
     ),
 )
 
