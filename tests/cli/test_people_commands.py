@@ -1,16 +1,29 @@
 """Every command that needs only what people may do works with a login, without a certificate."""
 
+import asyncio
 import json
+import os
+import ssl
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import click
+import httpx2
 import pytest
 
 import gromit.cli
 from gromit.cli import run
+from gromit.core.security.roles import Role
+from gromit.errors import Temporary, TrustError
+from gromit.web.gateway.upstream import Upstream, UpstreamResponse, client_of_gateway
+from gromit.web.page.backend import Visitor
+from gromit.web.page.own_login import OwnLogin
 from tests.fakes.provider import COMMAND, Provider
+from tests.waiting import PATIENCE_S
 from tests.web.gateway.browsing import Door, opened
+from tests.web.page.looking import parse_html
+from tests.web.page.ui_process import run_ui
 from tests.web.serving import Certificates, Emulator, certificates, emulator, serving
 
 __all__ = ["certificates", "emulator"]
@@ -49,6 +62,8 @@ WITH_A_LOGIN: Mapping[str, tuple[str, ...]] = {
     "resume": (OPERATOR, "--reason", "it is over"),
 }
 """Least group that may run each command, and its arguments."""
+UNTIL_A_SIGNAL = {"ui"}
+"""Commands with a login that end with a signal only: each has a test of its own."""
 WITHOUT_ONE = {
     "serve", "gateway", "sow", "reap", "chitragupta",  # parts, with certificates of their own
     "cluster expose", "cluster list", "cluster show", "env exec", "env unlock",  # AWS
@@ -59,7 +74,7 @@ WITHOUT_ONE = {
     "token list", "token new", "token revoke",  # files of the gateway
     "local age-images", "local demo", "local down", "local env", "local push",
     "local retire-tasks", "local status", "local up", "local urls",
-    "login", "logout", "ui",  # `ui` is for people with a certificate; the gateway shows the page
+    "login", "logout",
 }  # fmt: skip
 
 
@@ -99,7 +114,7 @@ def door(
 def test_every_command_is_listed() -> None:
     root = gromit.cli.root
     found = set(_leaves(root, click.Context(root)))
-    assert found == WITH_A_LOGIN.keys() | WITHOUT_ONE
+    assert found == WITH_A_LOGIN.keys() | WITHOUT_ONE | UNTIL_A_SIGNAL
     assert not WITH_A_LOGIN.keys() & WITHOUT_ONE
 
 
@@ -166,3 +181,51 @@ def test_a_command_works_with_a_login(
     words = [a.replace("NAME", name) for a in arguments]
     code = run([*command.split(), *words])
     assert code == 0, capsys.readouterr().err
+
+
+def test_the_page_of_ui_shows_and_changes_what_the_login_may(door: Door, tmp_path: Path) -> None:
+    name = _prepare(door, "env park")
+    kept = tmp_path / "login.json"
+    kept.write_text(_kept_login(door, DEVELOPER), encoding="utf-8")
+    kept.chmod(0o600)
+    variables = {
+        **{k: v for k, v in os.environ.items() if not k.startswith("GROMIT_")},
+        "HOME": str(tmp_path),
+        "XDG_CONFIG_HOME": str(tmp_path),
+        "GROMIT_CLIENT_LOGIN": str(kept),
+    }
+    with (
+        run_ui(variables) as (_, address),
+        httpx2.Client(timeout=PATIENCE_S, trust_env=False, follow_redirects=True) as browser,
+    ):
+        page = parse_html(browser.get(address).text)
+        assert page.one("tr", id=f"env-{name}").text.startswith(name)
+        assert page.one("p", class_="person").text.endswith(" developer")
+        shown = browser.get(address.copy_with(path=f"/environments/{name}", query=None))
+        assert "token" not in shown.text
+        assert json.loads(kept.read_text())["token"] not in shown.text + str(shown.headers)
+        csrf = parse_html(shown.text).all("input", name="csrf")[0].attributes["value"]
+        target = address.copy_with(path=f"/environments/{name}/do/park", query=None)
+        origin = {"Origin": f"http://{address.host}:{address.port}"}
+        done = browser.post(target, data={"csrf": csrf}, headers=origin)
+        assert done.status_code == 200
+    assert door.serve.get(f"/v1/environments/{name}")["parked"]
+
+
+def test_without_a_valid_login_the_page_says_what_to_do() -> None:
+    def ended() -> str:
+        raise TrustError("your login has ended", hint="run `gromit login URL`")
+
+    person = Visitor(name="alice", role=Role.VIEWER, csrf="c")
+    http = client_of_gateway("http://127.0.0.1:9", ssl.create_default_context())
+    backend = OwnLogin(Upstream(http, timedelta(seconds=5)), person, ended)
+
+    async def ask() -> UpstreamResponse:
+        answer = await backend.send(None, "GET", "/v1/overview")
+        with pytest.raises(Temporary, match="your login has ended"):
+            await anext(aiter(backend.changes()))
+        await backend.close()
+        return answer
+
+    answer = asyncio.run(ask())
+    assert (answer.status, json.loads(answer.body)["hint"]) == (401, "run `gromit login URL`")

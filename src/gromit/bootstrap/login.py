@@ -92,12 +92,22 @@ def log_out(settings: Settings) -> KeptLogin | None:
 
 def gateway_client(settings: Settings, kept: KeptLogin) -> ServeClient:
     """Client of serve through the gateway of a login."""
-    tokens = LoginTokens(login_file(settings), LoginWeb(_context(settings)), now_ms)
+    tokens = login_tokens(settings)
     hint = (
         f"check the way to the gateway, or log in at another one with `gromit login {kept.gateway}`"
     )
-    tls = GatewayTls(_context(settings) or ssl.create_default_context())
+    tls = GatewayTls(gateway_context(settings))
     return ServeClient(HttpConnections(kept.gateway, tls, token=tokens.current, hint=hint))
+
+
+def login_tokens(settings: Settings) -> "LoginTokens":
+    """Tokens of the login that is kept."""
+    return LoginTokens(login_file(settings), LoginWeb(_context(settings)), now_ms)
+
+
+def gateway_context(settings: Settings) -> ssl.SSLContext:
+    """TLS for a gateway."""
+    return _context(settings) or ssl.create_default_context()
 
 
 class LoginTokens:

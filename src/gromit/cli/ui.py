@@ -29,7 +29,7 @@ _SENT_ON = """<!doctype html>
 @click.option("--open", "opens", is_flag=True, help="Open the page in a browser.")
 @pass_cli
 def ui(run: CliContext, port: int, opens: bool) -> None:
-    """Show all environments in a browser, with your own certificate.
+    """Show all environments in a browser, with your own certificate or login.
 
     Prints an address of this machine that opens the page once. It ends with Ctrl-C.
     """

@@ -1,13 +1,10 @@
 """`gromit ui` as a process: the printed address, the browser, and the certificate of the caller."""
 
-import json
 import os
 import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
@@ -15,6 +12,7 @@ import httpx2
 from gromit.core.security.roles import Role
 from tests.waiting import PATIENCE_S
 from tests.web.page.looking import parse_html
+from tests.web.page.ui_process import run_ui
 from tests.web.serving import Serve, eventually
 
 _BROWSER = """#!/bin/sh
@@ -33,28 +31,9 @@ def _variables(serve: Serve, role: Role) -> dict[str, str]:
     }
 
 
-@contextmanager
-def _ui(
-    variables: dict[str, str], *options: str
-) -> Iterator[tuple[subprocess.Popen[str], httpx2.URL]]:
-    """Run the command. Yield the process, and the address that it prints."""
-    command = [sys.executable, "-m", "gromit", "ui", "-o", "json", *options]
-    with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            text = ""
-            while not text.endswith("}\n"):
-                line = process.stdout.readline()
-                assert line, f"it ended after {text!r}"
-                text += line
-            yield process, httpx2.URL(json.loads(text)["url"])
-        finally:
-            process.kill()
-
-
 def test_the_printed_address_shows_the_page_with_the_callers_role(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha-1")
-    with _ui(_variables(serve, Role.VIEWER)) as (process, address):
+    with run_ui(_variables(serve, Role.VIEWER)) as (process, address):
         assert address.host == "127.0.0.1"
         with httpx2.Client(timeout=PATIENCE_S, trust_env=False, follow_redirects=True) as browser:
             page = parse_html(browser.get(address).text)
@@ -74,7 +53,7 @@ def test_a_browser_gets_the_key_in_a_file_that_no_other_user_can_read(
     browser.write_text(_BROWSER)
     browser.chmod(0o700)
     variables = {**_variables(serve, Role.OPERATOR), "BROWSER": f"{browser} %s"}
-    with _ui(variables, "--open") as (process, address):
+    with run_ui(variables, "--open") as (process, address):
         seen = Path(f"{browser}.seen")
         eventually(seen.exists)
         target = seen.read_text()

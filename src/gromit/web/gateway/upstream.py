@@ -112,18 +112,24 @@ def upstream_client(url: str, tls: ClientTls) -> httpx2.AsyncClient:
     async def renew(_request: httpx2.Request) -> None:
         tls.refresh()
 
+    client = client_of_gateway(_https(url), tls.context)
+    client.event_hooks = {"request": [renew]}
+    return client
+
+
+def client_of_gateway(url: str, context: ssl.SSLContext) -> httpx2.AsyncClient:
+    """Return a client of the gateway at `url`, which a login has found to be the address of one."""
     limits = httpx2.Limits(
         max_connections=100, max_keepalive_connections=20, keepalive_expiry=KEEPALIVE_S
     )
     return httpx2.AsyncClient(
-        base_url=_https(url),
+        base_url=url,
         transport=httpx2.AsyncHTTPTransport(
-            verify=tls.context, trust_env=False, retries=1, limits=limits
+            verify=context, trust_env=False, retries=1, limits=limits
         ),
         timeout=httpx2.Timeout(None, connect=CONNECT_S),
         trust_env=False,
         follow_redirects=False,
-        event_hooks={"request": [renew]},
     )
 
 
