@@ -962,6 +962,7 @@ def test_a_degraded_environment_is_not_ready_and_says_why(shell: Shell) -> None:
     lines = shell.run("get", "app-test").splitlines()
     (line,) = [line for line in lines if line.startswith("degraded")]
     assert line.endswith(": tyk: 0 of 1 tasks run: exit code 3")
+    assert "tyk wrote  `gromit env logs app-test tyk --previous` shows it" in lines
     assert "0 of 1 tasks run" in shell.run("list")
     shell.serve.clock.advance(s=30)
     shell.serve.outcome(

@@ -111,14 +111,22 @@ def _notes(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         # A serve of an earlier release sends no output.
         for last in error.get("output", ()):
             yield from ((f"{last['component']} wrote", line) for line in last["lines"])
-    if degraded := found.get("degraded"):
-        yield "degraded", f"since {degraded['since']}: {degraded['reason']}"
+    yield from _degraded_notes(found)
     if found.get("outdated"):
         since, remedy = found["made"], f"`gromit env redeploy {found['name']}` applies it"
         yield "outdated", f"the catalogue or the stack has changed since {since}: {remedy}"
     if found.get("suspended"):
         yield "suspended", _suspension(found)
     yield from _work_notes(found)
+
+
+def _degraded_notes(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what does not run or work, and the command that shows its last lines."""
+    if degraded := found.get("degraded"):
+        yield "degraded", f"since {degraded['since']}: {degraded['reason']}"
+        components: Mapping[str, Mapping[str, Any]] = found.get("components") or {}
+        for name in sorted(n for n, c in components.items() if c.get("problem")):
+            yield f"{name} wrote", f"`gromit env logs {found['name']} {name} --previous` shows it"
 
 
 def cost_text(found: Mapping[str, Any]) -> str:
