@@ -3,6 +3,8 @@
 import os
 import resource
 
+import pytest
+
 from gromit.bootstrap.machine import cpu_limit_percent, memory_use, parallel_runs
 
 
@@ -25,8 +27,10 @@ def test_the_memory_of_a_worker_grows_with_the_runs_at_once_by_its_largest_child
     idle, one, four = memory_use(0), memory_use(1), memory_use(4)
     largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     assert 0 < idle.peak_mb <= one.peak_mb
-    assert round(four.peak_mb - idle.peak_mb) == round(4 * (one.peak_mb - idle.peak_mb))
-    assert (one.peak_mb > idle.peak_mb) is (largest > 0)
+    # The process itself may grow by a little meanwhile.
+    each_mb = one.peak_mb - idle.peak_mb
+    assert four.peak_mb - idle.peak_mb == pytest.approx(4 * each_mb, abs=20)
+    assert each_mb >= (110 if largest else 0)
     memory_mb = (os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")) >> 20
     assert 0 < one.limit_mb <= memory_mb
 
