@@ -1,6 +1,7 @@
 """`gromit env exec` with a running serve: before and after AWS opens a session."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -44,8 +45,8 @@ RUNNING = RunningContainer(
 @pytest.fixture
 def running(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
     """A shell, and an environment whose component `tyk` takes programs."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     shell.serve.build("tyk", "app-test", "sha")
     deps = shell.serve.app.state.deps

@@ -199,7 +199,7 @@ BY_ITSELF: Mapping[str, str] = {
     "aws_backup_vault": "with AWS's key for Backup",
     "aws_cloudwatch_log_group": "with a key of CloudWatch's own",
     "aws_ecr_repository": "with AES-256 by default",
-    "aws_ecs_cluster": "its key is for `ecs execute-command`, which none of our services allows",
+    "aws_ecs_cluster": "its key is a second one for sessions of ECS Exec, which TLS encrypts",
     "aws_ecs_service": "its key is for EBS volumes of ECS, which none of our services has",
     "aws_iam_access_key": "its key is a PGP key for the secret in the state",
     "aws_secretsmanager_secret": "with AWS's key for Secrets Manager",
