@@ -53,7 +53,7 @@ class EcrImages:
     ) -> None:
         """`manifests` remembers those of images that `digests` finds."""
         self._client = client
-        self._manifests = manifests or ManifestMemory()
+        self._manifests = manifests or ManifestMemory(0)
         self._registry: _Registry = {"registryId": registry_id} if registry_id else {}
         # For all requests: they share its threads, which the client's connections suffice for.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="ecr")

@@ -32,7 +32,7 @@ class EcrImageMarks:
     ) -> None:
         """`manifests` are those of images that were just looked up."""
         self._client = client
-        self._manifests = manifests or ManifestMemory()
+        self._manifests = manifests or ManifestMemory(0)
         self._images = EcrImages(client, registry_id)
         self._registry: _Registry = {"registryId": registry_id} if registry_id else {}
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from gromit.core.stack.made import BuiltImage
 
-KEPT = 256
-"""Largest number of manifests that are remembered."""
+KEPT, LONGEST = 256, 64 * 1024
+"""Largest number of manifests that are remembered, and largest length of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +28,20 @@ class _Known:
 class ManifestMemory:
     """The newest manifests of this process. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: int = KEPT) -> None:
+        """Remember at most `kept` manifests; none with 0, where no one marks images."""
+        self._kept = kept
         self._known: OrderedDict[BuiltImage, _Known] = OrderedDict()
         self._changing = threading.Lock()
 
     def add(self, image: BuiltImage, manifest: Manifest) -> None:
-        """Remember the manifest of an image that exists now."""
+        """Remember the manifest of an image that exists now, unless it is long."""
+        if len(manifest.text) > LONGEST:
+            return
         with self._changing:
             self._known.pop(image, None)
             self._known[image] = _Known(manifest)
-            while len(self._known) > KEPT:
+            while len(self._known) > self._kept:
                 self._known.popitem(last=False)
 
     def text(self, image: BuiltImage) -> str | None:
