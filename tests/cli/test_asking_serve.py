@@ -26,7 +26,7 @@ OTHERS = frozenset(
         *("config", "root", "pki", "token", "catalogue", "completion"),
     }
 )
-"""Commands and groups that are servers, use AWS, or ask nobody but this machine."""
+"""Commands and groups that are servers, use AWS, or ask this machine alone."""
 ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "env create": ("app", "tyk=sha"),
     "env diff": ("app", "bpp"),

@@ -1,4 +1,4 @@
-"""Queries of a serve that nobody asks. A test fails with one query more."""
+"""Queries of a serve that has no requests. A test fails with one query more."""
 
 from collections import Counter
 from collections.abc import Mapping
