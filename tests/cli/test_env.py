@@ -18,6 +18,7 @@ from gromit.bootstrap.backends import owner_watch, session, state_bucket
 from gromit.bootstrap.machine import now_ms, operator
 from gromit.cli import run
 from gromit.config.load import load_settings
+from gromit.core.environments.row_writes import Exists, RowWrite
 from gromit.core.environments.terraform_locks import Owner
 from gromit.core.security.roles import Role
 from gromit.core.time import iso
@@ -164,6 +165,18 @@ def test_a_suspension_is_shown_to_all_who_wait(shell: Shell) -> None:
     assert "processing is resumed; it was suspended by" in shell.captured.readouterr().out
     assert run(["resume"]) == 0
     assert shell.captured.readouterr().out == "processing was not suspended\n"
+
+
+def test_what_sleeps_is_marked_and_the_command_that_wakes_it_is_named(shell: Shell) -> None:
+    shell.serve.build("tyk", "tired", "sha-1")
+    shell.serve.outcome(shell.serve.claim("sow"), "done")
+    is_there = (Exists("name"),)
+    asleep = RowWrite(conditions=is_there, sets={"parked": True, "asleep": True})
+    shell.serve.app.state.deps.environments.ledger.store.write("tired", asleep)
+    assert "parked (asleep)" in shell.run("list")
+    assert "`gromit env wake tired`, wakes it" in shell.run("get", "tired")
+    assert shell.json("wake", "tired")["asleep"] is False
+    assert "asleep" not in shell.serve.rows["tired"]
 
 
 def test_list_filters(shell: Shell) -> None:

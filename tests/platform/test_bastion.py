@@ -1,5 +1,6 @@
 """The command `gromit` of the bastion, with scripts in place of the machine's programs."""
 
+import json
 import os
 import subprocess
 from itertools import pairwise
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.platform.infra import TERRAFORM
+from tests.platform.roots import Engine, Root
 
 SCRIPT = TERRAFORM / "infra" / "files" / "gromit.sh"
 IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/gromit:1.0.0"
@@ -101,3 +103,30 @@ def test_an_ordinary_user_becomes_root_with_the_same_words(machine: Machine) -> 
 def test_the_failure_of_gromit_is_the_exit_code(machine: Machine) -> None:
     machine.put("docker", "exit 4")
     assert machine.gromit("doctor", "aws").returncode == 4
+
+
+@pytest.mark.terraform
+@pytest.mark.parametrize("more", [{}, {"GROMIT_TABLENAME": "Table-2", "GROMIT_INSTALLATION": "x"}])
+def test_the_settings_name_a_table_and_an_installation_that_are_not_the_usual_ones(
+    embedded: Engine, tmp_path: Path, more: dict[str, str]
+) -> None:
+    given = {
+        "volumes": {},
+        "region": "r",
+        "parameter": "/p",
+        "registry": "registry",
+        "gromit": "# command\n",
+        "settings": more,
+    }
+    template = SCRIPT.with_name("bastion.sh.tftpl")
+    text = f'output "script" {{\n  value = templatefile("{template}", {json.dumps(given)})\n}}\n'
+    (tmp_path / "main.tf").write_text(text)
+    root = Root(tmp_path, embedded, {})
+    root.run("init", "-input=false")
+    root.apply()
+    script = root.output("script")
+    settings = script.partition("cat >/etc/gromit.env <<'END'\n")[2].partition("\nEND\n")[0]
+    found = dict(line.split("=", 1) for line in settings.splitlines())
+    assert found["GROMIT_CLIENT_KEY"] == "/certs/pki/operator-key.pem"
+    usual = {"GROMIT_TABLENAME", "GROMIT_INSTALLATION"}
+    assert {name: found[name] for name in usual & found.keys()} == more

@@ -222,7 +222,8 @@ def summary(found: Mapping[str, Any]) -> dict[str, Any]:
     reported = {r: v["version"] for r, v in sorted(versions.items()) if v["source"] != "default"}
     error, degraded = found["error"], found.get("degraded")
     trouble = error["message"] if error else degraded and degraded["reason"]
-    phase = f"{found['phase']} (suspended)" if found.get("suspended") else found["phase"]
+    marks = [mark for mark in ("suspended", "asleep") if found.get(mark)]
+    phase = f"{found['phase']} ({', '.join(marks)})" if marks else found["phase"]
     if (progress := found.get("progress")) and (count := _count(progress)):
         phase = f"{phase} {count}"
     return {
