@@ -13,7 +13,8 @@ from gromit.core.environments.phases import Phase, Work
 from gromit.core.environments.row_writes import NotExists, RowWrite
 from gromit.core.stack.made import MadeStack
 from gromit.errors import Conflict
-from gromit.services.leases import CANDIDATES, NoWorkAvailable
+from gromit.services.leases import CANDIDATES, Leases, NoWorkAvailable
+from gromit.services.ledger import Ledger
 from tests.services.registry import GRACE_MS, RETRY_MAX_MS, RETRY_MS, TTL_MS, Registry
 
 
@@ -90,8 +91,20 @@ def test_who_loses_a_race_gets_the_next_environment(registry: Registry) -> None:
     registry.report(ref="a")
     registry.now_ms += 1
     registry.report(ref="b")
-    registry.store.meddling = [lambda: claimed(registry, "w2", "n2")]
+    other = Leases(Ledger(registry.store, registry.announcer), registry.leases.policy, lambda: 1.0)
+    registry.store.meddling = [lambda: other.claim(Work.SOW, Claimant("w2", "n2"), registry.now_ms)]
     assert claimed(registry, "w1", "n1").name == "b"
+
+
+def test_in_one_process_no_race_is_lost(registry: Registry) -> None:
+    for name in ("a", "b"):
+        registry.report(ref=name)
+        registry.now_ms += 1
+    won: list[str] = []
+    registry.store.meddling = [lambda: won.append(claimed(registry, "w2", "n2").name)]
+    writes = registry.store.writes
+    assert (claimed(registry, "w1", "n1").name, won) == ("a", ["b"])
+    assert registry.store.writes == writes + 2
     assert registry.environments.get("a").lease is not None
 
 

@@ -129,6 +129,31 @@ def test_nothing_stays_unseen_behind_a_full_page() -> None:
     pytest.fail("the work behind the pages was never seen")
 
 
+def test_what_another_request_takes_is_tried_last() -> None:
+    """The index may still show it as due, and a refused write costs as much as another one."""
+    registry = flooded(flood=2)
+    leases = registry.leases
+    with leases.turns.trying("flood-0000"):
+        assert claim(registry, leases, 1).name == QUIET
+    shown = registry.store.read("flood-0000")
+    assert shown is not None
+    assert claim(registry, leases, 2).name == "flood-0000"
+    registry.store.put(shown)  # as an index that lags behind shows it
+    writes = registry.store.writes
+    assert claim(registry, leases, 3).name == "flood-0001"
+    assert registry.store.writes == writes + 1
+
+
+def test_what_looked_taken_is_tried_if_there_is_nothing_else() -> None:
+    registry = flooded(flood=1)
+    leases = registry.leases
+    shown = registry.store.read("flood-0000")
+    assert shown is not None
+    assert {claim(registry, leases, n).name for n in (1, 2)} == {"flood-0000", QUIET}
+    registry.store.put(shown)  # another process has given it back
+    assert claim(registry, leases, 3).name == "flood-0000"
+
+
 class DeniedStore(MeddledStore):
     """A table whose policy is of an earlier release."""
 

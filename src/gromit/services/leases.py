@@ -1,6 +1,6 @@
 """Claims, renewals and outcomes: serve's side of the protocol. Used only by the API."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -82,18 +82,31 @@ class Leases:
             limit = CANDIDATES + len(seen)
             due = self.turns.due(self.ledger, kind, now_ms, limit, claimant.nonce)
             is_any_put_off = False
-            for name in due.names:
-                if name in seen:
-                    continue
+            for name in self._untaken_first([n for n in due.names if n not in seen], request):
                 seen.add(name)
-                found = self._claim_or_put_off(name, request)
-                if isinstance(found, Environment):
-                    self.turns.take(kind, found)
-                    return found
+                with self.turns.trying(name):
+                    found = self._claim_or_put_off(name, request)
+                    if isinstance(found, Environment):
+                        self.turns.take(kind, found)
+                        return found
                 is_any_put_off = is_any_put_off or found is _PUT_OFF
             if not is_any_put_off:
                 return NoWorkAvailable(due.next_ms)
             # Rows that were put off took places of this look: others may be due behind them.
+
+    def _untaken_first(self, names: Sequence[str], request: "_Request") -> Iterator[str]:
+        """Yield names, last those that another request of this process takes or has just taken.
+
+        A write that is refused costs as much as one that is not.
+        """
+        taken: list[str] = []
+        for name in names:
+            row = self.ledger.known.guess(name) or {}
+            if self.turns.is_tried(name) or _is_held_by_another(row, request):
+                taken.append(name)
+            else:
+                yield name
+        yield from taken
 
     def _check_suspension(self, now_ms: int) -> ActiveSuspensions:
         """Return the suspensions of a part of the work. Raises `Suspended` if all is suspended."""
@@ -305,6 +318,12 @@ class _Request:
     claimant: Claimant
     now_ms: int
     suspensions: ActiveSuspensions
+
+
+def _is_held_by_another(row: Row, request: _Request) -> bool:
+    until_ms = row.get(Attribute.LEASE_UNTIL)
+    is_held = isinstance(until_ms, int) and until_ms >= request.now_ms
+    return is_held and row.get(Attribute.CLAIM_ID) != request.claimant.nonce
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ process only. Another process of serve sees the claims that it did not give out 
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -41,6 +42,7 @@ class Turns:
     """Claims whose turns are noted. The index of work may show them later, or again."""
     _behind: dict[str, DueWork] = field(default_factory=dict)
     """Kind of work to the last entry of the page that was read behind a full one."""
+    _tried: set[str] = field(default_factory=set)
     _is_denied: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -61,6 +63,19 @@ class Turns:
             turns = {name: n for (of, name), n in self._turns.items() if of == kind}
             ordered = by_turns(work, self._repository, turns, now_ms, claim_id)
         return replace(rows, names=tuple(w.name for w in ordered[:limit]))
+
+    @contextmanager
+    def trying(self, name: str) -> Iterator[None]:
+        """Mark an environment as one that a request tries to claim."""
+        self._tried.add(name)
+        try:
+            yield
+        finally:
+            self._tried.discard(name)
+
+    def is_tried(self, name: str) -> bool:
+        """Whether a request tries to claim an environment now."""
+        return name in self._tried
 
     def take(self, kind: Work, environment: Environment) -> None:
         """Note the turn of the repository whose work was handed out."""
