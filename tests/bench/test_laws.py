@@ -21,6 +21,7 @@ LAWS = (
     "listing",
     "rates",
     "wakes",
+    "wanted",
     "watchers",
     "worker_calls",
     "zone",
