@@ -142,9 +142,10 @@ def test_watchers_look_when_a_process_ends_and_hear_those_that_are_left(
     with replicas(emulator, certificates, 2) as running:
         first, second = running.serves
         with watching(second) as events:
+            address = _address(first)
             first.server.stop()
             assert next(events) == MISSED_CHANGE
-            running.addresses.discard(_address(first))
+            running.addresses.discard(address)
             second.build("tyk", "app-test", "sha")
             assert next(events)["kind"] == "created"
 
