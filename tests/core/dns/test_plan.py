@@ -408,6 +408,11 @@ def foreign_records(draw: st.DrawFn) -> RecordSet:
     )
 
 
+# Made once: what a new strategy may draw is examined anew.
+foreign_strategy = st.lists(foreign_records(), max_size=6)
+owned_strategy = st.frozensets(st.sampled_from(ENVIRONMENTS))
+
+
 @dataclass(frozen=True)
 class World:
     """Running tasks, a zone where some environments are ours, and the environments of serve."""
@@ -437,7 +442,7 @@ class World:
 
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
-    owned = draw(st.frozensets(st.sampled_from(ENVIRONMENTS)))
+    owned = draw(owned_strategy)
     owner = draw(st.sampled_from((NAMES, A)))
     named = st.sampled_from(("", owner.installation))
     marks = [owner_record(e, DOMAIN, draw(named)) for e in owned]
@@ -447,7 +452,7 @@ def worlds(draw: st.DrawFn) -> World:
         for c in COMPONENTS
         if draw(st.booleans())
     ]
-    theirs = draw(st.lists(foreign_records(), max_size=6))
+    theirs = draw(foreign_strategy)
     records = {(r.name, r.type, r.routing): r for r in (*theirs, *ours, *marks)}
     return World(
         tuple(draw(tasks_strategy)),

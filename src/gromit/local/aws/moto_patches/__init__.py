@@ -8,6 +8,7 @@ moto's version is pinned exactly.
 from collections.abc import Callable
 
 from gromit.local.aws.moto_patches import (
+    answering,
     buckets,
     discovery,
     dispatching,
@@ -70,6 +71,7 @@ PATCHES: tuple[Callable[[Patches], None], ...] = (
     volumes.delete_policies,
     buckets.enforce_secure_transport,
     tables.serialize_by_type,
+    answering.name_members_once,
     dispatching.find_services_once,
     dispatching.list_actions_once,
     dispatching.read_errors_once,
