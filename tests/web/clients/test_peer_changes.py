@@ -35,7 +35,7 @@ class Replicas:
     addresses: frozenset[PeerAddress] = frozenset()
     followers: list[PeerChanges] = field(default_factory=list)
     relayed: list[str | None] = field(default_factory=list)
-    """What the processes have heard of each other, passed on already."""
+    """Lines of other processes that were passed on, and None for those missed."""
 
     def follow(self) -> None:
         """Let each process follow all, and wait until it does."""
