@@ -159,3 +159,13 @@ def test_the_simulated_table_says_what_it_does_not_know() -> None:
     for operation, body in (("BatchWriteItem", {}), ("GetItem", {**key, "TableName": "other"})):
         with pytest.raises(Refused):
             tables.answer(operation, body)
+
+
+def test_a_law_with_counts_names_the_tests_that_hold_them() -> None:
+    counting = {
+        one.name
+        for one in read_results()
+        for goal in one.measured.all_goals
+        if goal.is_count and goal.limit is not None
+    }
+    assert [name for name in sorted(counting) if not load_law(name).held_by] == []
