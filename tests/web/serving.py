@@ -30,6 +30,7 @@ from fastapi import FastAPI
 
 from gromit.adapters.security.pki_files import PkiFiles
 from gromit.bootstrap import backends
+from gromit.bootstrap import serve as bootstrap_serve
 from gromit.bootstrap.backends import session
 from gromit.bootstrap.pki import build_pki
 from gromit.bootstrap.serve import build_serve
@@ -41,6 +42,7 @@ from gromit.core.security.certificates import SERIAL_BITS, Kind, LeafRequest
 from gromit.core.security.roles import Role
 from gromit.core.stack.task_output import log_group
 from gromit.core.time import Millis
+from gromit.services.creation_limits import CreationLimits
 from gromit.services.doctor_reports import DOCTOR_ROW
 from gromit.web.clients.connections import HttpConnections
 from gromit.web.clients.serve import ServeClient
@@ -155,6 +157,7 @@ class Serve:
     clock: Clock
     emulator: Emulator
     certificates: Certificates
+    limits: CreationLimits
     clients: dict[Any, httpx2.Client] = field(default_factory=dict)
     serve_clients: dict[Any, ServeClient] = field(default_factory=dict)
 
@@ -339,6 +342,10 @@ class Serve:
     def clear(self) -> None:
         """Empty the table, except for the reports of the doctors."""
         empty_table(self.emulator.url, REGION, self.settings.tablename, DOCTOR_ROW)
+        # serve counts environments once a minute, and its clock does not move.
+        if (counted := self.limits._population) is not None:
+            counted.by_repository.clear()
+            counted.by_requester.clear()
 
     def forget_reports(self) -> None:
         """Delete the reports of the doctors, which `clear` leaves: few tests send any."""
@@ -412,13 +419,16 @@ def serving(
             patched.setenv(name, value)
         # The variables are there only while serve is built, so its clients are made then.
         patched.setattr(backends, "lazy_client", lambda make: make())
+        rules = settings.environments
+        limits = CreationLimits(rules.per_repository, rules.per_token)
+        patched.setattr(bootstrap_serve, "CreationLimits", lambda *_: limits)
         session.cache_clear()
         try:
             running = build_serve(settings, ticking)
         finally:
             session.cache_clear()
     with running.running():
-        serve = Serve(running, settings, ticking, emulator, certificates)
+        serve = Serve(running, settings, ticking, emulator, certificates, limits)
         try:
             yield serve
         finally:
