@@ -36,13 +36,9 @@ def test_a_wrong_catalogue_shows_before_work_is_asked_for(kind: Work, tmp_path: 
         check_settings(_settings(**COMPLETE, GROMIT_CATALOGUE=str(path)), kind)
 
 
-def test_the_function_is_built_once_by_whichever_run_comes_first(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    function: Any = LazyWorkFunction(Work.SOW, parts=None)  # type: ignore[arg-type] # not built
-    function.interrupt()
-    function.close()
-    calls, together = list[str](), threading.Barrier(4)
+def _noted_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the list of what is asked of a function that is built."""
+    calls = list[str]()
 
     class Built:
         """A function that says what is asked of it."""
@@ -61,6 +57,15 @@ def test_the_function_is_built_once_by_whichever_run_comes_first(
         return Built()
 
     monkeypatch.setattr("gromit.bootstrap.worker_functions._build", build)
+    return calls
+
+
+def test_the_function_is_built_once_by_whichever_run_comes_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    function: Any = LazyWorkFunction(Work.SOW, parts=None)  # type: ignore[arg-type] # not built
+    function.close()
+    calls, together = _noted_calls(monkeypatch), threading.Barrier(4)
 
     def run() -> None:
         together.wait()
@@ -74,3 +79,14 @@ def test_the_function_is_built_once_by_whichever_run_comes_first(
     function.interrupt()
     function.close()
     assert calls == ["built", *["ran"] * 4, "interrupt", "close"]
+
+
+def test_a_stop_that_comes_before_the_first_run_is_not_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Or the first run of a worker would start a terraform after it was asked to stop."""
+    calls = _noted_calls(monkeypatch)
+    function: Any = LazyWorkFunction(Work.SOW, parts=None)  # type: ignore[arg-type] # not built
+    function.interrupt()
+    function("ran", None, None)
+    assert calls == ["built", "interrupt", "ran"]

@@ -19,7 +19,7 @@ from gromit.core.environments.weekly_hours import WeeklyHours, parse_spans
 from gromit.core.stack.made import MadeStack
 from gromit.services.leases import NoWorkAvailable
 from gromit.services.reporting import BuildResult
-from gromit.services.sleeping import Sleeper
+from gromit.services.sleeping import AGAIN_MS, Sleeper
 from tests.services.registry import Registry
 
 HOUR_MS = 3_600_000
@@ -217,6 +217,20 @@ def test_without_the_setting_all_wake_once_and_the_table_is_left_alone(
     sleeper(registry, policy()).run_pass(registry.now_ms)
     off = sleeper(registry, SleepPolicy())
     assert off.run_pass(registry.now_ms).woken == ["app-test"]
-    off.run_pass(registry.now_ms)
+    off.run_pass(registry.now_ms + AGAIN_MS)
     monkeypatch.setattr(registry.store, "page", None)
-    assert off.run_pass(registry.now_ms + HOUR_MS).woken == []
+    assert off.run_pass(registry.now_ms + AGAIN_MS - 1).woken == []
+    assert off.run_pass(registry.now_ms + 24 * HOUR_MS).woken == []
+
+
+@pytest.mark.parametrize("hours", [None, "mon-fri 07:00-23:59", "mon-sun 00:00-24:00"])
+def test_what_another_process_parks_by_earlier_settings_wakes(
+    registry: Registry, hours: str | None
+) -> None:
+    """While processes of serve are replaced, an old one may have the last word."""
+    registry.now_ms = MONDAY_NOON + 9 * HOUR_MS
+    found = None if hours is None else WeeklyHours(parse_spans(hours), ZoneInfo("UTC"), hours)
+    new = sleeper(registry, SleepPolicy(found))
+    assert new.run_pass(registry.now_ms).woken == []
+    assert sleeper(registry, policy()).run_pass(registry.now_ms).slept == ["app-test"]
+    assert new.run_pass(registry.now_ms + AGAIN_MS).woken == ["app-test"]

@@ -10,6 +10,7 @@ from gromit.core.environments.environment import Environment
 from gromit.core.environments.phases import Work
 from gromit.core.environments.queue_place import RunSample, queue_place
 from gromit.core.environments.row_writes import Row
+from gromit.core.environments.turns import DueRows
 from gromit.core.stack.made import MadeStack
 from gromit.errors import Denied
 from gromit.services.leases import Leases
@@ -111,6 +112,27 @@ def test_another_process_looks_each_repository_up_once() -> None:
     for number in range(3):
         claim(registry, leases, number)
     assert registry.store.looked_up == LOOKED_UP
+
+
+def test_a_row_that_moves_in_the_index_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DynamoDB refuses a call that names a row twice."""
+    registry = flooded(flood=2)
+    due, asked = registry.store.due, list[str]()
+    kept = registry.store.last_builds
+
+    def moving(kind: str, now_ms: int, limit: int, claim_id: str | None = None) -> DueRows:
+        rows = due(kind, now_ms, limit, claim_id)
+        before = tuple(replace(w, due_ms=w.due_ms - 1) for w in rows.work)
+        return replace(rows, held=before)
+
+    def last_builds(names: Collection[str]) -> Mapping[str, Row]:
+        asked.extend(names)
+        return kept(names)
+
+    monkeypatch.setattr(registry.store, "due", moving)
+    monkeypatch.setattr(registry.store, "last_builds", last_builds)
+    claim(registry, another_serve(registry), 0)
+    assert sorted(asked) == ["flood-0000", "flood-0001", QUIET]
 
 
 def test_another_process_sees_whose_work_runs() -> None:

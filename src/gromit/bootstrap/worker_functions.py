@@ -46,6 +46,7 @@ class LazyWorkFunction:
     parts: FunctionParts
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _built: _Built | None = None
+    _is_interrupted: bool = False
 
     def __call__(self, claim: Claim, state: StateOfRun, progress: Progress) -> MadeStack:
         """Work on a claim."""
@@ -56,8 +57,9 @@ class LazyWorkFunction:
         return self._function().do
 
     def interrupt(self) -> None:
-        """Interrupt all terraforms that run."""
+        """Interrupt all terraforms that run; a function that is built later starts none."""
         with self._lock:
+            self._is_interrupted = True
             built = self._built
         if built is not None:
             built.interrupt()
@@ -71,6 +73,8 @@ class LazyWorkFunction:
         with self._lock:
             if self._built is None:
                 self._built = _build(self.kind, self.parts)
+                if self._is_interrupted:
+                    self._built.interrupt()
             return self._built
 
 

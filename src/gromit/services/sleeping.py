@@ -20,6 +20,11 @@ log = structlog.get_logger(__name__)
 ACTOR = "serve:sleep"
 PAUSE_MS = 10 * 60_000
 """Shortest time between two scans of the table outside of the hours."""
+AGAIN_MS = 3_600_000
+"""Time after which a scan that found all as it should be is repeated.
+
+Another process of serve may have other hours until it is replaced, or another clock.
+"""
 _ATTEMPTS = 2
 _PAGE = 200
 
@@ -40,6 +45,8 @@ class Sleeper:
     policy: SleepPolicy = NO_SLEEP
     _next_ms: int = 0
     """Instant before which a scan would find nothing."""
+    _is_whole: bool = False
+    """Whether the last scan left each environment as it should be."""
     _is_off: bool = False
     """Whether no environment is asleep, and none will fall asleep."""
 
@@ -49,7 +56,8 @@ class Sleeper:
         if self._is_off or now_ms < self._next_ms:
             return done
         is_whole = self._scan(now_ms, done)
-        self._is_off = is_whole and self.policy.hours is None
+        self._is_off = is_whole and self._is_whole and self.policy.hours is None
+        self._is_whole = is_whole
         self._next_ms = self._next(now_ms, is_whole=is_whole)
         for name in done.slept:
             log.info("sleep.slept", env=name)
@@ -58,11 +66,13 @@ class Sleeper:
         return done
 
     def _next(self, now_ms: int, *, is_whole: bool) -> int:
-        hours = self.policy.hours
-        change = hours.next_change(now_ms) if hours is not None else None
-        if hours is None or not is_whole or change is None:
+        if not is_whole:
             return now_ms
-        return change if hours.contain(now_ms) else min(change, now_ms + PAUSE_MS)
+        hours = self.policy.hours
+        is_awake = hours is None or hours.contain(now_ms)
+        later_ms = now_ms + (AGAIN_MS if is_awake else PAUSE_MS)
+        change = hours.next_change(now_ms) if hours is not None else None
+        return later_ms if change is None else min(change, later_ms)
 
     def _scan(self, now_ms: int, done: SleepPass) -> bool:
         """Look at all rows. Return whether each of them is as it should be now."""

@@ -110,7 +110,8 @@ class Turns:
             row = ledger.known.guess(one.name)
             if row is not None and row.get(Attribute.SINCE) == one.since_ms:
                 found[one.name] = row
-        asked = [w.name for w in unknown if w.name not in found][:LOOKED_UP]
+        # The index may show a row twice while it moves, and one call names each row once.
+        asked = list(dict.fromkeys(w.name for w in unknown if w.name not in found))[:LOOKED_UP]
         if asked and not self._is_denied:
             found |= self._look_up(ledger, asked)
         with self._lock:

@@ -67,6 +67,16 @@ def test_where_clocks_go_forward_a_missing_time_is_as_long_after_the_gap() -> No
     assert at_ms == int((before + timedelta(minutes=31)).timestamp() * 1000)
 
 
+@pytest.mark.parametrize("text", ["sun 02:30-03:00", "sun 02:00-03:00"])
+def test_a_span_that_clocks_skip_is_no_change(text: str) -> None:
+    gap = hours(text, "Europe/Berlin")
+    monday = datetime(2026, 3, 23, tzinfo=UTC)
+    at_ms = gap.next_change(int(monday.timestamp() * 1000))
+    assert at_ms is not None
+    assert at_ms >= int((monday + timedelta(days=12)).timestamp() * 1000)
+    assert gap.contain(at_ms)
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [

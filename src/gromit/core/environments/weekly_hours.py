@@ -13,8 +13,8 @@ _SPAN = re.compile(
     r"(?P<first>[a-z]{3})(-(?P<last>[a-z]{3}))? (?P<start>\d\d:\d\d)-(?P<end>\d\d:\d\d)"
 )
 _DAY_MINUTES = 24 * 60
-_WEEK = 9
-"""Days after an instant among which the next change is."""
+_LOOKED_AT = 16
+"""Days after an instant among which the next change is, also if clocks skip the one of a week."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class WeeklyHours:
     def next_change(self, at_ms: int) -> int | None:
         """Return the next instant after which `contain` says something else; None if none does."""
         end_ms = at_ms
-        for start, end in self._periods(at_ms, _WEEK):
+        for start, end in self._periods(at_ms, _LOOKED_AT):
             if end <= end_ms:
                 continue
             if start > end_ms:
@@ -60,7 +60,8 @@ class WeeklyHours:
             for span in self.spans
             if span.weekday == day.weekday()
         )
-        return sorted(found)
+        # A span within the gap of clocks that go forward has no instant.
+        return sorted((start, end) for start, end in found if start < end)
 
     def _instant(self, day: date, minutes: int) -> int:
         days, rest = divmod(minutes, _DAY_MINUTES)
