@@ -140,6 +140,7 @@ def control_root(
             shutil.copy(REPOSITORY / "terraform" / "infra" / file, to / "terraform" / "control")
     given = {
         "image": IMAGE,
+        "vpc_cidr": ground["vpc_cidr"],
         "gateway_certificate_arn": _certificate(emulator),
         "alarms": {"emails": ["platform@example.com"]},
     }

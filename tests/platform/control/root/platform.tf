@@ -54,3 +54,10 @@ locals {
     "execution_role_arn", "bastion_security_group_id", "config_security_group_id",
   ] : key => terraform_data.made.output[key] })
 }
+
+# A validation of infra reads it.
+variable "vpc_cidr" {
+  description = "Range of the VPC."
+  type        = string
+  nullable    = false
+}
