@@ -257,6 +257,23 @@ NEAR_MISSES: tuple[tuple[FailureClass, str, str], ...] = (
         "AccessDeniedException: not authorized to perform servicequotas:GetServiceQuota",
     ),
     (FailureClass.TRANSIENT, TERRAFORM, "creating ECS Cluster (fix-quota): InternalError"),
+    (
+        FailureClass.TRANSIENT,
+        TERRAFORM,
+        "creating ECS Service (app): operation error ECS: CreateService, exceeded maximum number of"
+        " attempts, 25, https response error StatusCode: 500, RequestID: 1, ServerException",
+    ),
+    (
+        FailureClass.TRANSIENT,
+        TERRAFORM,
+        "operation error EC2: CreateSecurityGroup, exceeded maximum number of attempts, 3,"
+        " request send failed, Post https://ec2.example.com: read: connection reset by peer",
+    ),
+    (
+        FailureClass.PLATFORM,
+        TERRAFORM,
+        "operation error IAM: PassRole, exceeded maximum number of attempts, 3, AccessDenied",
+    ),
     (FailureClass.TRANSIENT, TERRAFORM, "creating ECS Service (raise-limit-exceeded): timeout"),
     (FailureClass.BUILD, ROLLOUT, "throttling-fix: tyk: Essential container in task exited"),
     (FailureClass.TRANSIENT, BACKEND, "zone Z1 refused a: Number of records limit of 1000 reached"),

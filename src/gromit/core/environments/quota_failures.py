@@ -155,7 +155,8 @@ KNOWN_QUOTAS: tuple[KnownQuota, ...] = (
         "a quota of AWS that the message names",
         _words(
             r"\w*(?:Quota|Limits?)Exceeded|TooMany[A-Z]\w+|Cannot exceed quota"
-            r"|[Rr]eached (?:the|your) (?:limit|quota|maximum)|maximum number of|Limits Exceeded"
+            r"|[Rr]eached (?:the|your) (?:limit|quota|maximum)|Limits Exceeded"
+            r"|maximum number of (?!attempts|retries)"  # which AWS's SDK writes of any failure
         ),
         None,
         _CONSOLE,
