@@ -260,14 +260,18 @@ NEAR_MISSES: tuple[tuple[FailureClass, str, str], ...] = (
     (
         FailureClass.TRANSIENT,
         TERRAFORM,
-        "creating ECS Service (app): operation error ECS: CreateService, exceeded maximum number of"
-        " attempts, 25, https response error StatusCode: 500, RequestID: 1, ServerException",
+        (
+            "operation error ECS: CreateService, exceeded maximum number of attempts, 25,"
+            " https response error StatusCode: 500, RequestID: 1, ServerException"
+        ),
     ),
     (
         FailureClass.TRANSIENT,
         TERRAFORM,
-        "operation error EC2: CreateSecurityGroup, exceeded maximum number of attempts, 3,"
-        " request send failed, Post https://ec2.example.com: read: connection reset by peer",
+        (
+            "operation error EC2: CreateSecurityGroup, exceeded maximum number of attempts, 3,"
+            " request send failed, Post https://ec2.example.com: read: connection reset by peer"
+        ),
     ),
     (
         FailureClass.PLATFORM,
