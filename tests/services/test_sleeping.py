@@ -157,6 +157,21 @@ def test_a_build_that_is_slower_than_the_pass_wakes(registry: Registry) -> None:
     assert (look(registry).parked, look(registry).asleep) == (False, False)
 
 
+def test_a_build_that_is_reported_again_wakes_it_but_none_that_a_person_parked(
+    registry: Registry,
+) -> None:
+    registry.now_ms = MONDAY_NIGHT
+    sleeper(registry, policy()).run_pass(registry.now_ms)
+    work_off(registry)
+    assert registry.report()[0] is BuildResult.RETRIED
+    assert (look(registry).parked, look(registry).work) == (False, Work.SOW)
+    assert look(registry).touched_ms == registry.now_ms
+    assert registry.report()[0] is BuildResult.DUPLICATE
+    registry.parking.park("app-test", registry.stamp("operator:alice"))
+    assert registry.report()[0] is BuildResult.DUPLICATE
+    assert look(registry).parked
+
+
 def test_who_is_protected_exempt_or_suspended_does_not_sleep(registry: Registry) -> None:
     registry.now_ms = MONDAY_NIGHT
     assert sleeper(registry, policy("UTC", "app-test")).run_pass(registry.now_ms).slept == []

@@ -20,6 +20,7 @@ from gromit.core.environments.row_writes import (
     WriteRefused,
     WriteResult,
 )
+from gromit.core.environments.sleep import awakened
 from gromit.errors import BackendError, Conflict, Denied, Temporary, UnreadableRow
 from gromit.services.creation_limits import CreationLimits
 from gromit.services.fallbacks import FallbackLookup
@@ -192,7 +193,7 @@ class BuildReporter:
     def _repeat(
         self, environment: Environment, build: Build, stamp: ChangeContext
     ) -> tuple[BuildResult, Environment]:
-        """Record what a repeated report adds, and retry a failed environment at once.
+        """Record what a repeated report adds, and retry a failed environment at once, or wake it.
 
         If a fallback runs because the image was gone, the build has pushed it again.
         """
@@ -202,14 +203,24 @@ class BuildReporter:
         newest = environment.sequences.get(repository)
         if build.sequence is not None and build.sequence != newest:
             self.ledger.write(name, desired_state.record_sequence(build), "sequence")
+        woken = self._wake(environment, stamp) if environment.asleep else None
         if replaced := replaced_components(environment.made, build.repository, build.version):
             write = desired_state.redeploy(replaced, str(stamp.now_ms), stamp)
             outcome = self.ledger.write(name, write, "redeploy")
             if isinstance(outcome, WriteAccepted):
                 return BuildResult.RETRIED, parse_environment(outcome.row)
+        if woken is not None:
+            return BuildResult.RETRIED, woken
         if not environment.attempts:
             return BuildResult.DUPLICATE, environment
-        # The writes above have changed the revision, on which an update of the fallbacks depends.
+        return self._retry(environment, build, stamp)
+
+    def _retry(
+        self, environment: Environment, build: Build, stamp: ChangeContext
+    ) -> tuple[BuildResult, Environment]:
+        """Make the work of a failed environment due at once."""
+        name = environment.name
+        # Writes of a repeated report change the revision, on which an update of fallbacks depends.
         now = self.ledger.find(name) or environment
         update = self.fallbacks.update(now, build.ref.leaf)
         write = desired_state.retry_now(stamp)
@@ -220,6 +231,12 @@ class BuildReporter:
             return BuildResult.RETRIED, parse_environment(outcome.row)
         # A worker has claimed it in the meantime, or another change has already scheduled it.
         return BuildResult.DUPLICATE, environment
+
+    def _wake(self, environment: Environment, stamp: ChangeContext) -> Environment | None:
+        """Wake an environment that sleeps, as every build does; None if it is awake already."""
+        write = awakened(parking.unpark(stamp), stamp.now_ms)
+        outcome = self.ledger.write(environment.name, write, "unparked")
+        return parse_environment(outcome.row) if isinstance(outcome, WriteAccepted) else None
 
     def _create(
         self, tombstone: Environment | None, build: Build, stamp: ChangeContext
