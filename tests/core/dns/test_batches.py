@@ -167,7 +167,7 @@ ANY_RECORD: st.SearchStrategy[Callable[[int, int], RecordSet]] = st.one_of(
 )
 """Few values, many values, or a long one, up to and beyond both limits.
 
-Made once: what a new strategy may draw is examined anew, which takes most of the time of a draw.
+Made once: what a new strategy may draw is examined again, which takes most of the time of a draw.
 """
 
 

@@ -408,7 +408,7 @@ def foreign_records(draw: st.DrawFn) -> RecordSet:
     )
 
 
-# Made once: what a new strategy may draw is examined anew.
+# Made once: what a new strategy may draw is examined again.
 foreign_strategy = st.lists(foreign_records(), max_size=6)
 owned_strategy = st.frozensets(st.sampled_from(ENVIRONMENTS))
 
