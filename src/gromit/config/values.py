@@ -174,11 +174,15 @@ def read_networks(value: object) -> tuple[str, ...]:
     return networks
 
 
+_PORT_MAX = 65_535
+
+
 def read_peers(value: object) -> tuple[str, ...]:
     """Return names with their ports."""
     names = read_names(value)
     for name in names:
-        if not re.fullmatch(r"[^\s:,/]+:\d{1,5}", name):
+        found = re.fullmatch(r"[^\s:,/]+:(\d{1,5})", name)
+        if found is None or not 1 <= int(found[1]) <= _PORT_MAX:
             raise InvalidValue(f"{name!r} is no HOST:PORT: write serve.internal:443")
     return names
 

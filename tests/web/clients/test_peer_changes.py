@@ -216,7 +216,13 @@ def test_names_resolve_to_all_their_addresses_and_unknown_ones_to_none(
     assert found == {PeerAddress("serve.internal", f"10.0.0.{number}", 8443) for number in (1, 2)}
 
 
-@pytest.mark.parametrize("peers", ["serve.internal", "https://serve.internal:443", "a:b"])
+def test_what_cannot_be_a_name_ends_no_thread() -> None:
+    assert resolve_peers([("serve..internal", 8443), (f"{'a' * 64}.internal", 8443)]) == frozenset()
+
+
+@pytest.mark.parametrize(
+    "peers", ["serve.internal", "https://serve.internal:443", "a:b", "a:0", "a:65536"]
+)
 def test_peers_are_names_with_ports(peers: str) -> None:
     with pytest.raises(ConfigError, match=r"serve\.internal:443"):
         _ = load_settings({"GROMIT_SERVE_PEERS": peers, "HOME": "/nonexistent"}).settings

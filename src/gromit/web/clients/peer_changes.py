@@ -43,7 +43,7 @@ def resolve_peers(names: Sequence[tuple[str, int]]) -> frozenset[PeerAddress]:
     for host, port in names:
         try:
             answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter for what cannot be a name
             log.warning("peers.unresolved", host=host, reason=str(error))
             continue
         found |= {PeerAddress(host, str(answer[4][0]), port) for answer in answers}
