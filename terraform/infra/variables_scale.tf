@@ -34,8 +34,8 @@ variable "serve_tasks" {
   default     = 1
 
   validation {
-    condition     = var.serve_tasks >= 1 && var.serve_tasks <= 8 && floor(var.serve_tasks) == var.serve_tasks
-    error_message = "There must be a whole number of tasks, from 1 to 8: each one follows all others."
+    condition     = var.serve_tasks >= 1 && var.serve_tasks <= 4 && floor(var.serve_tasks) == var.serve_tasks
+    error_message = "There must be a whole number of tasks, from 1 to 4: each one follows all others, and Cloud Map's answer has 8 addresses, those of tasks that are replaced included."
   }
 }
 

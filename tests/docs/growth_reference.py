@@ -151,7 +151,7 @@ def _own_rates() -> Iterator[GrowthLimit]:
         "seconds of CPU of one core of serve",
         1,
         serve_cores,
-        "`serve_tasks`, up to 8",
+        "`serve_tasks`, up to 4",
     )
 
 

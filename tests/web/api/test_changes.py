@@ -12,7 +12,7 @@ import pytest
 from gromit.core.environments.wakes import Watcher
 from gromit.core.security.roles import Role
 from gromit.errors import TooMany
-from gromit.web.api.changes import ChangeHub, StreamLimits, StreamOwner
+from gromit.web.api.changes import PEER_LIMITS, ChangeHub, StreamLimits, StreamOwner
 from gromit.web.line_backlog import BACKLOG, MISSED
 from tests.waiting import PATIENCE_S
 from tests.web.serving import Certificates, Emulator, Serve, eventually, serving
@@ -193,6 +193,26 @@ def test_people_have_a_share_of_streams_and_the_control_plane_has_none(
             await _next(changes.stream())
         await streams[-1].aclose()  # type: ignore[attr-defined] # it is a generator
         changes.check_share(refused)
+
+    asyncio.run(scene())
+
+
+def test_streams_of_people_keep_no_process_of_serve_out() -> None:
+    async def scene() -> None:
+        changes = ChangeHub(LIMITS)
+        people = [changes.stream(owner) for owner in (ALICE, ALICE, CARL, CARL)]
+        for stream in people:
+            await _next(stream)
+        addresses = [f"10.91.40.{number}" for number in range(PEER_LIMITS.total)]
+        peers = [StreamOwner("certificate c3", address) for address in addresses]
+        streams = [changes.stream(peer, is_peer=True) for peer in peers]
+        for peer, stream in zip(peers, streams, strict=True):
+            changes.check_share(peer, is_peer=True)
+            await _next(stream)
+        with pytest.raises(TooMany, match="certificate c3 has 16 streams"):
+            changes.check_share(peers[0], is_peer=True)
+        with pytest.raises(TooMany, match="all processes of serve has 16 streams"):
+            changes.check_share(DORA, is_peer=True)
 
     asyncio.run(scene())
 

@@ -38,7 +38,7 @@ async def get_changes(
 ) -> StreamingResponse:
     """Stream server-sent events: one unnamed event with `{"name", "kind"}` for each change."""
     owner = _stream_owner(caller)
-    deps.changes.check_share(owner)
+    deps.changes.check_share(owner, is_peer=own)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     lines = deps.changes.stream(owner, progress, is_peer=own)
     return StreamingResponse(lines, media_type="text/event-stream", headers=headers)

@@ -38,6 +38,14 @@ class StreamLimits:
     """A quarter of the connections, so that requests have the rest."""
 
 
+PEER_LIMITS = StreamLimits(holder=16, address=4, total=16)
+"""Streams of other processes of serve, which people's streams must not keep out.
+
+Eight processes at most run at once, while four are replaced. The role of their certificate is also
+one of people, so they have a share as well.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class StreamOwner:
     """Person that opens a stream."""
@@ -108,20 +116,23 @@ class ChangeHub:
         owned = [watcher.owner is not None for watcher in tuple(self._watchers)]
         return owned.count(False), owned.count(True)
 
-    def check_share(self, owner: StreamOwner | None) -> None:
+    def check_share(self, owner: StreamOwner | None, *, is_peer: bool = False) -> None:
         """Raise `TooMany` if an owner has its share of streams already; None has no share."""
-        if excess := self._excess(owner):
+        if excess := self._excess(owner, is_peer=is_peer):
             raise TooMany(excess, hint="close some of them, or ask less often without a stream")
 
-    def _excess(self, owner: StreamOwner | None) -> str | None:
+    def _excess(self, owner: StreamOwner | None, *, is_peer: bool) -> str | None:
         if owner is None:
             return None
-        owners = [watcher.owner for watcher in tuple(self._watchers) if watcher.owner]
+        limits = PEER_LIMITS if is_peer else self._limits
+        alike = [w for w in tuple(self._watchers) if w.is_peer is is_peer]
+        owners = [watcher.owner for watcher in alike if watcher.owner]
         group = client_group(owner.address)
+        everyone = "all processes of serve" if is_peer else "all people together"
         shares: list[tuple[str, int, Callable[[StreamOwner], bool]]] = [
-            (owner.holder, self._limits.holder, lambda o: o.holder == owner.holder),
-            (f"{group}", self._limits.address, lambda o: client_group(o.address) == group),
-            ("all people together", self._limits.total, lambda _: True),
+            (owner.holder, limits.holder, lambda o: o.holder == owner.holder),
+            (f"{group}", limits.address, lambda o: client_group(o.address) == group),
+            (everyone, limits.total, lambda _: True),
         ]
         for name, limit, is_one in shares:
             if sum(map(is_one, owners)) >= limit:
@@ -137,7 +148,7 @@ class ChangeHub:
     ) -> AsyncIterator[str]:
         """Yield the lines of one SSE stream until the server stops."""
         # Requests that came at once have all passed `check_share` before the first of them watched.
-        if self._excess(owner):
+        if self._excess(owner, is_peer=is_peer):
             return
         watcher = _Watcher(asyncio.get_running_loop(), owner, progress, is_peer)
         self._watchers.add(watcher)
