@@ -109,8 +109,8 @@ class ComposedFacts(AwsFacts):
                 found = serve.get("/v1/platform")
             cpu, memories = found.get("cpu"), found.get("memories", {})
             self._load = PlatformLoad(
-                CpuUse(**cpu) if cpu else None,
-                {part: MemoryUse(**memory) for part, memory in memories.items()},
+                CpuUse(cpu["percent"], cpu["limit_percent"]) if cpu else None,
+                {part: MemoryUse(m["peak_mb"], m["limit_mb"]) for part, m in memories.items()},
             )
         return self._load
 

@@ -14,7 +14,7 @@ from gromit.core.stack.contract import StateHead
 def full_check_s(environment: Environment, now_ms: int) -> int | None:
     """Return the seconds since the last full check; None if a run must make one.
 
-    A run must make one unless the last run ended cleanly, and nothing has been wrong since then.
+    A run must make one unless the last run ended cleanly, and nothing is wrong now.
     """
     made = environment.made
     if made is None or made.checked_ms is None or environment.want is not Want.UP:
