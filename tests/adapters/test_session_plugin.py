@@ -96,7 +96,10 @@ def test_ctrl_c_is_for_the_program_in_the_container(tmp_path: Path) -> None:
     )
     argv = [sys.executable, "-c", code]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, start_new_session=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"up\n"
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-        assert process.wait(PATIENCE_S) == 9
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"up\n"
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+            assert process.wait(PATIENCE_S) == 9
+        finally:
+            process.kill()

@@ -25,9 +25,17 @@ def main() -> None:
         os._exit(1)
     if mode == "terminal":
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    # Python ignores these, and a program would inherit that.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    # Python ignores the first two, and a shell the others for a local cloud in the background. A
+    # program would inherit that, and Ctrl-C would not reach it.
+    for number in (
+        signal.SIGPIPE,
+        signal.SIGXFSZ,
+        signal.SIGHUP,
+        signal.SIGINT,
+        signal.SIGQUIT,
+        signal.SIGTERM,
+    ):
+        signal.signal(number, signal.SIG_DFL)
     try:
         os.execvp(program[0], program)  # noqa: S606 - this is what the person asked for
     except OSError as error:
