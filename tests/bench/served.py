@@ -105,6 +105,7 @@ def _environ(certificates: Certificates, cert: str, key: str, endpoint: str) -> 
         "GROMIT_SERVE_LISTEN": "127.0.0.1:0",
         "GROMIT_SERVE_HEALTH": "127.0.0.1:0",
         "GROMIT_CLUSTER_DOMAIN": "dev.example.com",
+        "GROMIT_ENVIRONMENTS_PER_REPOSITORY": "0",  # no limit: laws create more than the default
     }
 
 
