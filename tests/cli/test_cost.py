@@ -19,13 +19,7 @@ MADE = [{"name": "tyk", "version": "sha", "repository": "tyk", "port": 8181}]
 def test_an_environment_costs_while_it_runs_and_nothing_while_it_is_parked(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    identity = serve.certificates.of(Role.VIEWER)
-    for name, value in {
-        "GROMIT_SERVE_URL": serve.url,
-        "GROMIT_CA": serve.certificates.ca,
-        "GROMIT_CLIENT_CERT": identity.cert,
-        "GROMIT_CLIENT_KEY": identity.key,
-    }.items():
+    for name, value in serve.client_settings(Role.VIEWER).items():
         monkeypatch.setenv(name, value)
 
     def cost(*arguments: str) -> Any:

@@ -20,14 +20,10 @@ __all__ = ["certificates", "emulator", "serve", "shared_serve"]
 @pytest.fixture
 def root(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A config root. serve has one pending environment."""
-    identity = serve.certificates.of(Role.WORKER)
     settings = {
         "HOME": str(tmp_path),
         "XDG_CONFIG_HOME": str(tmp_path),
-        "GROMIT_SERVE_URL": serve.url,
-        "GROMIT_CA": serve.certificates.ca,
-        "GROMIT_CLIENT_CERT": identity.cert,
-        "GROMIT_CLIENT_KEY": identity.key,
+        **serve.client_settings(Role.WORKER),
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)

@@ -82,14 +82,10 @@ def shell(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> Shell:
-    identity = serve.certificates.of(Role.OPERATOR)
     settings = {
         "HOME": str(tmp_path),
         "XDG_CONFIG_HOME": str(tmp_path),
-        "GROMIT_SERVE_URL": serve.url,
-        "GROMIT_CA": serve.certificates.ca,
-        "GROMIT_CLIENT_CERT": identity.cert,
-        "GROMIT_CLIENT_KEY": identity.key,
+        **serve.client_settings(Role.OPERATOR),
         "GROMIT_LOG_LEVEL": "error",
     }
     for name, value in settings.items():

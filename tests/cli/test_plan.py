@@ -25,13 +25,7 @@ Plan = Callable[..., str]
 @pytest.fixture
 def plan(serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Plan:
     """Run the command with a viewer's certificate, and return its output."""
-    identity = serve.certificates.of(Role.VIEWER)
-    for name, value in {
-        "GROMIT_SERVE_URL": serve.url,
-        "GROMIT_CA": serve.certificates.ca,
-        "GROMIT_CLIENT_CERT": identity.cert,
-        "GROMIT_CLIENT_KEY": identity.key,
-    }.items():
+    for name, value in serve.client_settings(Role.VIEWER).items():
         monkeypatch.setenv(name, value)
 
     def ask(*arguments: str) -> str:

@@ -1,5 +1,6 @@
 """Registry of environments on a table in memory, with a clock that tests set."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -8,7 +9,7 @@ from gromit.core.environments.desired_state import Build
 from gromit.core.environments.environment import Environment
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.phases import Phase
-from gromit.core.environments.row_writes import RowWrite, WriteResult
+from gromit.core.environments.row_writes import Row, RowWrite, WriteRefused, WriteResult
 from gromit.core.names import parse_ref
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.component_inputs import Image
@@ -73,6 +74,26 @@ class MeddledStore(MemoryStore):
         if self.meddling:
             self.meddling.pop(0)()
         return super().write(name, write)
+
+
+class CountedStore(MeddledStore):
+    """A table that counts its calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: Counter[str] = Counter()
+
+    def read(self, name: str) -> Row | None:
+        """Count a read, unless a write makes it."""
+        if not self._writing.locked():
+            self.calls["read"] += 1
+        return super().read(name)
+
+    def write(self, name: str, write: RowWrite) -> WriteResult:
+        """Count a write, and whether it was refused."""
+        outcome = super().write(name, write)
+        self.calls["refused" if isinstance(outcome, WriteRefused) else "write"] += 1
+        return outcome
 
 
 @dataclass

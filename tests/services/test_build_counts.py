@@ -5,34 +5,13 @@ from collections.abc import Iterable, Mapping
 
 import pytest
 
-from gromit.core.environments.row_writes import Row, RowWrite, WriteRefused, WriteResult
 from gromit.core.stack.component_inputs import Image
 from gromit.errors import UnreadableRow
 from gromit.services.known_rows import ROWS, KnownRows
 from gromit.services.reporting import BuildResult
-from tests.services.registry import CATALOGUE, CountingImages, MeddledStore, Registry
+from tests.services.registry import CATALOGUE, CountedStore, CountingImages, Registry
 
 REPOSITORIES = sorted(CATALOGUE.repositories)
-
-
-class CountedStore(MeddledStore):
-    """A table that counts its calls."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.calls: Counter[str] = Counter()
-
-    def read(self, name: str) -> Row | None:
-        """Count a read, unless a write makes it."""
-        if not self._writing.locked():
-            self.calls["read"] += 1
-        return super().read(name)
-
-    def write(self, name: str, write: RowWrite) -> WriteResult:
-        """Count a write, and whether it was refused."""
-        outcome = super().write(name, write)
-        self.calls["refused" if isinstance(outcome, WriteRefused) else "write"] += 1
-        return outcome
 
 
 class CountedImages(CountingImages):

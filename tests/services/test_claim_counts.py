@@ -7,31 +7,14 @@ import pytest
 from gromit.core.environments.claims import Claimant
 from gromit.core.environments.environment import Environment
 from gromit.core.environments.phases import Work
-from gromit.core.environments.row_writes import Row, RowWrite, WriteRefused, WriteResult
 from gromit.core.environments.turns import DueRows
 from gromit.core.stack.made import MadeStack
 from gromit.services.leases import NoWorkAvailable
-from tests.services.registry import MeddledStore, Registry
+from tests.services.registry import CountedStore, Registry
 
 
-class CountedTable(MeddledStore):
-    """A table that counts its calls, looks for work included."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.calls: Counter[str] = Counter()
-
-    def read(self, name: str) -> Row | None:
-        """Count a read, unless a write makes it."""
-        if not self._writing.locked():
-            self.calls["read"] += 1
-        return super().read(name)
-
-    def write(self, name: str, write: RowWrite) -> WriteResult:
-        """Count a write, and whether it was refused."""
-        outcome = super().write(name, write)
-        self.calls["refused" if isinstance(outcome, WriteRefused) else "write"] += 1
-        return outcome
+class CountedTable(CountedStore):
+    """A table that counts looks for work, too."""
 
     def due(self, kind: str, now_ms: int, limit: int, claim_id: str | None = None) -> DueRows:
         """Count a look for work."""

@@ -161,17 +161,19 @@ def test_each_check_runs_only_if_those_that_it_needs_are_ok() -> None:
         Check.SUSPENSION: {Check.ROOT},
         **{check: {Check.SERVE} for check in of_serve},
     }
-    assert {c.check for c in checks if c.optional} == {
-        Check.NEIGHBOURS,
-        Check.RIGHTS,
-        Check.QUOTA,
-        Check.QUOTA_HIT,
-        Check.ADDRESSES,
-        Check.SERVE_CPU,
-        Check.MEMORY,
-    }
+    assert {c.check for c in checks if c.optional} == OPTIONAL
 
 
+OPTIONAL = {
+    Check.NEIGHBOURS,
+    Check.RIGHTS,
+    Check.QUOTA,
+    Check.QUOTA_HIT,
+    Check.ADDRESSES,
+    Check.SERVE_CPU,
+    Check.MEMORY,
+}
+"""Checks that are skipped if a backend does not answer."""
 WRONG: list[tuple[Check, dict[str, Any]]] = [
     (Check.KEY_PAIR, {"has_key_pair": False}),
     (
@@ -313,16 +315,6 @@ def test_a_control_plane_that_is_not_installed_is_skipped() -> None:
     assert states(findings)[Check.RIGHTS] == {FindingStatus.SKIPPED}
 
 
-OPTIONAL = {
-    Check.NEIGHBOURS,
-    Check.RIGHTS,
-    Check.QUOTA,
-    Check.QUOTA_HIT,
-    Check.ADDRESSES,
-    Check.SERVE_CPU,
-    Check.MEMORY,
-}
-"""Checks that are skipped if a backend does not answer."""
 UNREACHABLE = Temporary("no answer", hint="try again later")
 
 

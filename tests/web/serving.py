@@ -165,6 +165,16 @@ class Serve:
     def url(self) -> str:
         return f"https://{self.server.address(0)}"
 
+    def client_settings(self, role: Role) -> dict[str, str]:
+        """Return the environment variables of a command with a certificate of a role."""
+        identity = self.certificates.of(role)
+        return {
+            "GROMIT_SERVE_URL": self.url,
+            "GROMIT_CA": self.certificates.ca,
+            "GROMIT_CLIENT_CERT": identity.cert,
+            "GROMIT_CLIENT_KEY": identity.key,
+        }
+
     @property
     def health_url(self) -> str:
         return f"http://{self.server.address(1)}"

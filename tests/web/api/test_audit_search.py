@@ -134,13 +134,7 @@ def test_the_command_searches_as_an_operator(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def command(*arguments: str, role: Role = Role.OPERATOR) -> tuple[int, str]:
-        identity = auditing.certificates.of(role)
-        for name, value in {
-            "GROMIT_SERVE_URL": auditing.url,
-            "GROMIT_CA": auditing.certificates.ca,
-            "GROMIT_CLIENT_CERT": identity.cert,
-            "GROMIT_CLIENT_KEY": identity.key,
-        }.items():
+        for name, value in auditing.client_settings(role).items():
             monkeypatch.setenv(name, value)
         with monkeypatch.context() as kept:
             kept.setattr(logs, "configure_logging", lambda *_: None)  # the log is serve's

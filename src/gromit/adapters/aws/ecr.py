@@ -38,8 +38,15 @@ _NAME = re.compile(r"(?=.{2,256}$)[a-z0-9]+(?:[._/-]+[a-z0-9]+)*")
 _T = TypeVar("_T")
 
 
-class _Registry(TypedDict, total=False):
+class RegistryArguments(TypedDict, total=False):
+    """Arguments that name the account of registries; none for the caller's own account."""
+
     registryId: str
+
+
+def registry_arguments(registry_id: str | None) -> RegistryArguments:
+    """Return the arguments for an account's registries."""
+    return {"registryId": registry_id} if registry_id else {}
 
 
 class EcrImages:
@@ -54,7 +61,7 @@ class EcrImages:
         """`manifests` remembers those of images that `digests` finds."""
         self._client = client
         self._manifests = manifests or ManifestMemory(0)
-        self._registry: _Registry = {"registryId": registry_id} if registry_id else {}
+        self._registry = registry_arguments(registry_id)
         # For all requests: they share its threads, which the client's connections suffice for.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="ecr")
 

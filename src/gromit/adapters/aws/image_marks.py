@@ -1,10 +1,10 @@
 """Marks on images in ECR: tags of the same image."""
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from gromit.adapters.aws.client import aws_errors
-from gromit.adapters.aws.ecr import EcrImages
+from gromit.adapters.aws.ecr import EcrImages, registry_arguments
 from gromit.adapters.aws.manifests import Manifest, ManifestMemory
 from gromit.core.stack.image_marks import ImageMark, parse_mark
 from gromit.core.stack.made import BuiltImage
@@ -15,10 +15,6 @@ if TYPE_CHECKING:
 
 _PAGE = 1000
 """Largest page of ListImages."""
-
-
-class _Registry(TypedDict, total=False):
-    registryId: str
 
 
 class EcrImageMarks:
@@ -34,7 +30,7 @@ class EcrImageMarks:
         self._client = client
         self._manifests = manifests or ManifestMemory(0)
         self._images = EcrImages(client, registry_id)
-        self._registry: _Registry = {"registryId": registry_id} if registry_id else {}
+        self._registry = registry_arguments(registry_id)
 
     def mark(self, images: Iterable[BuiltImage], tag: str) -> Collection[BuiltImage]:
         """Make one call for an image that was just looked up, or that has the tag.
