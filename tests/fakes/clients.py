@@ -5,7 +5,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from tests.fakes.authority import Files
 from tests.waiting import PATIENCE_S
@@ -35,6 +35,17 @@ def connection(address: str, context: ssl.SSLContext | None = None) -> Iterator[
             return
         with context.wrap_socket(plain, server_hostname="localhost") as secured:
             yield secured
+
+
+def send_last(stream: socket.socket, data: bytes) -> None:
+    """Send data and the end of the stream to a server that may have refused and closed already.
+
+    A server that closes with unread bytes resets the connection: then the bytes that follow are
+    not sent, and the end is not either.
+    """
+    with suppress(OSError):
+        stream.sendall(data)
+        stream.shutdown(socket.SHUT_WR)
 
 
 def read_all(stream: socket.socket) -> bytes:

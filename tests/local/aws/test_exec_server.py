@@ -20,6 +20,7 @@ from gromit.local.aws.exec_client import is_local_session, run_local_session
 from gromit.local.aws.exec_frames import FrameKind, receive_frame, send_frame, send_json
 from gromit.local.aws.exec_server import ExecServer
 from gromit.local.aws.exec_sessions import ExecSessions, PendingSession
+from tests.fakes.clients import read_all, send_last
 from tests.waiting import PATIENCE_S
 
 _CLIENT = (
@@ -211,16 +212,8 @@ def run_refused(place: Place, opened: Mapping[str, str]) -> int:
 def test_other_clients_are_cut_off(place: Place, content: bytes) -> None:
     assert place.sessions.address is not None
     with socket.create_connection(place.sessions.address, PATIENCE_S) as stream:
-        stream.sendall(content)
-        stream.shutdown(socket.SHUT_WR)
-        assert _is_closed(stream)
-
-
-def _is_closed(stream: socket.socket) -> bool:
-    try:
-        return stream.recv(1) == b""
-    except ConnectionError:
-        return True
+        send_last(stream, content)
+        assert read_all(stream) == b""
 
 
 def test_a_server_that_stops_ends_its_sessions(place: Place) -> None:

@@ -7,6 +7,7 @@ import struct
 import pytest
 
 from gromit.local.aws.mongo import MongoServer, answer_message
+from tests.fakes.clients import read_all, send_last
 
 Ranges = tuple[ipaddress.IPv4Network, ipaddress.IPv4Network]
 HEADER = struct.Struct("<iiii")
@@ -65,7 +66,6 @@ def test_what_is_no_message_ends_the_connection(ranges: Ranges) -> None:
     server = MongoServer(address).start()
     for nonsense in (b"GET / HTTP/1.1\r\n\r\n", HEADER.pack(1, 1, 0, 2013)):
         with socket.create_connection((address, 27017), 5) as client:
-            client.sendall(nonsense)
-            client.shutdown(socket.SHUT_WR)
-            assert client.recv(1) == b""
+            send_last(client, nonsense)
+            assert read_all(client) == b""
     server.stop()

@@ -11,7 +11,7 @@ import pytest
 from gromit.web.server.limits import App, ClientLimits, Receive, Scope, Send
 from gromit.web.server.protocol import CUT, DISCARDED_BYTES
 from gromit.web.server.server import Listener, Server
-from tests.fakes.clients import connection, read_all, read_answer, wait_for
+from tests.fakes.clients import connection, read_all, read_answer, send_last, wait_for
 from tests.web.applications import flood, mirror
 
 QUICK = ClientLimits(head_s=0.3, body_s=0.3, idle_s=1, write_s=0.5)
@@ -58,8 +58,7 @@ def _error(answer: bytes) -> str:
 
 def _exchange(address: str, data: bytes) -> bytes:
     with connection(address) as stream:
-        stream.sendall(data)
-        stream.shutdown(socket.SHUT_WR)
+        send_last(stream, data)
         return read_all(stream)
 
 
@@ -250,8 +249,7 @@ def test_what_two_readers_might_read_differently_is_refused_and_the_connection_c
     case: str,
 ) -> None:
     with _serving(ROOMY) as address, connection(address) as stream:
-        stream.sendall(SMUGGLING[case])
-        stream.sendall(b"GET /second HTTP/1.1\r\nhost: x\r\n\r\n")
+        stream.sendall(SMUGGLING[case] + b"GET /second HTTP/1.1\r\nhost: x\r\n\r\n")
         answer = read_all(stream)
     assert _status(answer) == 400
     assert answer.count(b"HTTP/1.1 ") == 1
