@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shlex
 import signal
 import subprocess
@@ -38,6 +39,7 @@ from gromit.local.aws.programs import (
 from gromit.local.aws.spec import EmulatorSpec
 from tests.local.aws.test_fargate import PORT, Ranges, World, refuses
 from tests.local.conftest import REGION, client, eventually, get
+from tests.waiting import PATIENCE_S
 
 PROGRAM = """\
 import json, os, signal, socket, sys, threading
@@ -97,7 +99,7 @@ LOGGING = {
 class ProgramWorld(World):
     """A world in which the component `tyk` is a real program."""
 
-    patience_s = 10.0
+    patience_s = PATIENCE_S
 
     def __init__(self, folder: Path, ranges: Ranges, command: str) -> None:
         self._programs = parse_programs([f"tyk={command}"], os.environ)
@@ -116,7 +118,7 @@ class ProgramWorld(World):
         """Run the program in a service, and wait until it runs."""
         self.log_output()
         self.serve(self.definition(logConfiguration=LOGGING, **more), count=count)
-        eventually(lambda: self.settled(running=count), within=30)
+        eventually(lambda: self.settled(running=count))
 
     def log_output(self) -> None:
         """Create the log group."""
@@ -264,7 +266,7 @@ def test_a_new_deployment_overlaps_with_the_old_one_whose_program_may_end_in_ord
     world.start()
     first, old = world.tasks()[0]["taskArn"], world.addresses()
     world.ecs.update_service(cluster="app-test", service="tyk", forceNewDeployment=True)
-    eventually(lambda: world.settled() and world.tasks()[0]["taskArn"] != first, within=30)
+    eventually(lambda: world.settled() and world.tasks()[0]["taskArn"] != first)
     eventually(lambda: refuses(old[0]) and refuses(old[1]))
     assert "ends in order" in world.log()
     (stopped,) = world.tasks("STOPPED")
@@ -295,7 +297,7 @@ def test_a_file_that_is_no_program_is_a_task_that_stops_with_the_reason(
     world = make_world(shlex.quote(str(program)))
     world.log_output()
     world.serve(world.definition(logConfiguration=LOGGING))
-    eventually(lambda: world.rollout() == "FAILED", within=30)
+    eventually(lambda: world.rollout() == "FAILED")
     container = world.tasks("STOPPED")[0]["containers"][0]
     assert container["reason"] == f"cannot run {program}: Exec format error"
     assert container["reason"] in world.log()
@@ -333,6 +335,7 @@ def test_a_program_that_listens_elsewhere_runs_and_the_log_says_where_nothing_li
         private, public = world.addresses()
         assert f"gromit: nothing listens on {private}:{PORT} after 0 s" in world.log()
         assert refuses(public)
+        eventually(lambda: not refuses(private, 18184))
         assert get(private, 18184)["pid"] == 1
     finally:
         world.down()
@@ -370,6 +373,7 @@ def test_nothing_outlives_the_process_that_started_a_program(program: Path, tmp_
     _skip_without_namespaces(tmp_path)
     folder = ProgramFolder(tmp_path / "programs")
     folder.make()
+    length = f"607.{secrets.randbelow(10**9):09}"  # no other test on this machine sleeps as long
     spec: dict[str, Any] = {
         "config": None,
         "config_path": None,
@@ -378,7 +382,7 @@ def test_nothing_outlives_the_process_that_started_a_program(program: Path, tmp_
         "patience_s": 10,
         "program": {
             "path": "/bin/sh",
-            "arguments": ["-c", "sleep 607.25 & sleep 607.25"],
+            "arguments": ["-c", f"sleep {length} & sleep {length}"],
             "folder": None,
             "hosts": str(folder.hosts),
             "root": str(folder.root),
@@ -388,23 +392,25 @@ def test_nothing_outlives_the_process_that_started_a_program(program: Path, tmp_
         "import json, os, subprocess, sys, time\n"
         "spec = json.dumps({**json.loads(sys.argv[1]), 'parent': os.getpid()})\n"
         "p = subprocess.Popen([*sys.argv[2:], spec], stdout=subprocess.PIPE)\n"
-        "p.stdout.readline(); print('up', flush=True); time.sleep(60)\n"
+        "p.stdout.readline(); print('up', flush=True); time.sleep(600)\n"
     )
     command = [sys.executable, "-c", script, json.dumps(spec), *PROGRAM_TASK]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
-        assert parent.stdout
-        assert parent.stdout.readline() == b"up\n"
-        eventually(lambda: len(_sleepers()) == 2)
-        parent.send_signal(signal.SIGKILL)
-    eventually(lambda: not _sleepers())
+        try:
+            assert parent.stdout
+            assert parent.stdout.readline() == b"up\n"
+            eventually(lambda: len(_sleepers(length)) == 2)
+        finally:
+            parent.send_signal(signal.SIGKILL)
+    eventually(lambda: not _sleepers(length))
 
 
-def _sleepers() -> list[str]:
+def _sleepers(length: str) -> list[str]:
     """Processes of the test above."""
     found = []
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            if entry.read_bytes() == b"sleep\x00607.25\x00":
+            if entry.read_bytes() == f"sleep\0{length}\0".encode():
                 found.append(entry.parent.name)
         except OSError:
             continue

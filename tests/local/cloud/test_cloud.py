@@ -329,8 +329,8 @@ def test_a_worker_that_is_killed_is_started_again(up: CloudPaths) -> None:
     before = record(up).parts[number]
     assert before.pid
     os.kill(before.pid, signal.SIGKILL)
-    eventually(lambda: control.status(up)[number]["restarts"] == before.restarts + 1, within=30)
-    eventually(lambda: control.status(up)[number]["state"] == "running", within=30)
+    eventually(lambda: control.status(up)[number]["restarts"] == before.restarts + 1)
+    eventually(lambda: control.status(up)[number]["state"] == "running")
 
 
 def use_the_local_cloud() -> list[str]:

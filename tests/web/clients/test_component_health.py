@@ -13,8 +13,10 @@ from gromit.core.environments.health_book import HealthFinding, HealthTarget
 from gromit.core.stack.health import HealthCheck, HealthState, HealthStatus
 from gromit.web.clients.component_health import BODY_MAX, HttpPrograms
 from tests.fakes.health import health_target
+from tests.waiting import PATIENCE_S
 
 SHORT_S = 0.4
+"""Longest time of an answer where none comes."""
 
 
 class Program:
@@ -80,8 +82,8 @@ def target_of(port: int, *addresses: str, ready: str | None = None) -> HealthTar
     return replace(health_target(), port=port, addresses=addresses or ("127.0.0.1",), check=asked)
 
 
-def ask(target: HealthTarget) -> HealthFinding:
-    return HttpPrograms(SHORT_S).ask([target])[target]
+def ask(target: HealthTarget, within_s: float = PATIENCE_S) -> HealthFinding:
+    return HttpPrograms(within_s).ask([target])[target]
 
 
 @pytest.mark.parametrize(
@@ -123,7 +125,7 @@ def test_both_paths_are_asked_and_the_worse_answer_counts() -> None:
 
 def test_a_program_that_never_answers_costs_the_timeout_and_no_more() -> None:
     with program() as running:
-        found = ask(target_of(running.port))
+        found = ask(target_of(running.port), SHORT_S)
     assert not found.is_reached
     assert found.status.reason == "no answer to /hello: none within 0.4 s"
 
@@ -143,7 +145,7 @@ def test_an_answer_without_an_end_ends_at_the_limit_or_in_time(body: bytes) -> N
 
     running = Endless({})
     try:
-        found = ask(target_of(running.port))
+        found = ask(target_of(running.port), PATIENCE_S if body else SHORT_S)
     finally:
         running.close()
     assert found.status.state is (HealthState.PASS if body else HealthState.FAIL)
@@ -152,7 +154,10 @@ def test_an_answer_without_an_end_ends_at_the_limit_or_in_time(body: bytes) -> N
 def test_what_does_not_speak_http_or_does_not_listen_fails_with_the_reason() -> None:
     with program(hello=b"220 ready to send mail\r\n") as running:
         assert ask(target_of(running.port)).status.reason == "no answer to /hello: it is not HTTP"
-    found = ask(target_of(running.port))
+    with socket.socket() as taken:
+        # Bound and not listening: no other program can answer at this port.
+        taken.bind(("127.0.0.1", 0))
+        found = ask(target_of(taken.getsockname()[1]))
     assert (found.status.reason, found.is_reached) == (
         "no answer to /hello: nothing listens there",
         True,
@@ -165,13 +170,41 @@ def test_all_addresses_are_asked_and_the_worst_counts() -> None:
     assert (found.status.state, found.is_reached) == (HealthState.FAIL, True)
 
 
+class Meeting(Program):
+    """Programs that answer nothing before all of them were asked."""
+
+    def __init__(self, answers: dict[str, bytes], size: int) -> None:
+        self._size = size
+        super().__init__(answers)
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while len(self._clients) < self._size:
+                self._clients.append(self.listener.accept()[0])
+            for client in self._clients:
+                self._answer(client)
+
+
 def test_many_programs_are_asked_at_the_same_time() -> None:
+    running = Meeting({"/hello": says("pass"), "/ready": answer(503)}, 40)
+    try:
+        ready = [replace(target_of(running.port), environment=f"w{n}") for n in range(20)]
+        unready = [
+            replace(target_of(running.port, ready="/ready"), environment=f"s{n}") for n in range(10)
+        ]
+        found = HttpPrograms(PATIENCE_S).ask([*unready, *ready])
+    finally:
+        running.close()
+    assert [found[t].status.state for t in ready] == [HealthState.PASS] * 20
+    assert [found[t].status.state for t in unready] == [HealthState.FAIL] * 10
+
+
+def test_a_program_that_is_silent_leaves_the_answers_of_others() -> None:
     with program(hello=says("pass")) as good, program() as silent:
-        slow = [replace(target_of(silent.port), environment=f"s{n}") for n in range(20)]
-        well = [replace(target_of(good.port), environment=f"w{n}") for n in range(20)]
-        found = HttpPrograms(SHORT_S).ask([*slow, *well])
-    assert [found[t].status.state for t in well] == [HealthState.PASS] * 20
-    assert [found[t].status.state for t in slow] == [HealthState.FAIL] * 20
+        well, slow = target_of(good.port), target_of(silent.port)
+        found = HttpPrograms(5 * SHORT_S).ask([slow, well])
+    assert found[well].status.state is HealthState.PASS
+    assert found[slow].status.state is HealthState.FAIL
 
 
 def test_no_target_is_no_request() -> None:

@@ -12,6 +12,7 @@ from gromit.web.server.limits import App, ClientLimits, Receive, Scope, Send
 from gromit.web.server.protocol import CUT, DISCARDED_BYTES
 from gromit.web.server.server import Listener, Server
 from tests.fakes.clients import connection, read_all, read_answer, send_last, wait_for
+from tests.waiting import PATIENCE_S
 from tests.web.applications import flood, mirror
 
 QUICK = ClientLimits(head_s=0.3, body_s=0.3, idle_s=1, write_s=0.5)
@@ -88,9 +89,11 @@ class TestSlowClients:
                 except TimeoutError:
                     continue
                 except ConnectionError:
-                    break
+                    break  # the answer has arrived, and the reset after it
                 if answer:
                     break
+            stream.settimeout(PATIENCE_S)
+            answer += read_all(stream)
         assert _status(answer) == 408
 
     def test_a_body_that_never_ends_is_answered_408(self) -> None:
