@@ -54,7 +54,7 @@ class Scene:
         self.wanted = FakeEnvironments()
         self.keeper = Chitragupta(
             wanted=self.wanted,
-            tasks=EcsTasks(laws.client("ec2"), laws.client("ecs"), CATALOGUE),
+            tasks=EcsTasks(laws.client("ec2"), laws.client("ecs"), CATALOGUE.public),
             zone=Route53Zone(laws.client("route53", CLIENT), self.zone_id, DOMAIN, laws.clock),
             policy=DnsPolicy(
                 domain=DOMAIN,

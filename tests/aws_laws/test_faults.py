@@ -56,7 +56,7 @@ class Scene:
         self.zone = Route53Zone(laws.client("route53", CLIENT), self.zone_id, DOMAIN, laws.clock)
         self.keeper = Chitragupta(
             wanted=self.wanted,
-            tasks=EcsTasks(laws.client("ec2"), laws.client("ecs"), CATALOGUE),
+            tasks=EcsTasks(laws.client("ec2"), laws.client("ecs"), CATALOGUE.public),
             zone=self.zone,
             policy=DnsPolicy(
                 domain=DOMAIN,

@@ -120,7 +120,9 @@ def test_a_first_publication_of_fifty_environments_is_not_throttled(laws: Laws) 
     for name in names:
         fleet.run(name, "tyk")
     pacer = _pacer(laws, 4)
-    tasks = EcsTasks(laws.client("ec2", pacer=pacer), laws.client("ecs", pacer=pacer), CATALOGUE)
+    tasks = EcsTasks(
+        laws.client("ec2", pacer=pacer), laws.client("ecs", pacer=pacer), CATALOGUE.public
+    )
     assert len(tasks.running_tasks(names).tasks) == ENVIRONMENTS
     zone_id = laws.free("route53").create_hosted_zone(Name="dev.example.com", CallerReference="x")
     zone = Route53Zone(

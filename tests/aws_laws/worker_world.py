@@ -336,7 +336,7 @@ class WorkerWorld:
         )
         return Chitragupta(
             wanted=ServeEnvironments(self.worker),
-            tasks=EcsTasks(self.laws.client("ec2"), ecs, CATALOGUE),
+            tasks=EcsTasks(self.laws.client("ec2"), ecs, CATALOGUE.public),
             zone=zone,
             observer=Observer(
                 clusters=EcsClusters(ecs),

@@ -68,7 +68,7 @@ class DnsScene:
         ecs = self.replay.client("ecs")
         self.keeper = Chitragupta(
             wanted=self.serve,
-            tasks=EcsTasks(self.replay.client("ec2"), ecs, catalogue),
+            tasks=EcsTasks(self.replay.client("ec2"), ecs, catalogue.public),
             zone=Route53Zone(route53, zone, DOMAIN, clock),
             policy=DnsPolicy(
                 domain=DOMAIN,

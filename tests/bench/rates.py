@@ -115,7 +115,7 @@ def _pass(size: int) -> tuple[int, int]:
         keeper = Chitragupta(
             wanted=wanted,
             tasks=EcsTasks(
-                laws.client("ec2", pacer=pacer), laws.client("ecs", pacer=pacer), _CATALOGUE
+                laws.client("ec2", pacer=pacer), laws.client("ecs", pacer=pacer), _CATALOGUE.public
             ),
             zone=zone,
             policy=DnsPolicy(

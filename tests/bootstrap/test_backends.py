@@ -9,7 +9,7 @@ import pytest
 from botocore.awsrequest import AWSRequest
 
 from gromit.adapters.aws.pacing import Pacer
-from gromit.bootstrap.backends import paced_session, session
+from gromit.bootstrap.aws_session import paced_session, session
 from gromit.bootstrap.terraform import terraform_grace
 from gromit.config.load import load_settings
 from gromit.config.schema import Settings, TerraformSettings

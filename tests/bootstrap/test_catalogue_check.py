@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from gromit.adapters.catalogue.file import SHIPPED
+from gromit.adapters.catalogue.shipped import SHIPPED
 from gromit.bootstrap.catalogue import catalogue_report, configured_catalogue
 from gromit.config.schema import Settings
 from gromit.core.stack.checks.check import CatalogueReport

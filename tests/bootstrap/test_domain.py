@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gromit.bootstrap.backends import session, state_bucket
+from gromit.bootstrap.aws_session import session
 from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.cluster import clusters
 from gromit.bootstrap.config_root import config_root
@@ -14,6 +14,7 @@ from gromit.bootstrap.machine import domain_if_set
 from gromit.bootstrap.migrate import migration
 from gromit.bootstrap.sow import sower
 from gromit.bootstrap.terraform import terraform_runner
+from gromit.bootstrap.worker_backends import state_bucket
 from gromit.bootstrap.worker_parts import WorkerParts
 from gromit.config.load import load_settings
 from gromit.services.migration import Decisions

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gromit.bootstrap.backends import session
+from gromit.bootstrap.aws_session import session
 from gromit.bootstrap.migrate import _waiting
 from gromit.cli import run
 from tests.web.serving import Emulator, emulator

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gromit.bootstrap.backends import session
+from gromit.bootstrap.aws_session import session
 from gromit.bootstrap.workers import WorkerCallbacks, workers
 from gromit.config.load import load_settings
 from gromit.core.environments.phases import Work

@@ -15,7 +15,7 @@ import boto3
 import httpx2
 import pytest
 
-from gromit.bootstrap.backends import session
+from gromit.bootstrap.aws_session import session
 from gromit.bootstrap.serve import build_serve
 from gromit.config.load import load_settings
 from gromit.core.security.roles import Role

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from gromit.bootstrap.backends import owner_watch, session, state_bucket
+from gromit.bootstrap.aws_session import session
 from gromit.bootstrap.machine import now_ms, operator
+from gromit.bootstrap.worker_backends import owner_watch, state_bucket
 from gromit.cli import run
 from gromit.config.load import load_settings
 from gromit.core.environments.row_writes import Exists, RowWrite

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gromit.adapters.config_tree.root import MARKER
-from gromit.bootstrap.backends import session
+from gromit.bootstrap.aws_session import session
 from gromit.cli import run
 from gromit.core.names import environment_name
 from tests.web.serving import Emulator, emulator

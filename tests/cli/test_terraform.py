@@ -11,7 +11,7 @@ import pytest
 
 from gromit.adapters.config_tree.root import ConfigTree, init_root
 from gromit.adapters.config_tree.suspension import Suspension
-from gromit.bootstrap.backends import session
+from gromit.bootstrap.aws_session import session
 from gromit.cli import run
 from gromit.core.security.roles import Role
 from tests.fakes.platform import PLATFORM

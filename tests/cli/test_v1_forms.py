@@ -14,7 +14,7 @@ import click
 import pytest
 
 from gromit.adapters.config_tree.root import init_root
-from gromit.bootstrap.backends import session
+from gromit.bootstrap.aws_session import session
 from gromit.cli import root, run
 from gromit.core.security.roles import Role
 from tests.commands import run_gromit

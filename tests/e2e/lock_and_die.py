@@ -3,7 +3,7 @@
 import os
 import sys
 
-from gromit.bootstrap.backends import owner_watch, state_bucket
+from gromit.bootstrap.worker_backends import owner_watch, state_bucket
 from gromit.config.load import load_settings
 from gromit.core.environments.terraform_locks import Lock
 

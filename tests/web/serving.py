@@ -29,9 +29,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from fastapi import FastAPI
 
 from gromit.adapters.security.pki_files import PkiFiles
-from gromit.bootstrap import backends
+from gromit.bootstrap import aws_session
 from gromit.bootstrap import serve as bootstrap_serve
-from gromit.bootstrap.backends import session
+from gromit.bootstrap.aws_session import session
 from gromit.bootstrap.pki import build_pki
 from gromit.bootstrap.serve import build_serve
 from gromit.config.load import load_settings
@@ -428,7 +428,7 @@ def serving(
         for name, value in emulator.environ.items():
             patched.setenv(name, value)
         # The variables are there only while serve is built, so its clients are made then.
-        patched.setattr(backends, "lazy_client", lambda make: make())
+        patched.setattr(aws_session, "lazy_client", lambda make: make())
         rules = settings.environments
         limits = CreationLimits(rules.per_repository, rules.per_token)
         patched.setattr(bootstrap_serve, "CreationLimits", lambda *_: limits)

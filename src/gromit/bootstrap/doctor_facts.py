@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from gromit.adapters.doctor.dns_lookup import get_name_servers, has_address
 from gromit.adapters.doctor.facts import AwsFacts
-from gromit.bootstrap.backends import paced_session
+from gromit.bootstrap.aws_session import paced_session
 from gromit.bootstrap.clients import has_serve, serve_client
 from gromit.bootstrap.config_root import config_root
 from gromit.bootstrap.machine import domain

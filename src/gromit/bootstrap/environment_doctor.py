@@ -8,23 +8,15 @@ from pathlib import Path
 from gromit.adapters.aws import client as aws
 from gromit.adapters.aws.image_expiries import EcrExpiries
 from gromit.adapters.aws.resource_listing import AwsResourceListing
-from gromit.bootstrap.backends import (
-    aws_client,
-    cluster_source,
-    image_keeper,
-    owner_watch,
-    paced_session,
-    platform_source,
-    record_store,
-    resource_clearer,
-    resource_clients,
-    state_bucket,
-)
+from gromit.bootstrap.aws_session import aws_client, paced_session
+from gromit.bootstrap.backends import image_keeper, resource_clearer, resource_clients
 from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.chitragupta import build_chitragupta
 from gromit.bootstrap.clients import serve_client, suspension_check
 from gromit.bootstrap.config_root import config_root
+from gromit.bootstrap.dns_backends import cluster_source, record_store
 from gromit.bootstrap.machine import domain_if_set, now_ms
+from gromit.bootstrap.worker_backends import owner_watch, platform_source, state_bucket
 from gromit.config.schema import Settings
 from gromit.core.dns.ownership import NameOwner
 from gromit.services.environment_doctor import EnvironmentDoctor
@@ -95,7 +87,7 @@ def build_environment_doctor(settings: Settings, root: Path | None) -> DoctorPar
         clear=resource_clearer(settings, threading.Event()),
         platform=platform,
         folders=tree,
-        retire_records=build_chitragupta(settings, configured_catalogue(settings)).retire
+        retire_records=build_chitragupta(settings, configured_catalogue(settings).public).retire
         if has_zone
         else None,
         guard=_guard(settings, root),

@@ -11,9 +11,11 @@ from gromit.adapters.aws.dynamodb import DynamoStore
 from gromit.adapters.aws.dynamodb_table import TableSetup
 from gromit.adapters.config_tree.root import MARKER, init_root
 from gromit.adapters.config_tree.texts import read_config_texts
-from gromit.bootstrap.backends import cluster_source, record_store, session, state_bucket
+from gromit.bootstrap.aws_session import session
 from gromit.bootstrap.catalogue import configured_catalogue
+from gromit.bootstrap.dns_backends import cluster_source, record_store
 from gromit.bootstrap.machine import domain_if_set, now_ms, operator, to_ms
+from gromit.bootstrap.worker_backends import state_bucket
 from gromit.config.schema import Settings
 from gromit.core.environments.history import ChangeContext
 from gromit.core.migration.steps import MigrationResult

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
-from gromit.bootstrap.backends import aws_calls
+from gromit.bootstrap.aws_session import aws_calls
 from gromit.bootstrap.clients import serve_client
 from gromit.bootstrap.machine import memory_use, now_ms, parallel_runs
 from gromit.config.schema import Settings

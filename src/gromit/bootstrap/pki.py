@@ -33,7 +33,7 @@ def key_store(file: Path | None, secret: str | None) -> KeyStore | None:
     # Only these stores need boto3, which doubles the start of every other `gromit pki` command.
     from gromit.adapters.aws import client as aws  # noqa: PLC0415
     from gromit.adapters.security.ca_key import KeyFile, KeySecret  # noqa: PLC0415
-    from gromit.bootstrap.backends import session  # noqa: PLC0415
+    from gromit.bootstrap.aws_session import session  # noqa: PLC0415
 
     if file is not None:
         return KeyFile(file)

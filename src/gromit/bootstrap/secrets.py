@@ -3,8 +3,8 @@
 import secrets
 import string
 
-from gromit.bootstrap.backends import managed_secrets
 from gromit.bootstrap.catalogue import configured_catalogue
+from gromit.bootstrap.worker_backends import managed_secrets
 from gromit.config.schema import Settings
 from gromit.services.secret_values import SecretMaker
 

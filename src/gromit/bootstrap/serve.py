@@ -11,9 +11,9 @@ from prometheus_client import CollectorRegistry
 from gromit import log
 from gromit.adapters.security.pki_files import DenyListFile
 from gromit.adapters.terraform.stack_files import stack_hash
+from gromit.bootstrap.aws_session import aws_calls
 from gromit.bootstrap.backends import (
     audit_log,
-    aws_calls,
     environment_store,
     image_registry,
     run_output,

@@ -4,13 +4,9 @@ import time
 
 from gromit.adapters.aws.manifests import ManifestMemory
 from gromit.adapters.terraform.stack_files import stack_hash
-from gromit.bootstrap.backends import (
-    image_keeper,
-    image_registry,
-    resource_clearer,
-    service_states,
-)
+from gromit.bootstrap.backends import image_keeper, image_registry, resource_clearer
 from gromit.bootstrap.chitragupta import build_chitragupta
+from gromit.bootstrap.dns_backends import service_states
 from gromit.bootstrap.machine import domain_if_set
 from gromit.bootstrap.worker_parts import WorkerParts, hook_runner
 from gromit.config.schema import Settings
@@ -53,4 +49,4 @@ def sower(settings: Settings, parts: WorkerParts) -> Sower:
 def public_records(settings: Settings, known: Catalogue) -> PublicRecords:
     """Public records of single environments; none are kept if no zone or no domain is set."""
     has_zone = settings.cluster.zoneid and settings.cluster.domain
-    return PublicRecords(build_chitragupta(settings, known) if has_zone else None)
+    return PublicRecords(build_chitragupta(settings, known.public) if has_zone else None)

@@ -12,14 +12,11 @@ from gromit.adapters.config_tree.root import ConfigTree
 from gromit.adapters.terraform.provider_mirror import user_cache
 from gromit.adapters.terraform.runner import Terraform
 from gromit.adapters.terraform.session import SessionDeps, TerraformConfig
-from gromit.bootstrap.backends import (
-    image_registry,
-    managed_secrets,
-    platform_source,
-    session,
-)
+from gromit.bootstrap.aws_session import session
+from gromit.bootstrap.backends import image_registry
 from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.passes import pass_figures
+from gromit.bootstrap.worker_backends import managed_secrets, platform_source
 from gromit.config.schema import Settings, TerraformSettings
 from gromit.core.stack.terraform import Backend
 from gromit.ports import Progress

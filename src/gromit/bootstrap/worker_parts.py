@@ -9,7 +9,8 @@ from gromit.adapters.aws.hook_tasks import EcsHookTasks
 from gromit.adapters.aws.state_bucket import S3StateBucket
 from gromit.adapters.config_tree.root import ConfigTree
 from gromit.adapters.terraform.runner import Terraform
-from gromit.bootstrap.backends import ecs_client, resource_clearer
+from gromit.bootstrap.aws_session import ecs_client
+from gromit.bootstrap.backends import resource_clearer
 from gromit.config.schema import Settings
 from gromit.core.stack.catalogue import Catalogue
 from gromit.ports import WorkQueue

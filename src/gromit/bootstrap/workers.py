@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from gromit.bootstrap.backends import (
-    managed_secrets,
-    owner_watch,
-    paced_session,
-    platform_source,
-    state_bucket,
-)
+from gromit.bootstrap.aws_session import paced_session
 from gromit.bootstrap.clients import serve_client
 from gromit.bootstrap.config_root import config_root
 from gromit.bootstrap.machine import parallel_runs
+from gromit.bootstrap.worker_backends import (
+    managed_secrets,
+    owner_watch,
+    platform_source,
+    state_bucket,
+)
 from gromit.bootstrap.worker_functions import FunctionParts, LazyWorkFunction, check_settings
 from gromit.config.schema import Settings
 from gromit.core.environments.claims import Claim

@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.chitragupta import build_chitragupta, health_watch, watch_intervals
 from gromit.bootstrap.clients import suspension_check, work_feed
 from gromit.bootstrap.config_root import config_root
 from gromit.bootstrap.passes import pass_reports
+from gromit.bootstrap.public_components import configured_public_components
 from gromit.cli import PARTLY, CliContext
 from gromit.cli.render import print_rows
 from gromit.cli.stopping import on_stop_signal
@@ -55,7 +55,7 @@ def expose(run: CliContext, root: Path | None, *, watch: bool, dry_run: bool, fo
             "--watch excludes --dry-run and --force",
             hint="review the plan with --dry-run, then force a single pass",
         )
-    settings, known = run.settings, configured_catalogue(run.settings)
+    settings, known = run.settings, configured_public_components(run.settings)
     check = _guard(run, root)
     with pass_reports(settings, PassPart.CHITRAGUPTA, is_watch=watch) as passes:
         if watch:

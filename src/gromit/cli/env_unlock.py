@@ -39,8 +39,8 @@ def unlock(run: CliContext, name: str, *, yes: bool, force: bool) -> None:
     that no process works on the environment.
     """
     # boto3 is slow to import, and no other command of this group needs it.
-    from gromit.bootstrap.backends import owner_watch, state_bucket  # noqa: PLC0415
     from gromit.bootstrap.machine import operator  # noqa: PLC0415
+    from gromit.bootstrap.worker_backends import owner_watch, state_bucket  # noqa: PLC0415
 
     name = name if is_environment_name(name) else parse_ref(name).environment
     bucket, by = state_bucket(run.settings), operator()

@@ -95,12 +95,16 @@ def _serve_time(serve: "ServeClient") -> Millis:
 def _dns_plan(run: CliContext) -> DnsPlan:
     """Return the changes of records that a pass of chitragupta would make."""
     # It brings the AWS SDK with it, which is slow to import.
-    from gromit.bootstrap.catalogue import configured_catalogue  # noqa: PLC0415
     from gromit.bootstrap.chitragupta import build_chitragupta  # noqa: PLC0415
+    from gromit.bootstrap.public_components import (  # noqa: PLC0415
+        configured_public_components,
+    )
     from gromit.cli.dns_pass import change_rows  # noqa: PLC0415
 
     try:
-        found = build_chitragupta(run.settings, configured_catalogue(run.settings)).preview()
+        found = build_chitragupta(
+            run.settings, configured_public_components(run.settings)
+        ).preview()
     except GromitError as error:
         return DnsPlan([], error.message, error.hint)
     missing = found.incomplete or None

@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 import click
 
-from gromit.bootstrap.backends import state_bucket
 from gromit.bootstrap.clients import serve_client
 from gromit.bootstrap.config_root import config_root
 from gromit.bootstrap.terraform import build_inspector, terraform_runner
+from gromit.bootstrap.worker_backends import state_bucket
 from gromit.cli import CliContext, Command, pass_cli
 from gromit.cli.completion import environment_argument
 from gromit.core.environments.phases import Phase

@@ -29,7 +29,7 @@ class Scene:
     def __init__(self, laws: Laws, catalogue: Catalogue = CATALOGUE) -> None:
         self.laws = laws
         self.fleet = Fleet(laws.free)
-        self.tasks = EcsTasks(laws.client("ec2"), laws.client("ecs"), catalogue)
+        self.tasks = EcsTasks(laws.client("ec2"), laws.client("ecs"), catalogue.public)
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_tasks_in_the_cluster_of_another_installation_are_not_confirmed(scene: S
     cluster = scene.fleet.ecs.describe_clusters(clusters=["app"])["clusters"][0]["clusterArn"]
     scene.fleet.ecs.tag_resource(resourceArn=cluster, tags=tags)
     assert scene.tasks.running_tasks({"app"}) == whole()
-    named = EcsTasks(scene.laws.client("ec2"), scene.laws.client("ecs"), CATALOGUE, "team-b")
+    named = EcsTasks(scene.laws.client("ec2"), scene.laws.client("ecs"), CATALOGUE.public, "team-b")
     assert named.running_tasks({"app"}) == whole(("app", "tyk", address))
 
 

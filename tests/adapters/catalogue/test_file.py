@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gromit.adapters.catalogue import file as catalogue_file
 from gromit.adapters.catalogue.entry import CatalogueEntry, ComponentSize
-from gromit.adapters.catalogue.file import SHIPPED
+from gromit.adapters.catalogue.shipped import SHIPPED
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.health import HealthCheck as ComponentHealth
 from gromit.core.stack.health import HealthState

@@ -247,7 +247,7 @@ def _publish(installed: Installed, cloud: Cloud, env: str) -> None:
 
 def _tasks(cloud: Cloud) -> EcsTasks:
     known = catalogue_file.load_catalogue(None, None)
-    return EcsTasks(cloud.client("ec2"), cloud.client("ecs"), known)
+    return EcsTasks(cloud.client("ec2"), cloud.client("ecs"), known.public)
 
 
 def _zone(installed: Installed, cloud: Cloud) -> Route53Zone:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from gromit.adapters.aws.client import aws_errors
 from gromit.adapters.aws.environment_resources import read_mark
 from gromit.core.dns.tasks import PublicTask, TaskListing
-from gromit.core.stack.catalogue import Catalogue
+from gromit.core.stack.public_components import PublicComponents
 from gromit.errors import Temporary
 
 if TYPE_CHECKING:
@@ -45,16 +45,16 @@ _OF_TASKS: "Sequence[FilterTypeDef]" = (
 
 
 class EcsTasks:
-    """The port `TaskSource` for the public components of a catalogue."""
+    """The port `TaskSource` for public components."""
 
     def __init__(
-        self, ec2: "EC2Client", ecs: "ECSClient", catalogue: Catalogue, installation: str = ""
+        self, ec2: "EC2Client", ecs: "ECSClient", known: PublicComponents, installation: str = ""
     ) -> None:
         """`installation` is the name of this one; empty if it has none."""
         self._ec2 = ec2
         self._installation = installation
         self._ecs = ecs
-        self._public = frozenset(c.name for c in catalogue.components.values() if c.public)
+        self._public = known.names
 
     def public_tasks(self, environment: str | None = None) -> TaskListing:
         """Read the interfaces: one call for 1000. Raises `Denied` or `BackendError`."""

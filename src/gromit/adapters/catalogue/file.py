@@ -1,7 +1,6 @@
 """Catalogue files: strict YAML, with config templates in a folder next to the file."""
 
 from collections.abc import Iterable, Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from gromit.adapters.catalogue.entry import (
     to_component,
 )
 from gromit.adapters.catalogue.programs import load_program
+from gromit.adapters.catalogue.shipped import SHIPPED
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.config_files import FILE_NAME
 from gromit.core.stack.config_templates import check_syntax
@@ -19,9 +19,6 @@ from gromit.core.stack.secrets import NamedSecret, check_secret_names
 from gromit.documents import InvalidYaml, parse_yaml
 from gromit.errors import ConfigError
 from gromit.log import get_logger
-
-SHIPPED = Path(str(files("gromit"))) / "catalogue" / "tyk.yaml"
-"""Catalogue of the Tyk stack, part of the package."""
 
 FILE_KEYS = ("extends", "secrets", "components")
 """Top-level keys of a file."""

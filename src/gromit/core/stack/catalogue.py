@@ -9,6 +9,7 @@ from gromit.core.stack.contract import ContainerSettings
 from gromit.core.stack.health import HealthCheck
 from gromit.core.stack.hooks import Hook, HookKind
 from gromit.core.stack.programs import Program, ProgramUse
+from gromit.core.stack.public_components import PublicComponents
 from gromit.core.stack.secrets import NamedSecret
 from gromit.errors import ConfigError, InvalidInput
 
@@ -80,6 +81,19 @@ class Catalogue:
     def repositories(self) -> frozenset[str]:
         """All repositories that may report a build."""
         return self.known_only | {c.repository for c in self.components.values() if c.repository}
+
+    @property
+    def public(self) -> PublicComponents:
+        """Components that are reachable from the internet."""
+        public = [c for c in self.components.values() if c.public]
+        return PublicComponents(
+            frozenset(c.name for c in public),
+            {
+                c.name: (c.port, c.health)
+                for c in public
+                if c.port is not None and c.health is not None
+            },
+        )
 
     @property
     def deployed(self) -> frozenset[str]:
