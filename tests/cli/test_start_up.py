@@ -87,7 +87,9 @@ ENVIRONMENT: Mapping[str, Any] = {
     "changed": "2026-11-24T18:33:43Z",
     "error": None,
 }
-NO_INTERFACES = b"""<DescribeNetworkInterfacesResponse><networkInterfaceSet/></DescribeNetworkInterfacesResponse>
+NO_INTERFACES = b"""<DescribeNetworkInterfacesResponse>
+  <networkInterfaceSet/>
+</DescribeNetworkInterfacesResponse>
 """
 NO_RECORDS = b"""<ListResourceRecordSetsResponse>
   <ResourceRecordSets/><IsTruncated>false</IsTruncated><MaxItems>300</MaxItems>
