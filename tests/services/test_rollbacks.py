@@ -305,6 +305,23 @@ def test_a_rollback_before_the_write_of_a_build_keeps_that_build_out(place: Plac
     assert place.build("tyk", "b", 9) is BuildResult.PINNED
 
 
+def test_a_rollback_keeps_out_a_build_that_another_process_had_begun_to_write(
+    place: Place,
+) -> None:
+    place.run(("tyk", "a"))
+    other = Registry(store=place.registry.store, images=place.registry.images)
+    other.images.push("tyk", "b")
+
+    def report_and_roll_back() -> None:
+        place.run(("tyk", "b"))
+        place.back()
+
+    place.registry.store.meddling = [report_and_roll_back]
+    assert other.report("tyk", "b")[0] is BuildResult.PINNED
+    assert place.desired == {"tyk": "a"}
+    assert place.environment.pins["tyk"].left == "b"
+
+
 def test_a_repeated_request_counts_once_also_after_a_newer_build(place: Place) -> None:
     place.run(("tyk", "a"), ("tyk", "b"))
     first = place.back(mark="m1")

@@ -52,7 +52,7 @@ from tests.fakes.issuer import (
     unsigned,
 )
 from tests.fakes.refs import NO_BRANCHES
-from tests.logs import lines_about
+from tests.logs import captured_lines, lines_about
 from tests.web.gateway.test_app import House
 
 BUILD = {"repo": f"{OWNER}/tyk", "ref": "refs/heads/app-test", "sha": SHA}
@@ -548,7 +548,7 @@ def test_a_gateway_with_oidc_needs_no_file_of_tokens_and_takes_one_that_comes_la
 def test_the_log_names_repository_and_run_and_never_holds_the_token(new_street: Street) -> None:
     street = new_street  # whose budget of lines no other test has used
     good, bad = street.token(), street.issuer.token(street.claims(), key=rsa_key("mine"))
-    with capture_logs() as logs:
+    with captured_lines("gateway.request", 3) as logs:
         street.newbuild(good)
         street.newbuild(bad)
         street.newbuild(good, sha="latest")

@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx2
 import pytest
-from structlog.testing import capture_logs
 
 from gromit.core.security.people import PEOPLES_ROLES
 from gromit.core.security.roles import Role, is_allowed
@@ -17,7 +16,7 @@ from gromit.web.gateway.change_relay import PER_PERSON
 from gromit.web.gateway.people_api import forwarded_path, forwarded_routes
 from tests.fakes.issuer import unsigned
 from tests.fakes.provider import COMMAND, Provider, decoded
-from tests.logs import lines_about
+from tests.logs import captured_lines, lines_about
 from tests.waiting import PATIENCE_S
 from tests.web.gateway.browsing import URL, Browser, Door, opened
 from tests.web.serving import Clock, Serve, serving
@@ -63,7 +62,7 @@ class TestForwarding:
 
     def test_the_access_log_names_the_person(self, door: Door) -> None:
         token = door.token()
-        with capture_logs() as logs:
+        with captured_lines("gateway.request", 1) as logs:
             door.call(token, "GET", "/v1/whoami")
         (line,) = (x for x in lines_about("gateway", logs) if x["event"] == "gateway.request")
         assert (line["person"], line["path"], line["token"]) == (
