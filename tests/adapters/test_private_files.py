@@ -9,6 +9,7 @@ import pytest
 
 from gromit.adapters.private_files import WatchedFile, commit, file_lock, stage, write_atomically
 from gromit.errors import ConfigError, TrustError
+from tests.waiting import PATIENCE_S
 
 
 def test_a_file_is_private_and_replaced_whole(tmp_path: Path) -> None:
@@ -60,7 +61,7 @@ def test_only_one_process_holds_a_lock(tmp_path: Path) -> None:
         assert other.stdout is not None
         assert other.stdout.readline() == "up\n"
         order.write_text("first ")
-    assert other.wait(30) == 0
+    assert other.wait(PATIENCE_S) == 0
     other.stdout.close()
     assert order.read_text() == "first other"
 

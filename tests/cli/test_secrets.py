@@ -56,7 +56,13 @@ class Shell:
         own, its = pty.openpty()
         command = [sys.executable, "-m", "gromit", "secrets", *arguments]
         with subprocess.Popen(
-            command, env=self.environ, cwd=self.folder, stdin=its, stdout=its, stderr=its
+            command,
+            env=self.environ,
+            cwd=self.folder,
+            stdin=its,
+            stdout=its,
+            stderr=its,
+            start_new_session=True,  # without the terminal at which the tests were started
         ) as process:
             os.close(its)
             shown = b""

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import yaml
 
 from gromit.core.metrics.definition import by_series
 from gromit.core.metrics.definitions import DEFINITIONS
+from gromit.local.cloud.network import free_port
 from tests.docs.cloud import GROMIT, ended, variables
 from tests.monitoring.expressions import RULES, Expression, Selector, expressions
 from tests.web.serving import eventually
@@ -87,9 +87,7 @@ def prometheus(
         ],
     }
     (folder / "prometheus.yaml").write_text(yaml.safe_dump(config))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        listen = f"127.0.0.1:{free.getsockname()[1]}"
+    listen = f"127.0.0.1:{free_port()}"
     command = [
         "prometheus",
         f"--config.file={folder / 'prometheus.yaml'}",
@@ -113,7 +111,10 @@ def prometheus(
         yield running
     finally:
         process.terminate()
-        process.wait()
+        try:
+            process.wait(PATIENCE_S)
+        finally:
+            process.kill()
 
 
 def listed_matchers(selector: Selector) -> str:

@@ -14,7 +14,7 @@ import pytest
 
 from gromit.adapters.terraform.folder import RunFolder, new_run_folder, remove_stale_runs
 from gromit.errors import ConfigError, Temporary
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE_S, wait_for
 
 
 class Safe:
@@ -144,7 +144,8 @@ def test_what_a_killed_worker_left_is_swept(work: Path, stack: Path) -> None:
         "from gromit.adapters.terraform.folder import new_run_folder\n"
         "run = new_run_folder(Path(sys.argv[1]), Path(sys.argv[2]), None, '')\n"
         'with run.environment(\'{"name": "one"}\') as folder:\n'
-        "    (folder.path / 'errored.tfstate').write_text('state')\n"
+        "    (folder.path / 'new').write_text('state')\n"
+        "    (folder.path / 'new').rename(folder.path / 'errored.tfstate')\n"
         "    sys.stdin.read()"
     )
     argv = [sys.executable, "-c", script, str(work), str(stack)]
@@ -183,7 +184,7 @@ def test_what_a_worker_left_that_was_killed_before_it_had_locked_it_is_swept(
     work: Path, stack: Path
 ) -> None:
     with struck(work, stack, "SIGKILL") as worker:
-        assert worker.wait(60) == -signal.SIGKILL
+        assert worker.wait(PATIENCE_S) == -signal.SIGKILL
     assert len(list(work.iterdir())) == 1
     remove_stale_runs(work, Safe())
     assert list(work.iterdir()) == []
@@ -193,10 +194,12 @@ def test_a_run_that_is_just_being_made_is_not_swept(work: Path, stack: Path) -> 
     with struck(work, stack, "SIGSTOP") as worker, ThreadPoolExecutor(1) as pool:
         assert os.WIFSTOPPED(os.waitpid(worker.pid, os.WUNTRACED)[1])
         sweeping = pool.submit(remove_stale_runs, work, Safe())
-        with suppress(TimeoutError):
-            sweeping.result(0.5)  # enough time to remove it, if it does not wait
-        worker.send_signal(signal.SIGCONT)
-        assert worker.wait(60) == 0
+        try:
+            with suppress(TimeoutError):
+                sweeping.result(0.5)  # enough time to remove it, if it does not wait
+        finally:
+            worker.send_signal(signal.SIGCONT)
+        assert worker.wait(PATIENCE_S) == 0
 
 
 def test_the_backends_settings_are_for_their_owner_alone_and_no_environment_has_a_copy(

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from gromit.adapters.config_tree.folder import config_hash
 from gromit.local.aws import task
+from tests.local.aws.test_fargate import Ranges
 from tests.local.conftest import eventually
 from tests.waiting import PATIENCE_S
 
@@ -26,31 +27,37 @@ def spec(**more: object) -> str:
     )
 
 
-def test_it_answers_with_what_it_is_and_its_config(tmp_path: Path) -> None:
+def test_it_answers_with_what_it_is_and_its_config(tmp_path: Path, ranges: Ranges) -> None:
     (tmp_path / "tyk.conf").write_text("{}")
-    port, address = 18181, "127.91.7.3"
+    port, address = 18181, str(ranges[0][303])
     text = spec(config=str(tmp_path), port=port, addresses=[address], answer={"component": "tyk"})
     with subprocess.Popen([*PROGRAM, text], stdout=subprocess.PIPE) as process:
-        assert process.stdout
-        assert process.stdout.readline() == b"ready\n"
-        (tmp_path / "tyk.conf").write_text("changed later: a container reads at its start")
-        answer = httpx2.get(f"http://{address}:{port}/?x=1", trust_env=False)
-        elsewhere = httpx2.get(f"http://{address}:{port}/hello", trust_env=False)
-        process.kill()
+        try:
+            assert process.stdout
+            assert process.stdout.readline() == b"ready\n"
+            (tmp_path / "tyk.conf").write_text("changed later: a container reads at its start")
+            with httpx2.Client(
+                base_url=f"http://{address}:{port}", trust_env=False, timeout=PATIENCE_S
+            ) as http:
+                answer, elsewhere = http.get("/?x=1"), http.get("/hello")
+        finally:
+            process.kill()
     (tmp_path / "tyk.conf").write_text("{}")
     assert answer.json() == {"component": "tyk", "config_sha256": config_hash(tmp_path)}
     assert answer.headers["content-type"] == "application/json"
     assert elsewhere.json() == answer.json()
 
 
-def test_without_a_port_it_only_runs() -> None:
+def test_without_a_port_it_only_runs(ranges: Ranges) -> None:
     with subprocess.Popen(
-        [*PROGRAM, spec(addresses=["127.91.7.4"])], stdout=subprocess.PIPE
+        [*PROGRAM, spec(addresses=[str(ranges[0][304])])], stdout=subprocess.PIPE
     ) as process:
-        assert process.stdout
-        assert process.stdout.readline() == b"ready\n"
-        assert process.poll() is None
-        process.kill()
+        try:
+            assert process.stdout
+            assert process.stdout.readline() == b"ready\n"
+            assert process.poll() is None
+        finally:
+            process.kill()
 
 
 def test_what_keeps_it_from_starting_is_said() -> None:
@@ -69,15 +76,17 @@ def test_it_dies_with_the_process_that_started_it() -> None:
         "import json,os,subprocess,sys,time\n"
         "spec = {**json.loads(sys.argv[1]), 'parent': os.getpid()}\n"
         "p = subprocess.Popen([*sys.argv[2:], json.dumps(spec)], stdout=subprocess.PIPE)\n"
-        "p.stdout.readline(); print(p.pid, flush=True); time.sleep(60)\n"
+        "p.stdout.readline(); print(p.pid, flush=True); time.sleep(600)\n"
     )
     with subprocess.Popen(
         [sys.executable, "-c", script, spec(), *PROGRAM], stdout=subprocess.PIPE
     ) as parent:
-        assert parent.stdout
-        child = int(parent.stdout.readline())
-        assert _alive(child)
-        parent.send_signal(signal.SIGKILL)
+        try:
+            assert parent.stdout
+            child = int(parent.stdout.readline())
+            assert _alive(child)
+        finally:
+            parent.send_signal(signal.SIGKILL)
     eventually(lambda: not _alive(child))
 
 

@@ -7,6 +7,7 @@ import sys
 
 from gromit.local.cloud.processes import ProcessId, descendants, process_id, terminate
 from tests.local.conftest import eventually
+from tests.waiting import PATIENCE_S
 
 SLEEP = [sys.executable, "-S", "-c", "import time; print(flush=True); time.sleep(60)"]
 IGNORE_SIGTERM = """
@@ -49,7 +50,7 @@ def test_a_zombie_is_not_alive() -> None:
 def test_those_that_do_not_end_are_made_to() -> None:
     with start(SLEEP) as mild, start(STUBBORN) as stubborn:
         both = [found for p in (mild, stubborn) if (found := process_id(p.pid))]
-        assert [p.pid for p in terminate(both, 0.5)] == [stubborn.pid]
+        assert [p.pid for p in terminate(both, 2)] == [stubborn.pid]
         assert mild.wait() == -signal.SIGTERM
         assert stubborn.wait() == -signal.SIGKILL
 
@@ -66,4 +67,4 @@ def test_descendants_are_children_and_their_children() -> None:
         # Not all descendants of this process: other tests still use theirs.
         found = descendants(parent.pid)
         assert [p.pid for p in found] == [grandchild]
-        assert terminate(found, 5) == []
+        assert terminate(found, PATIENCE_S) == []

@@ -29,7 +29,10 @@ WORKER = "import os, sys, time; print('up', os.getpid(), flush=True); time.sleep
 
 
 def part(
-    name: str, script: str = WORKER, ready: Callable[[], bool] = lambda: True, grace_s: float = 5
+    name: str,
+    script: str = WORKER,
+    ready: Callable[[], bool] = lambda: True,
+    grace_s: float = PATIENCE_S,
 ) -> ManagedProcess:
     return ManagedProcess(
         name=name,
@@ -63,7 +66,7 @@ class Cloud:
     def _run(self, groups: tuple[list[ManagedProcess], ...]) -> None:
         supervisor = Supervisor(self.record, self.folder, self.stopping, alone=False)
         for group in groups:
-            supervisor.start(group, 10)
+            supervisor.start(group, PATIENCE_S)
         supervisor.mark_ready()
         supervisor.watch()
         supervisor.stop()
@@ -117,8 +120,8 @@ def test_a_part_that_ends_again_and_again_is_started_ever_more_rarely(cloud: Clo
     with cloud.of([part("sow", script, ready=lambda: "up" in cloud.log("sow"))]):
         born.touch()
         cloud.process("sow").signal(signal.SIGTERM)
-        eventually(lambda: cloud.state("sow").restarts >= 3)
-        assert (cloud.state("sow").state, cloud.state("sow").last_exit) == ("waiting", 3)
+        eventually(lambda: (found := cloud.state("sow")).restarts >= 3 and found.state == "waiting")
+        assert cloud.state("sow").last_exit == 3
 
 
 def test_parts_that_depend_on_another_wait_for_it(cloud: Cloud) -> None:

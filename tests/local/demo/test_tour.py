@@ -20,6 +20,7 @@ from gromit.local.demo import tour as demo
 from gromit.local.demo.progress import PlainProgress, StepLog, display
 from gromit.local.demo.tour import DemoTour
 from tests.local.conftest import eventually
+from tests.waiting import PATIENCE_S
 
 DEMO = [sys.executable, "-m", "gromit", "local", "demo"]
 MINUTES_3 = 180
@@ -88,14 +89,14 @@ def test_however_it_is_ended_its_cloud_goes_down(tmp_path: Path, number: signal.
             lambda: (
                 (found := read_supervisor_state(place.processes)) is not None and found.processes
             ),
-            within=60,
+            within=3 * PATIENCE_S,
         )
         record = read_supervisor_state(place.processes)
         assert record
         ours = [record.supervisor, *descendants(record.supervisor.pid)]
         process.send_signal(number)
-        process.wait(120)
-    assert wait_for_exit(ours, 60) == []
+        process.wait(3 * PATIENCE_S)
+    assert wait_for_exit(ours, 3 * PATIENCE_S) == []
 
 
 class Overtaken(PlainProgress):
@@ -122,9 +123,11 @@ def test_a_cloud_that_came_up_a_moment_earlier_is_left_alone(tmp_path: Path) -> 
     with subprocess.Popen(["sleep", "600"]) as process, place.lock.open("ab") as lock:
         other = process_id(process.pid)
         assert other
-        outcome = demo.run_demo(tmp_path, clean(), Overtaken(place, other, lock))
-        alive = other.alive()
-        process.kill()
+        try:
+            outcome = demo.run_demo(tmp_path, clean(), Overtaken(place, other, lock))
+            alive = other.alive()
+        finally:
+            process.kill()
     assert alive
     assert [step.verified for step in outcome.steps] == [False]
     assert outcome.error
