@@ -20,6 +20,7 @@ from gromit.local.aws.moto_patches import (
     recovery,
     regions,
     registry,
+    repeated,
     services,
     tables,
     tasks,
@@ -78,6 +79,11 @@ PATCHES: tuple[Callable[[Patches], None], ...] = (
     expressions.copy_node_by_node,
     expressions.choose_by_type,
     expressions.examine_once,
+    repeated.read_updates_once,
+    repeated.read_conditions_once,
+    repeated.share_plain_values,
+    repeated.measure_large_items,
+    repeated.project_what_is_asked,
     recovery.restore_the_moment,
 )
 """All patches, in the order in which they are applied."""

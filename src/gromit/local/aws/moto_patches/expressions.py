@@ -11,15 +11,34 @@ from typing import Any
 from moto.dynamodb.exceptions import MockValidationException
 from moto.dynamodb.parsing.ast_nodes import (
     DepthFirstTraverser,
+    Expression,
     Node,
+    UpdateExpressionAddAction,
     UpdateExpressionAddClause,
+    UpdateExpressionDeleteAction,
+    UpdateExpressionFunction,
+    UpdateExpressionRemoveAction,
     UpdateExpressionRemoveClause,
+    UpdateExpressionSetAction,
     UpdateExpressionSetClause,
 )
-from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
+from moto.dynamodb.parsing.validators import (
+    ActionCountValidator,
+    ExpressionAttributeResolvingProcessor,
+    OverlappingPathsValidator,
+)
 
 from gromit.local.aws.moto_patches.patches import Patches
 
+_ACTIONS = (
+    UpdateExpressionAddAction,
+    UpdateExpressionDeleteAction,
+    UpdateExpressionRemoveAction,
+    UpdateExpressionSetAction,
+)
+_NODES = (Node,)
+_CONTAINERS = (Expression, UpdateExpressionFunction)
+"""Nodes that clauses and actions may be in."""
 _SINGLE = (UpdateExpressionAddClause, UpdateExpressionRemoveClause, UpdateExpressionSetClause)
 
 
@@ -37,7 +56,7 @@ def _copy(node: Any, memo: dict[int, Any], parent: Any) -> Any:
     new.parent = parent
     if node.children is not None:
         new.children = [
-            _copy(child, memo, new) if isinstance(child, Node) else copy.deepcopy(child, memo)
+            _copy(child, memo, new) if _is_a(type(child), _NODES) else copy.deepcopy(child, memo)
             for child in node.children
         ]
     return new
@@ -49,32 +68,71 @@ def choose_by_type(patches: Patches) -> None:
     Whether a step has something to do with a node depends on the types of both, so that each pair
     of types is examined once. The stock emulator examines each node in each step.
     """
-    chosen = _Choices()
+    steps: dict[type, _Step] = {}
 
     def traverse(_stock: Callable[..., Any], traverser: Any, node: Any, place: int = -1) -> Any:
-        for child_place, child in enumerate(node.children or ()):
-            traverser.pre_processing_of_child(node, child_place)
-            if isinstance(child, Node):
-                traverser.traverse_node_recursively(child, child_place)
-        kind = chosen.kind(traverser, node)
-        return node if kind is None else _process(traverser, kind, node, place)
+        kind = type(traverser)
+        if kind not in steps:
+            steps[kind] = _Step(traverser)
+        return steps[kind].walk(traverser, node, place)
 
     patches.replace(DepthFirstTraverser, "traverse_node_recursively", traverse)
+    patches.replace(ExpressionAttributeResolvingProcessor, "pre_processing_of_child", _resolving)
+    patches.replace(Node, "find_clauses", lambda _stock, node, kinds: _clauses(node, tuple(kinds)))
 
 
-class _Choices:
-    """The types of nodes that steps process."""
+def _resolving(_stock: Callable[..., Any], traverser: Any, parent: Any, place: int) -> None:
+    """Resolve paths in values, but not the path that an action changes."""
+    if _is_a(type(parent), _ACTIONS):
+        traverser.resolving = place != 0
 
-    def __init__(self) -> None:
-        self._kinds: dict[tuple[type, type], type | None] = {}
 
-    def kind(self, traverser: Any, node: Any) -> type | None:
-        """Return the type by which a step processes a node; None if it leaves the node."""
-        pair = type(traverser), type(node)
-        if pair not in self._kinds:
-            known = traverser._processing_map()
-            self._kinds[pair] = next((kind for kind in known if isinstance(node, kind)), None)
-        return self._kinds[pair]
+def _clauses(node: Any, kinds: tuple[type, ...]) -> list[Any]:
+    found = []
+    for child in node.children or ():
+        if type(child) in kinds:
+            found.append(child)
+        elif _is_a(type(child), _CONTAINERS):
+            found += _clauses(child, kinds)
+    return found
+
+
+def _is_a(kind: type, kinds: tuple[type, ...]) -> bool:
+    # Asking an abstract class takes as long as all the rest of a visit.
+    pair = kind, kinds
+    if pair not in _KNOWN:
+        _KNOWN[pair] = issubclass(kind, kinds)
+    return _KNOWN[pair]
+
+
+_KNOWN: dict[tuple[type, tuple[type, ...]], bool] = {}
+
+
+class _Step:
+    """What one step does to nodes of each type."""
+
+    def __init__(self, traverser: Any) -> None:
+        self._known = tuple(traverser._processing_map())
+        hook = type(traverser).pre_processing_of_child
+        self._prepares = hook is not DepthFirstTraverser.pre_processing_of_child
+        self._kinds: dict[type, type | None] = {}
+
+    def walk(self, traverser: Any, node: Any, place: int) -> Any:
+        """Process the nodes below a node, then the node itself; return what takes its place."""
+        for child_place, child in enumerate(node.children or ()):
+            if self._prepares:
+                traverser.pre_processing_of_child(node, child_place)
+            if _is_a(type(child), _NODES):
+                self.walk(traverser, child, child_place)
+        kind = self._kind(type(node))
+        return node if kind is None else _process(traverser, kind, node, place)
+
+    def _kind(self, node: type) -> type | None:
+        """Return the type by which the step processes a node; None if it leaves the node."""
+        if node not in self._kinds:
+            fitting = (kind for kind in self._known if issubclass(node, kind))
+            self._kinds[node] = next(fitting, None)
+        return self._kinds[node]
 
 
 def _process(traverser: Any, kind: type, node: Any, place: int) -> Any:

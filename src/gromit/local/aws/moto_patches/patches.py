@@ -4,6 +4,9 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+_KINDS = (staticmethod, classmethod)
+"""Kinds of methods that a replacement keeps."""
+
 
 class Patches:
     """Changes made to the emulator in this process; `undo` restores the stock functions."""
@@ -24,7 +27,8 @@ class Patches:
         def patched(*args: Any, **kwargs: Any) -> Any:
             return new(stock, *args, **kwargs)
 
-        setattr(owner, name, staticmethod(patched) if isinstance(stock, staticmethod) else patched)
+        kind = next((kind for kind in _KINDS if isinstance(stock, kind)), None)
+        setattr(owner, name, kind(patched) if kind else patched)
 
     def add(self, owner: Any, name: str, new: Callable[..., Any]) -> None:
         """Add `new(self, *args, **kwargs)` as the method `owner.name`, unless it exists."""
