@@ -109,7 +109,7 @@ _KNOWN: dict[tuple[type, tuple[type, ...]], bool] = {}
 
 
 class _Step:
-    """What one step does to nodes of each type."""
+    """One step through a tree, and the types of nodes that it processes."""
 
     def __init__(self, traverser: Any) -> None:
         self._known = tuple(traverser._processing_map())
