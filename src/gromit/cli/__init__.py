@@ -6,6 +6,7 @@ Exit codes: 0 done · 1 failed · 2 usage · 3 bug · 4 partly done · 5 suspend
 · 78 config root not usable · 130 interrupted.
 """
 
+import gc
 import os
 import sys
 import traceback
@@ -260,6 +261,9 @@ class Command(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         ctx.ensure_object(CliContext).level = self.level
+        if not gc.isenabled():
+            gc.freeze()  # modules stay until the end
+            gc.enable()
         return super().invoke(ctx)
 
 
@@ -346,6 +350,7 @@ def root() -> None:
 
 def main() -> None:
     """Run the command line and end the process with the documented exit code."""
+    gc.disable()  # until the command runs: modules leave no garbage, and a search takes time
     sys.exit(run(sys.argv[1:]))
 
 

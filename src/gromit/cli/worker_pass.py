@@ -19,7 +19,6 @@ from gromit.cli import FAILED, INTERRUPTED, PARTLY, CliContext
 from gromit.cli.render import print_rows
 from gromit.cli.stopping import on_stop_signal
 from gromit.config.schema import Settings
-from gromit.core.environments.pass_plan import plan_of_views
 from gromit.core.environments.phases import Work
 from gromit.core.environments.wakes import Watcher
 from gromit.core.environments.worker_protocol import RunEnding
@@ -135,6 +134,9 @@ def _exit_code(outcomes: list[RunResult]) -> int:
 
 
 def _show_plan(run: CliContext, settings: Settings, kind: Work, root: Path) -> int:
+    # A pass needs no phases.
+    from gromit.core.environments.pass_plan import plan_of_views  # noqa: PLC0415
+
     _warn_of_halt(root)
     now = now_ms()
     with closing(serve_client(settings)) as serve:

@@ -46,7 +46,10 @@ NAME_MAX = 40
 REF_MAX = 1024
 _CUT = 27  # 27 + "-" + 12 hex digits = 40
 
-_PLAIN = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+COMPONENT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+"""Pattern of the names of components, which also have no `--`."""
+
+_PLAIN = COMPONENT_NAME
 _HASHED_END = re.compile(r"-[0-9a-f]{12}$")
 _OTHER = re.compile(r"[^a-z0-9]+")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")

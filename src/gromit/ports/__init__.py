@@ -4,34 +4,37 @@ Adapters and fakes implement these protocols without inheriting from them. Other
 ports of one subject, such as `installation` for the doctor and `public_zone` for chitragupta.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from gromit.core.environments.claims import Claim, ClaimStatus, NoWork
-from gromit.core.environments.known_environments import KnownEnvironment
-from gromit.core.environments.observation import Observation
-from gromit.core.environments.phases import Work
-from gromit.core.environments.row_writes import Condition, Row, RowWrite, WriteResult
-from gromit.core.environments.run_progress import RunProgress
-from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner, Verdict
-from gromit.core.environments.turns import DueRows, DueWork
-from gromit.core.environments.wakes import Watcher
-from gromit.core.environments.worker_protocol import Problem
-from gromit.core.metrics.pass_report import PassReport
-from gromit.core.stack.clusters import ClusterEvent, ClusterState
-from gromit.core.stack.contract import (
-    AppliedStack,
-    Platform,
-    ServiceState,
-    StackInput,
-    StateHead,
-    StateMark,
-)
-from gromit.core.stack.hooks import HookOutcome, HookTask
-from gromit.core.stack.made import BuiltImage, MadeStack
-from gromit.core.stack.resources import Resource
-from gromit.errors import Suspended
+if TYPE_CHECKING:
+    from gromit.core.environments.claims import Claim, ClaimStatus, NoWork
+    from gromit.core.environments.known_environments import KnownEnvironment
+    from gromit.core.environments.observation import Observation
+    from gromit.core.environments.phases import Work
+    from gromit.core.environments.row_writes import Condition, Row, RowWrite, WriteResult
+    from gromit.core.environments.run_progress import RunProgress
+    from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner, Verdict
+    from gromit.core.environments.turns import DueRows, DueWork
+    from gromit.core.environments.wakes import Watcher
+    from gromit.core.environments.worker_protocol import Problem
+    from gromit.core.metrics.pass_report import PassReport
+    from gromit.core.stack.clusters import ClusterEvent, ClusterState
+    from gromit.core.stack.contract import (
+        AppliedStack,
+        Platform,
+        ServiceState,
+        StackInput,
+        StateHead,
+        StateMark,
+    )
+    from gromit.core.stack.hooks import HookOutcome, HookTask
+    from gromit.core.stack.made import BuiltImage, MadeStack
+    from gromit.core.stack.resources import Resource
+    from gromit.errors import Suspended
 
 Progress = Callable[[str], None]
 """Called with one short line of progress, secrets masked."""

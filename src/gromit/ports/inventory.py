@@ -3,15 +3,19 @@
 Each listing costs a few calls, whatever the number of environments.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from __future__ import annotations
 
-from gromit.core.discrepancies.facts import RowFacts
-from gromit.core.environments.terraform_locks import Lock
-from gromit.core.stack.component_inputs import Image
-from gromit.core.stack.contract import Platform
-from gromit.core.stack.resources import AccountedResource, ListedResource
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from gromit.core.discrepancies.facts import RowFacts
+    from gromit.core.environments.terraform_locks import Lock
+    from gromit.core.stack.component_inputs import Image
+    from gromit.core.stack.contract import Platform
+    from gromit.core.stack.resources import AccountedResource, ListedResource
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,8 @@ from gromit.adapters.config_tree import suspension
 from gromit.adapters.config_tree.folder import SafeFolder, config_tree_errors, open_folder
 from gromit.adapters.config_tree.suspension import Suspension
 from gromit.adapters.config_tree.update import MANIFEST, FolderUpdate, plan_update, read_manifest
-from gromit.core.names import is_environment_name
+from gromit.core.names import COMPONENT_NAME, is_environment_name
 from gromit.core.stack import config_files
-from gromit.core.stack.catalogue import COMPONENT_NAME
 from gromit.errors import ConfigRootUnusable, Conflict, InvalidInput, Suspended
 from gromit.log import get_logger
 

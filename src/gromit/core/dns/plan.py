@@ -20,9 +20,8 @@ from gromit.core.dns.ownership import (
     OwnershipMark,
     parse_mark,
 )
-from gromit.core.names import is_environment_name
+from gromit.core.names import COMPONENT_NAME, is_environment_name
 from gromit.core.stack.addresses import public_name
-from gromit.core.stack.catalogue import COMPONENT_NAME
 
 UNREADABLE = "its row in the table cannot be read"
 """Why the records of an environment stay as they are, whatever runs."""

@@ -1,10 +1,9 @@
 """Components of an environment, as data: a new one is an entry in a file, not code."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from gromit.core.names import check_repository
+from gromit.core.names import COMPONENT_NAME, check_repository
 from gromit.core.stack.contract import ContainerSettings
 from gromit.core.stack.health import HealthCheck
 from gromit.core.stack.hooks import Hook, HookKind
@@ -12,8 +11,6 @@ from gromit.core.stack.programs import Program, ProgramUse
 from gromit.core.stack.public_components import PublicComponents
 from gromit.core.stack.secrets import NamedSecret
 from gromit.errors import ConfigError, InvalidInput
-
-COMPONENT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
