@@ -8,7 +8,7 @@ import pytest
 from gromit.core.environments.claims import Claimant
 from gromit.core.environments.environment import Environment
 from gromit.core.environments.phases import Work
-from gromit.core.environments.queue_place import RunSample, queue_place
+from gromit.core.environments.queue_place import RunSample, queue_place, queue_positions
 from gromit.core.environments.row_writes import Row
 from gromit.core.environments.turns import DueRows
 from gromit.core.stack.made import MadeStack
@@ -87,7 +87,7 @@ def test_places_in_the_queue_are_in_the_order_of_claims() -> None:
     ledger, turns = registry.leases.ledger, registry.leases.turns
     claim(registry, registry.leases, 0)
     names = turns.due(ledger, Work.SOW, registry.now_ms, 1000).names
-    place = queue_place(QUIET, names, RunSample((30.0,), 1))
+    place = queue_place(QUIET, queue_positions(names), RunSample((30.0,), 1))
     assert place is not None
     assert (place.position, place.of, place.estimate_s) == (1, 12, 30)
     assert [claim(registry, registry.leases, n).name for n in range(1, 13)] == list(names)

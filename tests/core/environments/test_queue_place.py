@@ -3,10 +3,11 @@
 import pytest
 
 from gromit.core.environments.phases import Work
-from gromit.core.environments.queue_place import QueuePlace, RunSample, queue_place
+from gromit.core.environments.queue_place import QueuePlace, RunSample, queue_place, queue_positions
 from gromit.services.run_times import FORGOTTEN_MS, KEPT, RunTimes
 
-DUE = ("a", "b", "c", "d", "e")
+NAMES = ("a", "b", "c", "d", "e")
+DUE = queue_positions(NAMES)
 
 
 def test_the_order_of_claims_gives_the_place() -> None:
@@ -21,7 +22,7 @@ def test_the_order_of_claims_gives_the_place() -> None:
 def test_the_estimate_counts_rounds_of_parallel_runs(
     position: int, parallel: int, rounds: int
 ) -> None:
-    place = queue_place(DUE[position - 1], DUE, RunSample((10.0, 90.0, 60.0), parallel))
+    place = queue_place(NAMES[position - 1], DUE, RunSample((10.0, 90.0, 60.0), parallel))
     assert place is not None
     assert place.estimate_s == rounds * 60
 

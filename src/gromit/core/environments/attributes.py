@@ -4,8 +4,9 @@ Writes, parsing, the index and the expiry of the table take their names from her
 needs its name here, a field in `environment.py`, and the writes that change it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from typing import Any
 
 VERSION, SEQUENCE, REF, FALLBACK, REDEPLOY = "v#", "s#", "r#", "d#", "n#"
 MISSING = "g#"
@@ -16,6 +17,9 @@ Four precede a repository: its version, sequence, ref and fallback. `n#` precede
 mark of its last redeployment. Three precede a repository again: since when lists of its branches
 lack its branch, the version that was rolled back from, and who did that.
 """
+PREFIXES = (VERSION, SEQUENCE, REF, FALLBACK, REDEPLOY, MISSING, PIN, PIN_NOTE)
+PREFIX_LENGTH = len(VERSION)
+"""Length of each prefix."""
 
 RESERVED = "#"
 """Prefix of the names of rows that are no environments. No environment can have such a name."""
@@ -170,6 +174,15 @@ _INCARNATION_ATTRIBUTES = (
         Attribute.EVENTS,
     }
 )
+
+
+def by_prefix(row: Mapping[str, Any]) -> Mapping[str, dict[str, Any]]:
+    """Return by prefix the values of the repositories or components that attributes name."""
+    found: dict[str, dict[str, Any]] = {prefix: {} for prefix in PREFIXES}
+    for attribute in sorted(a for a in row if a[:PREFIX_LENGTH] in found):
+        prefix, name = attribute[:PREFIX_LENGTH], attribute[PREFIX_LENGTH:]
+        found[prefix][name] = row[attribute]
+    return found
 
 
 def incarnation_attributes(row: Iterable[str]) -> frozenset[str]:

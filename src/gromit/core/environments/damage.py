@@ -5,6 +5,8 @@ before anything is derived from it, and the first fault is named in words.
 """
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -13,6 +15,7 @@ from gromit.core.environments.attributes import (
     MISSING,
     PIN,
     PIN_NOTE,
+    PREFIX_LENGTH,
     REDEPLOY,
     REF,
     SEQUENCE,
@@ -24,8 +27,13 @@ from gromit.core.stack.made import MADE_FACTS
 
 SOURCE = "source"
 """Part of a fallback that has a few values only."""
-ValueCheck = Callable[[str, Any], str | None]
-"""Returns what is wrong with the value of that name; None if nothing is."""
+Fault = tuple[str, str]
+"""Place in a value, empty for the value itself, and what is wrong there."""
+ValueCheck = Callable[[Any], Fault | None]
+"""Returns the first fault of a value; None if it has none.
+
+A fault names its place while it is passed up, so a value without one costs no texts.
+"""
 
 
 def find_damage(row: Row, choices: Mapping[str, Collection[str]]) -> str | None:
@@ -33,72 +41,100 @@ def find_damage(row: Row, choices: Mapping[str, Collection[str]]) -> str | None:
 
     `choices` has the values that `want`, `work` and the source of a fallback may have.
     """
-    return _map(_attribute_checks(row, choices), _required(row))("", dict(row))
+    checks = _row_checks(*(tuple(choices[c]) for c in (Attribute.WANT, Attribute.WORK, SOURCE)))
+    if _is_sound(row, checks):
+        return None
+    place, words = _first_fault(row, checks)
+    return f"`{place}` {words}"
+
+
+@dataclass(frozen=True, slots=True)
+class _RowChecks:
+    """Checks of the attributes of a row."""
+
+    named: Mapping[str, ValueCheck]
+    prefixed: Mapping[str, ValueCheck]
+    """By the prefix of attributes that name a repository or a component."""
+
+
+@cache
+def _row_checks(
+    want: Collection[str], work: Collection[str], source: Collection[str]
+) -> _RowChecks:
+    """Return the checks, which are the same for each row."""
+    named = {**_CHECKS, Attribute.WANT: _one_of(want), Attribute.WORK: _one_of(work)}
+    return _RowChecks(
+        {str(attribute): check for attribute, check in named.items()},
+        {
+            VERSION: _text,
+            REF: _text,
+            REDEPLOY: _text,
+            SEQUENCE: _number,
+            MISSING: _number,
+            PIN: _text,
+            PIN_NOTE: _map({"to": _text, "by": _text, "at": _number}),
+            FALLBACK: _map({"tag": _text, SOURCE: _one_of(source)}),
+        },
+    )
+
+
+def _is_sound(row: Row, checks: _RowChecks) -> bool:
+    if not _required(row) <= row.keys():
+        return False
+    named, prefixed = checks.named, checks.prefixed
+    for attribute, value in row.items():
+        check = named.get(attribute) or prefixed.get(attribute[:PREFIX_LENGTH])
+        if check is not None and check(value) is not None:
+            return False
+    return True
+
+
+def _first_fault(row: Row, checks: _RowChecks) -> Fault:
+    """Return the fault that comes first in the order of the checks, not in that of the row."""
+    prefixed = {a: checks.prefixed.get(a[:PREFIX_LENGTH]) for a in sorted(row)}
+    rest = {a: check for a, check in prefixed.items() if check is not None}
+    fault = _map({**checks.named, **rest}, _required(row))(dict(row))
+    if fault is None:
+        raise TypeError("a row that is not sound has a fault")
+    return fault
 
 
 def _required(row: Row) -> frozenset[str]:
     # A claim without its lease would never end.
-    return _ALWAYS | (_OF_A_CLAIM if Attribute.HOLDER in row else frozenset())
-
-
-def _attribute_checks(row: Row, choices: Mapping[str, Collection[str]]) -> dict[str, ValueCheck]:
-    """Return the check of each attribute of a row, also of missing ones."""
-    fallback = _map({"tag": _text, SOURCE: _one_of(choices[SOURCE])})
-    prefixed: dict[str, ValueCheck] = {
-        VERSION: _text,
-        REF: _text,
-        REDEPLOY: _text,
-        SEQUENCE: _number,
-        MISSING: _number,
-        PIN: _text,
-        PIN_NOTE: _map({"to": _text, "by": _text, "at": _number}),
-        FALLBACK: fallback,
-    }
-    checks: dict[str, ValueCheck] = {
-        attribute: check
-        for attribute in sorted(row)
-        for prefix, check in prefixed.items()
-        if attribute.startswith(prefix)
-    }
-    named: dict[str, ValueCheck] = {
-        Attribute.WANT: _one_of(choices[Attribute.WANT]),
-        Attribute.WORK: _one_of(choices[Attribute.WORK]),
-    }
-    return {**_CHECKS, **named, **checks}
+    return _ALWAYS | _OF_A_CLAIM if Attribute.HOLDER in row else _ALWAYS
 
 
 def _type(kind: type, words: str) -> ValueCheck:
-    def check(name: str, value: Any) -> str | None:
+    def check(value: Any) -> Fault | None:
         # `True` is an int for isinstance, but no number of a row.
-        return None if type(value) is kind else f"`{name}` is {_shown(value)}, not {words}"
+        return None if type(value) is kind else ("", f"is {_shown(value)}, not {words}")
 
     return check
 
 
 def _one_of(values: Collection[str]) -> ValueCheck:
-    def check(name: str, value: Any) -> str | None:
+    def check(value: Any) -> Fault | None:
         if isinstance(value, str) and value in values:
             return None
-        return f"`{name}` is {_shown(value)}, not one of {', '.join(values)}"
+        return "", f"is {_shown(value)}, not one of {', '.join(values)}"
 
     return check
 
 
 def _map(checks: Mapping[str, ValueCheck], required: Collection[str] | None = None) -> ValueCheck:
     """Check the parts of a map. All must exist, unless `required` names those that must."""
+    needed = frozenset(checks if required is None else required)
 
-    def check(name: str, value: Any) -> str | None:
+    def check(value: Any) -> Fault | None:
         if type(value) is not dict:
-            return f"`{name}` is {_shown(value)}, not a map"
+            return "", f"is {_shown(value)}, not a map"
         for part, check_part in checks.items():
-            full = f"{name}.{part}" if name else str(part)
             if part in value:
-                fault = check_part(full, value[part])
-            else:
-                is_required = required is None or part in required
-                fault = f"`{full}` is missing" if is_required else None
-            if fault:
-                return fault
+                fault = check_part(value[part])
+                if fault is not None:
+                    return _below(part, fault)
+            elif part in needed:
+                return part, "is missing"
         return None
 
     return check
@@ -107,23 +143,37 @@ def _map(checks: Mapping[str, ValueCheck], required: Collection[str] | None = No
 def _map_of(check_value: ValueCheck) -> ValueCheck:
     """Check all values of a map whose keys are names."""
 
-    def check(name: str, value: Any) -> str | None:
+    def check(value: Any) -> Fault | None:
         if type(value) is not dict:
-            return f"`{name}` is {_shown(value)}, not a map"
-        faults = (check_value(f"{name}.{key}", part) for key, part in value.items())
-        return next((fault for fault in faults if fault), None)
+            return "", f"is {_shown(value)}, not a map"
+        for key, part in value.items():
+            fault = check_value(part)
+            if fault is not None:
+                return _below(key, fault)
+        return None
 
     return check
 
 
 def _list(check_item: ValueCheck) -> ValueCheck:
-    def check(name: str, value: Any) -> str | None:
+    def check(value: Any) -> Fault | None:
         if type(value) is not list:
-            return f"`{name}` is {_shown(value)}, not a list"
-        faults = (check_item(f"{name}[{i}]", item) for i, item in enumerate(value))
-        return next((fault for fault in faults if fault), None)
+            return "", f"is {_shown(value)}, not a list"
+        for i, item in enumerate(value):
+            fault = check_item(item)
+            if fault is not None:
+                return _below(f"[{i}]", fault)
+        return None
 
     return check
+
+
+def _below(part: str, fault: Fault) -> Fault:
+    """Return a fault of a part as one of the whole."""
+    place, words = fault
+    if not place:
+        return part, words
+    return f"{part}{place}" if place.startswith("[") else f"{part}.{place}", words
 
 
 def _shown(value: Any) -> str:

@@ -12,11 +12,13 @@ from typing import Any
 from gromit.core.environments.attributes import (
     FALLBACK,
     MISSING,
+    PIN,
     REDEPLOY,
     REF,
     SEQUENCE,
     VERSION,
     Attribute,
+    by_prefix,
 )
 from gromit.core.environments.damage import SOURCE, find_damage
 from gromit.core.environments.failures import Failure
@@ -295,16 +297,17 @@ def parse_environment(row: Row) -> Environment:
         raise v1_refusal(row)
     if fault := find_damage(row, _CHOICES):
         raise unreadable_row(str(row.get(Attribute.NAME)), f"cannot be read: {fault}")
+    named = by_prefix(row)
     return Environment(
         name=row[Attribute.NAME],
         incarnation=row[Attribute.INCARNATION],
         want=Want(row[Attribute.WANT]),
         generation=row[Attribute.GENERATION],
         observed=row[Attribute.OBSERVED],
-        versions=_versions(row),
-        sequences=_prefixed(row, SEQUENCE),
-        redeploys=_prefixed(row, REDEPLOY),
-        pins=pins_from_row(row),
+        versions=_versions(named),
+        sequences=named[SEQUENCE],
+        redeploys=named[REDEPLOY],
+        pins=pins_from_row(row, named[PIN]),
         rollback=row.get(Attribute.ROLLBACK),
         protected=row.get(Attribute.PROTECTED, False),
         protected_by=row.get(Attribute.PROTECTED_BY),
@@ -335,7 +338,7 @@ def parse_environment(row: Row) -> Environment:
         keep_until_ms=row.get(Attribute.KEEP_UNTIL, 0),
         warned=row.get(Attribute.WARNED, 0),
         look_ms=row.get(Attribute.LOOK_AT),
-        missing=_prefixed(row, MISSING),
+        missing=named[MISSING],
         revision=row[Attribute.REVISION],
         events=tuple(HistoryEvent.from_row(e) for e in row.get(Attribute.EVENTS, [])),
         row=row,
@@ -357,22 +360,16 @@ _CHOICES: Mapping[str, Collection[str]] = MappingProxyType(
 """Values of the attributes that have a few only."""
 
 
-def _versions(row: Row) -> Mapping[str, RepositoryVersion]:
-    refs, sequences = _prefixed(row, REF), _prefixed(row, SEQUENCE)
+def _versions(named: Mapping[str, Mapping[str, Any]]) -> Mapping[str, RepositoryVersion]:
+    refs, sequences = named[REF], named[SEQUENCE]
     fallbacks = {
-        r: RepositoryVersion(d["tag"], Source(d["source"]))
-        for r, d in _prefixed(row, FALLBACK).items()
+        r: RepositoryVersion(d["tag"], Source(d["source"])) for r, d in named[FALLBACK].items()
     }
     reported = {
         r: RepositoryVersion(v, Source.REPORTED, ref=refs.get(r), sequence=sequences.get(r))
-        for r, v in _prefixed(row, VERSION).items()
+        for r, v in named[VERSION].items()
     }
     return {**fallbacks, **reported}
-
-
-def _prefixed(row: Row, prefix: str) -> dict[str, Any]:
-    start = len(prefix)
-    return {a[start:]: row[a] for a in sorted(a for a in row if a.startswith(prefix))}
 
 
 def _state(row: Row) -> StateMark | None:

@@ -5,7 +5,7 @@ stays as it is, so a build that is not newer is refused as always. A build witho
 as newer, unless its version is the one that was rolled back from.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
@@ -58,9 +58,8 @@ class Pin:
         return cls(left, note["to"], note["by"], note["at"])
 
 
-def pins_from_row(row: Row) -> Mapping[str, Pin]:
-    """Return the pin of each repository that has one."""
-    repositories = sorted(a.removeprefix(PIN) for a in row if a.startswith(PIN))
+def pins_from_row(row: Row, repositories: Iterable[str]) -> Mapping[str, Pin]:
+    """Return the pin of each of some repositories that has one."""
     pins = {repository: Pin.from_row(row, repository) for repository in repositories}
     return {repository: pin for repository, pin in pins.items() if pin is not None}
 

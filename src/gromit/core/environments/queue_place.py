@@ -1,7 +1,7 @@
 """Place of an environment in the queue of due work, and an estimate of its end."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -27,15 +27,20 @@ class QueuePlace:
     """Seconds until its run has probably ended; null before a run has ended."""
 
 
-def queue_place(name: str, due: Sequence[str], sample: RunSample) -> QueuePlace | None:
+def queue_positions(names: Iterable[str]) -> Mapping[str, int]:
+    """Return the position of each environment, given the names in the order of claims."""
+    return {name: position for position, name in enumerate(names, start=1)}
+
+
+def queue_place(name: str, due: Mapping[str, int], sample: RunSample) -> QueuePlace | None:
     """Return the place of an environment; None if it is not among the due ones.
 
-    `due` is in the order of claims. The estimate assumes that as many runs as before are in
+    `due` has the position of each. The estimate assumes that as many runs as before are in
     progress at once, and that each takes as long as half of the last ones.
     """
-    if name not in due:
+    position = due.get(name)
+    if position is None:
         return None
-    position = due.index(name) + 1
     estimate_s = None
     if sample.seconds:
         rounds = math.ceil(position / max(1, sample.parallel))

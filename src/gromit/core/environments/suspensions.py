@@ -135,6 +135,8 @@ class ActiveSuspensions:
 
         `repositories` are those with a reported version in it.
         """
+        if not self.found:
+            return None
         scopes = [
             EVERYTHING,
             SuspensionScope(ScopeKind.ENVIRONMENT, name),

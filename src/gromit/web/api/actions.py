@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field, StrictStr
 
 from gromit.core.security.roles import Role
@@ -12,10 +12,11 @@ from gromit.errors import InvalidInput
 from gromit.services.leftovers import Leftovers
 from gromit.web.api.admission import ApiDeps, Caller, CurrentCaller, Deps, WishOrRepair
 from gromit.web.api.refusals import error_responses
+from gromit.web.api.routes import new_router
 from gromit.web.api.views import EnvironmentView
 from gromit.web.bodies import body_schema, json_body
 
-router = APIRouter(prefix="/v1/environments")
+router = new_router("/v1/environments")
 
 _MARK = (
     "unique id of this redeployment, chosen by the client; a repeated request with the same mark, "

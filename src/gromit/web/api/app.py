@@ -39,7 +39,7 @@ from gromit.web.api import (
 )
 from gromit.web.api.admission import ApiDeps
 from gromit.web.api.paths import SingleLeadingSlash
-from gromit.web.api.refusals import EVERYWHERE
+from gromit.web.api.routes import add_routes
 from gromit.web.bodies import validation_error
 from gromit.web.errors import http_error, unexpected_error
 
@@ -98,7 +98,7 @@ def build_app(deps: ApiDeps) -> FastAPI:
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(Exception, unexpected_error)
     for module in _ROUTES:
-        app.include_router(module.router, responses=EVERYWHERE)
+        add_routes(app, module.router)
     return app
 
 

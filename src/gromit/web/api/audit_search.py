@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from gromit.core.security.audit import AuditEntry, AuditQuery
@@ -12,8 +12,9 @@ from gromit.errors import Conflict, InvalidInput
 from gromit.web.api.admission import CurrentCaller, Deps
 from gromit.web.api.instants import instant_of, iso_with_milliseconds
 from gromit.web.api.refusals import error_responses
+from gromit.web.api.routes import new_router
 
-router = APIRouter(prefix="/v1")
+router = new_router("/v1")
 
 
 class AuditFilter(BaseModel):

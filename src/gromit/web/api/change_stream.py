@@ -2,16 +2,17 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import StreamingResponse
 
 from gromit.core.names import NAME_MAX
 from gromit.web.api.admission import Caller, CurrentCaller, Deps
 from gromit.web.api.changes import StreamOwner
 from gromit.web.api.refusals import error_responses
+from gromit.web.api.routes import new_router
 from gromit.web.server.capacity import OWN_PARTS
 
-router = APIRouter(prefix="/v1")
+router = new_router("/v1")
 
 FollowedProgress = Annotated[
     str | None,

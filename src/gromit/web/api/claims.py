@@ -4,7 +4,7 @@ import math
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import Depends, Path
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 from starlette.responses import JSONResponse, Response
 
@@ -27,9 +27,10 @@ from gromit.services.leases import NoWorkAvailable
 from gromit.web.api.admission import ApiDeps, CurrentCaller, Deps
 from gromit.web.api.claim_view import ClaimView, claim_view
 from gromit.web.api.refusals import error_responses
+from gromit.web.api.routes import new_router
 from gromit.web.bodies import body_schema, json_body
 
-router = APIRouter(prefix="/v1/claims")
+router = new_router("/v1/claims")
 
 Text = Annotated[StrictStr, Field(min_length=1, max_length=200)]
 Name = Annotated[str, Path(max_length=NAME_MAX)]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from gromit.core.environments.differences import (
     Difference,
@@ -18,9 +18,10 @@ from gromit.core.time import Millis, iso, parse_moment
 from gromit.errors import Conflict, InvalidInput, NotFound
 from gromit.web.api.admission import Deps
 from gromit.web.api.refusals import error_responses
+from gromit.web.api.routes import new_router
 from gromit.web.api.visibility import Visible
 
-router = APIRouter(prefix="/v1/environments")
+router = new_router("/v1/environments")
 
 _MOMENT_HINT = "a moment is like 2h (ago) or 2026-01-31T08:15:00Z"
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr
 
 from gromit.core.doctor.findings import FindingStatus
@@ -20,9 +20,10 @@ from gromit.core.text import plain_line
 from gromit.core.time import iso
 from gromit.services.doctor_reports import DoctorReports
 from gromit.web.api.admission import ApiDeps, CurrentCaller, Deps
+from gromit.web.api.routes import new_router
 from gromit.web.bodies import body_schema, json_body
 
-router = APIRouter(prefix="/v1/reports")
+router = new_router("/v1/reports")
 
 QUOTAS_MAX = 50
 COUNT_MAX = 1_000_000

@@ -6,14 +6,15 @@ serve never relays the session: the person opens it at AWS, with their own AWS c
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field, StrictStr
 
 from gromit.web.api.admission import CurrentCaller, Deps
 from gromit.web.api.refusals import error_responses
+from gromit.web.api.routes import new_router
 from gromit.web.bodies import body_schema, json_body
 
-router = APIRouter(prefix="/v1/environments")
+router = new_router("/v1/environments")
 
 
 class ExecRequest(BaseModel):

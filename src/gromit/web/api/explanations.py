@@ -3,8 +3,6 @@
 import math
 from dataclasses import dataclass
 
-from fastapi import APIRouter
-
 from gromit.core.environments.expected_steps import Outlook, StepKind
 from gromit.core.environments.explanation import PossibleChange, explain
 from gromit.core.environments.phases import Phase
@@ -13,9 +11,10 @@ from gromit.core.time import iso
 from gromit.web.api.admission import ApiDeps, Deps
 from gromit.web.api.doctor_reports import last_reports
 from gromit.web.api.refusals import error_responses
+from gromit.web.api.routes import new_router
 from gromit.web.api.visibility import Visible
 
-router = APIRouter(prefix="/v1/environments")
+router = new_router("/v1/environments")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from typing import Annotated, Any
 
 import structlog
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse
 
 from gromit.core.environments.desired_state import Build
 from gromit.core.names import SEQUENCE_MAX, WIRE_KEYS, parse_ref, parse_repository, parse_version
@@ -16,11 +16,12 @@ from gromit.web.api.actions import delete_environment
 from gromit.web.api.admission import Caller, CurrentCaller, Deps
 from gromit.web.api.paths import PathName
 from gromit.web.api.refusals import error_responses
+from gromit.web.api.routes import new_router
 from gromit.web.bodies import body_schema, json_body, parse_object
 
 audit = structlog.get_logger(AUDIT)
 
-router = APIRouter()
+router = new_router()
 
 LEVELS = ("trace", "debug", "info", "warn", "error")
 REPOSITORY_HEADER = "X-Gromit-Repository"
@@ -124,14 +125,18 @@ def put_loglevel(caller: CurrentCaller, deps: Deps, level: str) -> dict[str, str
     return {"level": deps.log_level.get()}
 
 
-@router.post("/newbuild", openapi_extra=body_schema(NewBuild), responses=error_responses(409))
+@router.post(
+    "/newbuild",
+    response_model=dict[str, str],
+    openapi_extra=body_schema(NewBuild),
+    responses=error_responses(409),
+)
 def newbuild(
     caller: CurrentCaller,
     deps: Deps,
     body: Annotated[NewBuild, Depends(json_body(NewBuild))],
-    response: Response,
     repository: Repository = None,
-) -> dict[str, str]:
+) -> JSONResponse:
     """Report a build of a branch; an older `sequence` than the newest one changes nothing."""
     build = Build(
         parse_repository(body.repo), parse_ref(body.ref), parse_version(body.sha), body.sequence
@@ -143,9 +148,8 @@ def newbuild(
         )
     receipt, environment = deps.environments.report(build, deps.stamp(caller))
     deps.outcome("build", receipt)
-    if body.sequence is not None:
-        response.headers[OUTCOME_HEADER] = receipt
-    return deps.views.flat(environment, deps.now_ms())
+    headers = None if body.sequence is None else {OUTCOME_HEADER: str(receipt)}
+    return JSONResponse(deps.views.flat(environment, deps.now_ms()), headers=headers)
 
 
 @router.get("/env/{name:path}", responses=error_responses(404, 409))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
 from gromit.core.environments.observation import REASON_MAX, Observation
@@ -14,9 +14,10 @@ from gromit.core.stack.made import COMPONENTS_MAX
 from gromit.core.text import plain_line
 from gromit.web.api.admission import CurrentCaller, Deps
 from gromit.web.api.claims import EPOCH_MAX
+from gromit.web.api.routes import new_router
 from gromit.web.bodies import body_schema, json_body
 
-router = APIRouter(prefix="/v1/observations")
+router = new_router("/v1/observations")
 
 ENVIRONMENTS_MAX = 500
 """Environments in one report."""

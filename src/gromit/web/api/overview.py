@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from gromit.core.environments.environment import Environment, Source
@@ -24,9 +24,10 @@ from gromit.web.api.admission import ApiDeps, CurrentCaller, Deps
 from gromit.web.api.cost_view import CostView
 from gromit.web.api.doctor_reports import DoctorReportView, last_reports
 from gromit.web.api.fault_views import SetAsideView, SuspensionView
+from gromit.web.api.routes import new_router
 from gromit.web.api.sightings import CallerSighting, WorkerSighting
 
-router = APIRouter(prefix="/v1")
+router = new_router("/v1")
 
 ROWS_MAX = 500
 NAMES_MAX = 50

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 from starlette.responses import Response
 
@@ -19,9 +19,10 @@ from gromit.core.metrics.pass_report import (
     TerraformTime,
 )
 from gromit.web.api.admission import CurrentCaller, Deps
+from gromit.web.api.routes import new_router
 from gromit.web.bodies import body_schema, json_body
 
-router = APIRouter(prefix="/v1/passes")
+router = new_router("/v1/passes")
 
 COUNT_MAX = 10**9
 SECONDS_MAX = 10**7

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
 from gromit.core.environments.suspensions import REASON_MAX, ScopeKind
@@ -13,9 +13,10 @@ from gromit.web.api import fault_views
 from gromit.web.api.admission import CurrentCaller, Deps
 from gromit.web.api.fault_views import SuspensionView
 from gromit.web.api.refusals import error_responses
+from gromit.web.api.routes import new_router
 from gromit.web.bodies import body_schema, json_body
 
-router = APIRouter(prefix="/v1/suspensions")
+router = new_router("/v1/suspensions")
 
 FOR_MAX_S = 366 * 86_400
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gromit.core.environments.environment import Environment
@@ -14,9 +14,10 @@ from gromit.web.api.admission import ApiDeps, Deps
 from gromit.web.api.claims import EPOCH_MAX
 from gromit.web.api.instants import instant_of, iso_with_milliseconds
 from gromit.web.api.refusals import error_responses
+from gromit.web.api.routes import new_router
 from gromit.web.api.visibility import Visible
 
-router = APIRouter(prefix="/v1/environments")
+router = new_router("/v1/environments")
 
 LINES_MAX = 1000
 

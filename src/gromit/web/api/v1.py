@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
 from gromit.core.environments.desired_state import Build
@@ -21,12 +21,13 @@ from gromit.web.api.admission import ApiDeps, CurrentCaller, Deps
 from gromit.web.api.fault_views import SetAsideView, SuspensionView
 from gromit.web.api.legacy_routes import Repository, trusted_repository
 from gromit.web.api.refusals import error_responses
+from gromit.web.api.routes import new_router
 from gromit.web.api.views import EnvironmentView, EventView
 from gromit.web.api.visibility import Visible
 from gromit.web.bodies import body_schema, json_body
 from gromit.web.branch_list import BranchList
 
-router = APIRouter(prefix="/v1")
+router = new_router("/v1")
 
 PAGE_MAX = 500
 

@@ -208,11 +208,14 @@ class EnvironmentViews:
 
     def versions(self, environment: Environment) -> Mapping[str, RepositoryVersion]:
         """Return the version of every repository, later additions to the catalogue included."""
-        defaults = {
-            r: RepositoryVersion(self.catalogue.default_tag(r), Source.DEFAULT)
-            for r in sorted(self.catalogue.repositories)
+        known = environment.versions
+        in_order = {
+            r: known.get(r) or self._default(r) for r in sorted(self.catalogue.repositories)
         }
-        return {**defaults, **environment.versions}
+        return {**in_order, **known}
+
+    def _default(self, repository: str) -> RepositoryVersion:
+        return RepositoryVersion(self.catalogue.default_tag(repository), Source.DEFAULT)
 
     def detail(
         self,

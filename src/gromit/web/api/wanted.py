@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from gromit.core.environments.environment import Environment
@@ -12,9 +12,10 @@ from gromit.core.environments.phases import Phase, Want
 from gromit.core.time import iso
 from gromit.errors import Conflict
 from gromit.web.api.admission import CurrentCaller, Deps
+from gromit.web.api.routes import new_router
 from gromit.web.api.views import EnvironmentViews, HealthView, NameView
 
-router = APIRouter(prefix="/v1")
+router = new_router("/v1")
 
 WANTED_MAX = 500
 

@@ -10,7 +10,8 @@ from starlette.responses import JSONResponse, Response
 
 from gromit.web.api.app import ROUTERS
 from gromit.web.api.legacy_routes import NewBuild
-from gromit.web.api.refusals import EVERYWHERE, error_responses
+from gromit.web.api.refusals import error_responses
+from gromit.web.api.routes import add_routes
 from gromit.web.bodies import body_schema
 from gromit.web.branch_list import BranchList
 from gromit.web.gateway.people_api import forwarded_routes
@@ -44,7 +45,7 @@ def gateway_document(*, has_people: bool) -> Mapping[str, Any]:
         openapi_url=None,
     )
     for router in ROUTERS:
-        app.include_router(router, responses=EVERYWHERE)
+        add_routes(app, router)
     document = app.openapi()
     wanted = forwarded_routes() if has_people else dict.fromkeys(READABLE, frozenset({"GET"}))
     document["paths"] = {**_own_paths(has_people=has_people), **_forwarded(document, wanted)}
