@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import secrets
 import sys
 from collections.abc import Iterator
@@ -74,9 +75,10 @@ class V1:
 
     def words(self, line: str) -> list[str]:
         """Return the arguments of a command line of the page."""
-        for word, value in (("NAME", self.name), ("ROOT", self.root), ("FILE", self.file)):
-            line = line.replace(word, str(value))
-        return line.split()
+        values = {"NAME": self.name, "ROOT": str(self.root), "FILE": str(self.file)}
+        return [
+            re.sub("|".join(values), lambda found: values[found[0]], word) for word in line.split()
+        ]
 
     def run(self, line: str, code: int = 0) -> str:
         """Return the output of a command line, which must exit with the given code."""

@@ -25,11 +25,12 @@ _LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv*", ".*_cache", ".hypothesis", "__pycache__", ".coverage*", ".terraform"
 )
 _QUICK = ("core/", "services/")
+"""Tests that a quick run may choose: they start in a second."""
 _SLOW = frozenset({"core/environments/test_worker_protocol.py", "services/test_registry.py"})
 """Tests that search for minutes, and are no part of a quick search."""
-"""Tests that a quick run may choose: they start in a second."""
-_PASSED, _FAILED = 0, 1
+_PASSED, _FAILED, _ENDLESS = 0, 1, -1
 _LONGEST_S = 600
+"""Longest time of one file of tests. A single test has the limit of all tests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,10 @@ class TreeCopy:
             os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
     def run(self, tests: Sequence[str]) -> tuple[int, str]:
-        """Run tests until the first failure; return pytest's exit code and its last lines."""
+        """Run tests until the first failure; return pytest's exit code and its last lines.
+
+        The code is `_ENDLESS` if they do not end in time.
+        """
         environ = {**os.environ, "PYTHONPATH": str(self.root / "src")}
         environ.pop("PYTHONDONTWRITEBYTECODE", None)
         options = [
@@ -67,21 +71,23 @@ class TreeCopy:
             "-x",
             "-n",
             "0",
-            "--timeout=120",
             "-p",
             "no:cacheprovider",
             "-p",
             "no:randomly",
         ]
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", *options, *(f"tests/{test}" for test in tests)],
-            cwd=self.root,
-            env=environ,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_LONGEST_S,
-        )
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "pytest", *options, *(f"tests/{test}" for test in tests)],
+                cwd=self.root,
+                env=environ,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_LONGEST_S * len(tests),
+            )
+        except subprocess.TimeoutExpired as error:
+            return _ENDLESS, str(error)
         return done.returncode, "\n".join((done.stdout + done.stderr).splitlines()[-15:])
 
 

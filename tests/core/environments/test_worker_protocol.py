@@ -164,7 +164,7 @@ def test_every_way_to_the_act_leads_through_a_verification_under_the_lock() -> N
         (3, 2),
         (2, 3),
         pytest.param(4, 2, marks=pytest.mark.long),
-        pytest.param(3, 3, marks=pytest.mark.long),
+        pytest.param(3, 3, marks=[pytest.mark.long, pytest.mark.timeout(1800)]),
     ],
 )
 def test_no_way_through_the_protocol_breaks_an_invariant_or_ends_undone(
