@@ -14,6 +14,7 @@ from tests.aws_models import share_models
 from tests.aws_requests import REPORT, Refusals, check_mocked_requests, end_record, start_record
 from tests.default_cas import share_default_cas
 from tests.distribution import Groups, receive_bundles, send_bundles
+from tests.ending import end_at_once, keep_what_is_left
 from tests.rewriting import rewrite_share
 
 # The time of an example depends on the load of the machine. A slow test shows in the duration of
@@ -53,6 +54,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if _worker(session.config) is None:
         receive_bundles()
     else:
+        end_at_once()
         send_bundles(session.config)
         rewrite_share(session.config)
     session.config.stash[_REFUSALS] = start_record(_worker(session.config))
@@ -107,6 +109,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """Take what stays until the end out of the search for garbage: all modules and tests."""
     gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """Search what is left at the end for garbage once, not twice."""
+    keep_what_is_left()
 
 
 @pytest.fixture(autouse=True)

@@ -25,10 +25,18 @@ def test_the_core_reads_no_clock_draws_no_randomness_and_does_no_io(path: Path) 
     assert list(impurities(tree(path))) == []
 
 
+def modules_with(word: str, times: int = 1) -> list[Path]:
+    """Modules that hold a word at least so often: only those can break a rule that is about it.
+
+    To parse all modules takes five seconds.
+    """
+    return [path for path in ALL if path.read_text(encoding="utf-8").count(word) >= times]
+
+
 def test_no_conditional_expression_holds_another_one() -> None:
     assert [
         f"{path.relative_to(ROOT)} {where}"
-        for path in ALL
+        for path in modules_with("else", times=2)
         for where in nested_conditionals(tree(path))
     ] == []
 
@@ -40,7 +48,9 @@ def test_a_public_type_has_a_name_of_its_own() -> None:
 
 def test_nothing_is_mocked() -> None:
     assert [
-        f"{path.relative_to(ROOT)} {where}" for path in ALL for where in mocks(tree(path))
+        f"{path.relative_to(ROOT)} {where}"
+        for path in modules_with("unittest")
+        for where in mocks(tree(path))
     ] == []
 
 

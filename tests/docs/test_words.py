@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import click
@@ -61,16 +62,20 @@ def _wrong(call: str, name: str, words: list[str]) -> Iterator[str]:
     )
 
 
-def read_by_tests() -> set[str]:
+@cache
+def read_by_tests() -> frozenset[str]:
     """Return the variables that describe what a machine offers to tests."""
     files = (ROOT / "tests").rglob("*.py")
-    return {name for file in files for name in _TESTS_OWN.findall(file.read_text(encoding="utf-8"))}
+    texts = (file.read_text(encoding="utf-8") for file in files)
+    return frozenset(name for text in texts for name in _TESTS_OWN.findall(text))
 
 
-def given_to_containers() -> set[str]:
+@cache
+def given_to_containers() -> frozenset[str]:
     """Return the variables that the stack gives to containers."""
     files = (ROOT / "src" / "gromit" / "stacks").rglob("*.tf")
-    return {name for file in files for name in _GIVEN.findall(file.read_text(encoding="utf-8"))}
+    texts = (file.read_text(encoding="utf-8") for file in files)
+    return frozenset(name for text in texts for name in _GIVEN.findall(text))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
