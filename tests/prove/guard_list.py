@@ -240,6 +240,20 @@ _CLAIMS = (
         ("services/test_damaged_rows.py",),
     ),
     Guard(
+        "a repeated claim gets the work that it has, and nothing of the order that is kept",
+        "services/turns.py",
+        "            is_repeated = claim_id in self._claims\n",
+        "            is_repeated = False\n",
+        ("services/test_claim_counts.py",),
+    ),
+    Guard(
+        "work that was made since the last look takes its turn with the next claim",
+        "services/kept_order.py",
+        " or order.made != made",
+        "",
+        ("services/test_claim_counts.py",),
+    ),
+    Guard(
         "what is suspended is not claimed",
         "services/leases.py",
         "if halt and row.get(Attribute.CLAIM_ID) != request.claimant.nonce:",

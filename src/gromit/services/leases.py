@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 import structlog
@@ -77,6 +78,8 @@ class Leases:
         That of a suspended environment is put off, too. Raises `Suspended` if everything is.
         """
         request = _Request(kind, claimant, now_ms, self._check_suspension(now_ms))
+        if kept := self._claim_kept(request):
+            return kept
         seen: set[str] = set()
         while True:
             limit = CANDIDATES + len(seen)
@@ -93,6 +96,21 @@ class Leases:
             if not is_any_put_off:
                 return NoWorkAvailable(due.next_ms)
             # Rows that were put off took places of this look: others may be due behind them.
+
+    def _claim_kept(self, request: "_Request") -> Environment | None:
+        """Claim what the last look found; None if a look is needed."""
+        kind = request.kind
+        names = self.turns.kept(self.ledger, kind, request.now_ms, request.claimant.nonce)
+        for name in islice(names, CANDIDATES):
+            with self.turns.trying(name):
+                found = self._claim_or_put_off(name, request)
+                if isinstance(found, Environment):
+                    self.turns.take(kind, found)
+                    return found
+            if found is None:  # another process has claimed it
+                break
+        self.turns.forget(kind)
+        return None
 
     def _untaken_first(self, names: Sequence[str], request: "_Request") -> Iterator[str]:
         """Yield names, last those that another request of this process takes or has just taken.

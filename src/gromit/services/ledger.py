@@ -30,6 +30,7 @@ from gromit.core.names import EnvironmentName, Ref, parse_ref
 from gromit.errors import Temporary, UnreadableRow
 from gromit.log import AUDIT
 from gromit.ports import Announcer, EnvironmentStore
+from gromit.services.kept_order import WorkCount
 from gromit.services.known_rows import KnownRows
 
 audit = structlog.get_logger(AUDIT)
@@ -45,6 +46,7 @@ class Ledger:
     store: EnvironmentStore
     announcer: Announcer
     known: KnownRows = field(default_factory=KnownRows)
+    made: WorkCount = field(default_factory=WorkCount)
 
     def read(self, name: str) -> Row | None:
         """Return the row of an environment; None if there is none."""
@@ -138,6 +140,7 @@ class Ledger:
         event = _last_event(write)
         text = event["text"] if event and kind == EXPIRING else None
         wakes = None if wakes_all else concerned_watchers(accepted.before, accepted.row)
+        self.made.add(wakes)
         self.announcer.announce(name, kind, text, wakes)
         _log_change(name, kind, write, accepted.row)
 

@@ -20,6 +20,7 @@ from gromit.core.environments.phases import Work
 from gromit.core.environments.row_writes import Row
 from gromit.core.environments.turns import UNKNOWN_REPOSITORY, DueRows, DueWork, by_turns
 from gromit.errors import Denied
+from gromit.services.kept_order import KeptOrder
 from gromit.services.ledger import Ledger
 
 log = structlog.get_logger(__name__)
@@ -42,6 +43,7 @@ class Turns:
     """Claims whose turns are noted. The index of work may show them later, or again."""
     _behind: dict[str, DueWork] = field(default_factory=dict)
     """Kind of work to the last entry of the page that was read behind a full one."""
+    _kept: KeptOrder = field(default_factory=KeptOrder)
     _tried: set[str] = field(default_factory=set)
     _is_denied: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -53,16 +55,35 @@ class Turns:
 
         One query, and if there is a choice at most one read of rows that are not known yet.
         """
+        made = ledger.made.of(kind)
         rows = ledger.store.due(kind, now_ms, limit, claim_id)
         if len(rows.work) < 2:
             return rows
         work = self._with_page_behind(ledger, kind, now_ms, rows)
-        self._learn(ledger, [*rows.held, *work])
+        are_known = self._learn(ledger, [*rows.held, *work])
         with self._lock:
             self._note_others(kind, rows.held)
             turns = {name: n for (of, name), n in self._turns.items() if of == kind}
             ordered = by_turns(work, self._repository, turns, now_ms, claim_id)
-        return replace(rows, names=tuple(w.name for w in ordered[:limit]))
+        names = tuple(w.name for w in ordered)
+        if are_known and not rows.is_cut:  # else each look finds out more
+            self._kept.keep(kind, names, now_ms, made)
+        return replace(rows, names=names[:limit])
+
+    def kept(self, ledger: Ledger, kind: Work, now_ms: int, claim_id: str) -> Iterator[str]:
+        """Yield the environments that the last look found and no request has tried yet.
+
+        None, if time has passed or this process has made work since. The order is that of turns.
+        """
+        with self._lock:
+            is_repeated = claim_id in self._claims
+        while not is_repeated and (name := self._kept.pop(kind, now_ms, ledger.made.of(kind))):
+            if not self.is_tried(name):
+                yield name
+
+    def forget(self, kind: Work) -> None:
+        """Require a look for the next claim: the last one has been overtaken."""
+        self._kept.forget(kind)
 
     @contextmanager
     def trying(self, name: str) -> Iterator[None]:
@@ -80,6 +101,7 @@ class Turns:
     def take(self, kind: Work, environment: Environment) -> None:
         """Note the turn of the repository whose work was handed out."""
         row = environment.row
+        self._kept.remove(kind, environment.name)
         with self._lock:
             self._turn(kind, str(row.get(Attribute.CLAIM_ID)), _repository_of(row))
 
@@ -101,8 +123,11 @@ class Turns:
             self._behind.pop(kind, None)
         return tuple({w.name: w for w in (*behind.work, *rows.work)}.values())
 
-    def _learn(self, ledger: Ledger, work: Iterable[DueWork]) -> None:
-        """Remember the repositories of work: of rows that this process knows, or looks up."""
+    def _learn(self, ledger: Ledger, work: Iterable[DueWork]) -> bool:
+        """Remember the repositories of work: of rows that this process knows, or looks up.
+
+        Return whether that was all of it, because one look does not ask for more than a call has.
+        """
         with self._lock:
             unknown = [w for w in work if (w.name, w.since_ms) not in self._repositories]
         found: dict[str, Row] = {}
@@ -111,7 +136,8 @@ class Turns:
             if row is not None and row.get(Attribute.SINCE) == one.since_ms:
                 found[one.name] = row
         # The index may show a row twice while it moves, and one call names each row once.
-        asked = list(dict.fromkeys(w.name for w in unknown if w.name not in found))[:LOOKED_UP]
+        missing = list(dict.fromkeys(w.name for w in unknown if w.name not in found))
+        asked = missing[:LOOKED_UP]
         if asked and not self._is_denied:
             found |= self._look_up(ledger, asked)
         with self._lock:
@@ -120,6 +146,7 @@ class Turns:
                     self._repositories[one.name, one.since_ms] = _repository_of(found[one.name])
             while len(self._repositories) > REMEMBERED:
                 self._repositories.popitem(last=False)
+        return asked == missing or self._is_denied
 
     def _look_up(self, ledger: Ledger, names: Sequence[str]) -> dict[str, Row]:
         try:
