@@ -86,7 +86,7 @@ def drained(store: CountedTable, entries: int, *, workers: int, ms: int) -> Coun
             given.append(found.name)
         registry.now_ms += ms // workers
     assert len(set(given)) == entries
-    few = entries // 10  # of them are of the other repository, so the turns alternate so long
+    few = entries // 10  # of them are of the other repository, and turns alternate meanwhile
     assert [name[-1] == "0" for name in given[: 2 * few]] == [True, False] * few
     return store.calls
 
