@@ -151,6 +151,25 @@ def mocks(tree: ast.AST) -> Iterator[str]:
                 yield f"line {node.lineno}"
 
 
+_REQUESTS = frozenset(
+    {"AsyncClient", "Client", "delete", "get", "head", "patch", "post", "put", "request", "stream"}
+)
+
+
+def hasty_requests(tree: ast.AST) -> Iterator[str]:
+    """Requests and clients of httpx2 with its own time limit, which a loaded machine exceeds."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name("httpx2"), attr=attr), keywords=keywords
+            ) if attr in _REQUESTS and not {k.arg for k in keywords} & {
+                None,
+                "timeout",
+                "transport",
+            }:
+                yield f"line {node.lineno}"
+
+
 def public_types(tree: ast.Module) -> Iterator[str]:
     """Names of the public classes, type aliases and type variables that a module defines."""
     for node in ast.walk(tree):

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.house_rules import defined_twice, impurities, mocks, nested_conditionals
+from tests.house_rules import (
+    defined_twice,
+    hasty_requests,
+    impurities,
+    mocks,
+    nested_conditionals,
+)
 
 ROOT = Path(__file__).parents[1]
 PURE = sorted([*ROOT.glob("src/gromit/core/**/*.py"), ROOT / "src/gromit/errors.py"])
@@ -44,6 +50,14 @@ def test_no_conditional_expression_holds_another_one() -> None:
 def test_a_public_type_has_a_name_of_its_own() -> None:
     modules = {str(path.relative_to(ROOT)): tree(path) for path in SOURCE}
     assert list(defined_twice(modules)) == []
+
+
+def test_requests_of_tests_have_the_time_of_a_loaded_machine() -> None:
+    assert [
+        f"{path.relative_to(ROOT)} {where}"
+        for path in ROOT.glob("tests/**/*.py")
+        for where in hasty_requests(tree(path))
+    ] == []
 
 
 def test_nothing_is_mocked() -> None:
@@ -160,6 +174,21 @@ def test_nested_conditional_expressions_are_found(source: str, found: int) -> No
 )
 def test_mocks_are_found(source: str) -> None:
     assert list(mocks(ast.parse(source))) == ["line 1"]
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("httpx2.get(url)", True),
+        ("httpx2.Client(base_url=url, trust_env=False)", True),
+        ("httpx2.post(url, timeout=PATIENCE_S)", False),
+        ("httpx2.get(url, **more)", False),
+        ("httpx2.Client(transport=ours)", False),
+        ("client.get(url)", False),
+    ],
+)
+def test_requests_with_the_limit_of_the_library_are_found(source: str, found: bool) -> None:
+    assert bool(list(hasty_requests(ast.parse(source)))) is found
 
 
 @pytest.mark.parametrize(

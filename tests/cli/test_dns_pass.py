@@ -189,7 +189,10 @@ def world(
     with (
         serve.running(),
         httpx2.Client(
-            base_url=f"https://{serve.address(0)}", verify=context, trust_env=False
+            base_url=f"https://{serve.address(0)}",
+            verify=context,
+            trust_env=False,
+            timeout=PATIENCE_S,
         ) as client,
     ):
         yield World(aws, client, certificates, tmp_path)

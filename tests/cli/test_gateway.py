@@ -81,7 +81,7 @@ def house(tmp_path: Path) -> House:
 
 def test_it_passes_builds_on_until_a_stop_signal(house: House) -> None:
     with house.serve.running(), house.gateway() as (process, address):
-        with httpx2.Client(trust_env=False) as http:
+        with httpx2.Client(trust_env=False, timeout=PATIENCE_S) as http:
             answer = http.post(
                 f"http://{address}/gromit/newbuild",
                 json=BUILD,
@@ -113,7 +113,7 @@ def test_its_front_speaks_tls_if_it_has_a_certificate_and_asks_for_none(house: H
         house.gateway(GROMIT_GATEWAY_CERT=front.cert, GROMIT_GATEWAY_KEY=front.key) as (_, address),
     ):
         context = ssl.create_default_context(cafile=front.ca)
-        with httpx2.Client(verify=context, trust_env=False) as http:
+        with httpx2.Client(verify=context, trust_env=False, timeout=PATIENCE_S) as http:
             answer = http.request(
                 "DELETE",
                 f"https://{address}/gromit/env/app-test",

@@ -10,7 +10,7 @@ from gromit.core.names import environment_name, reaping_name
 from gromit.local.cloud import variables
 from tests.e2e.stage import Stage
 from tests.e2e.v1_world import EDITED, V1World, answering, v1_installation
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE_S, wait_for
 
 pytestmark = [pytest.mark.cloud, pytest.mark.terraform]
 
@@ -37,7 +37,7 @@ def _start_gateway(stage: Stage) -> None:
 
     def answers() -> bool:
         try:
-            return httpx2.get(url, trust_env=False).status_code == 200
+            return httpx2.get(url, trust_env=False, timeout=PATIENCE_S).status_code == 200
         except httpx2.HTTPError:
             return False
 

@@ -40,7 +40,9 @@ class Prometheus:
 
     def get(self, path: str, **query: str) -> Any:
         """Return the data of an answer, which must be a success."""
-        answer = httpx2.get(f"{self.url}/api/v1/{path}", params=query, trust_env=False).json()
+        answer = httpx2.get(
+            f"{self.url}/api/v1/{path}", params=query, trust_env=False, timeout=PATIENCE_S
+        ).json()
         assert answer["status"] == "success", answer
         return answer["data"]
 
@@ -69,7 +71,7 @@ def targets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         parts = run(folder, "local", "status", "-o", "json")
         found = {part["part"]: part["metrics"] for part in parts if part["metrics"]}
         for url in found.values():  # an address and its port
-            httpx2.get(url, trust_env=False).raise_for_status()
+            httpx2.get(url, trust_env=False, timeout=PATIENCE_S).raise_for_status()
         yield found
 
 

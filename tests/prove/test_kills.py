@@ -15,6 +15,7 @@ import pytest
 from tests.prove.kill_lives import Part
 from tests.prove.kills import plans
 from tests.prove.strike_proxy import Moment, Request, StrikeOutcome, StrikeProxy
+from tests.waiting import PATIENCE_S
 
 EVENTS = {
     part: [Request("ecs", f"Create{n}", by_terraform=n % 4 != 0) for n in range(40)]
@@ -108,6 +109,6 @@ def _ask(url: str, action: str, agent: str = "aws-sdk-go/1.38") -> None:
         "Authorization": credential,
         "User-Agent": agent,
     }
-    with closing(HTTPConnection(urlsplit(url).netloc, timeout=10)) as connection:
+    with closing(HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE_S)) as connection:
         connection.request("POST", "/", b"{}", headers)
         assert connection.getresponse().status == 200

@@ -6,6 +6,8 @@ import httpx2
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from tests.waiting import PATIENCE_S
+
 
 def scrape(url: str) -> list[Sample]:
     """Return all samples of the server at the address of its health."""
@@ -14,7 +16,7 @@ def scrape(url: str) -> list[Sample]:
 
 def metrics_text(url: str) -> str:
     """Return the text of the server at the address of its health."""
-    answer = httpx2.get(f"{url}/metrics", trust_env=False)
+    answer = httpx2.get(f"{url}/metrics", trust_env=False, timeout=PATIENCE_S)
     assert answer.status_code == 200
     return answer.text
 

@@ -18,6 +18,7 @@ from gromit.local.cloud.passing_weeks import age_images
 from gromit.local.cloud.platform import EmulatedAccount, push_image
 from gromit.local.cloud.registry_policy import registry_policy
 from tests.local.conftest import REGION
+from tests.waiting import PATIENCE_S
 
 POLICY = registry_policy(["master"])
 TAGS = ("master", "v1", "release-2", "app-test", "sha", used_mark("app-test"), "gromit.x")
@@ -100,5 +101,7 @@ def test_a_rule_by_number_keeps_the_newest() -> None:
 
 def test_days_that_are_no_number_are_refused(emulator: Emulator) -> None:
     with emulator:
-        answer = httpx2.post(f"{emulator.url}/gromit/age-images", params={"days": "x"})
+        answer = httpx2.post(
+            f"{emulator.url}/gromit/age-images", params={"days": "x"}, timeout=PATIENCE_S
+        )
         assert answer.status_code == 400

@@ -8,6 +8,7 @@ import pytest
 
 from gromit.local.aws.mongo import MongoServer, answer_message
 from tests.fakes.clients import read_all, send_last
+from tests.waiting import PATIENCE_S
 
 Ranges = tuple[ipaddress.IPv4Network, ipaddress.IPv4Network]
 HEADER = struct.Struct("<iiii")
@@ -47,7 +48,7 @@ def test_greetings_are_answered_and_writes_refused(command: bytes, accepted: boo
 def test_a_client_connects_asks_twice_and_is_refused_after_the_end(ranges: Ranges) -> None:
     address = str(ranges[0][300])
     server = MongoServer(address).start()
-    with socket.create_connection((address, 27017), 5) as client:
+    with socket.create_connection((address, 27017), PATIENCE_S) as client:
         for number in (1, 2):
             body = op_msg(b"ping")
             client.sendall(HEADER.pack(HEADER.size + len(body), number, 0, 2013) + body)
@@ -65,7 +66,7 @@ def test_what_is_no_message_ends_the_connection(ranges: Ranges) -> None:
     address = str(ranges[0][301])
     server = MongoServer(address).start()
     for nonsense in (b"GET / HTTP/1.1\r\n\r\n", HEADER.pack(1, 1, 0, 2013)):
-        with socket.create_connection((address, 27017), 5) as client:
+        with socket.create_connection((address, 27017), PATIENCE_S) as client:
             send_last(client, nonsense)
             assert read_all(client) == b""
     server.stop()

@@ -83,7 +83,7 @@ def test_tasks_run_in_it_survive_its_restart_and_end_with_it(tmp_path: Path) -> 
             said = eventually(lambda: _said(str(claim.ranges.vpc[4])))
             tasks = descendants(process.pid)
             assert len(tasks) == 1
-            with socket.create_connection((claim.ranges.mongo, 27017), 5):
+            with socket.create_connection((claim.ranges.mongo, 27017), PATIENCE_S):
                 pass
             eventually(lambda: _saved(spec, said["task"]))
             os.kill(process.pid, signal.SIGKILL)

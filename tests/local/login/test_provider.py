@@ -91,7 +91,7 @@ def _at_provider(browser: Browser) -> str:
 
 def _visit(url: str) -> None:
     """Log alice in, as a browser that the command line opens."""
-    target = lambda: httpx2.get(_choose(url, "alice"), trust_env=False)  # noqa: E731
+    target = lambda: httpx2.get(_choose(url, "alice"), trust_env=False, timeout=PATIENCE_S)  # noqa: E731
     threading.Thread(target=target).start()
 
 
@@ -129,7 +129,9 @@ class TestBrowsers:
 
     def test_a_website_with_a_name_for_this_machine_is_refused(self, spec: ProviderSpec) -> None:
         headers = {"host": f"evil.example.com:{spec.port}"}
-        answer = httpx2.get(f"{spec.issuer}/jwks", headers=headers, trust_env=False)
+        answer = httpx2.get(
+            f"{spec.issuer}/jwks", headers=headers, trust_env=False, timeout=PATIENCE_S
+        )
         assert answer.status_code == 403
 
     def test_an_unknown_person_is_not_logged_in(self, door: Door) -> None:

@@ -7,6 +7,7 @@ import pytest
 from fastapi.routing import iter_route_contexts
 
 from gromit.core.security.roles import Role
+from tests.waiting import PATIENCE_S
 from tests.web.serving import Certificates, Emulator, Serve, eventually, serving
 
 VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
@@ -217,7 +218,9 @@ def test_without_a_certificate_there_is_no_answer(serve: Serve) -> None:
     bare = type(context)(context.protocol)
     bare.load_verify_locations(cafile=serve.certificates.ca)
     with (
-        httpx2.Client(base_url=serve.url, verify=bare, trust_env=False) as client,
+        httpx2.Client(
+            base_url=serve.url, verify=bare, trust_env=False, timeout=PATIENCE_S
+        ) as client,
         pytest.raises(httpx2.TransportError),
     ):
         client.get("/healthcheck")

@@ -14,6 +14,7 @@ from gromit.errors import Temporary
 from gromit.web.api.metrics import Metrics
 from tests.fakes.store import MemoryStore
 from tests.logs import lines_about
+from tests.waiting import PATIENCE_S
 from tests.web.scraping import metric_value
 from tests.web.serving import GRACE_S, Certificates, Emulator, Serve, emulated, serving
 
@@ -69,7 +70,9 @@ def test_what_is_refused_is_not_counted(emulator: Emulator, certificates: Certif
         serve.send("POST", "/v1/claims", {"kind": "sow", "holder": "w", "nonce": "n"}, Role.WORKER)
         assert (
             "gromit_outcomes_total{"
-            not in httpx2.get(f"{serve.health_url}/metrics", trust_env=False).text
+            not in httpx2.get(
+                f"{serve.health_url}/metrics", trust_env=False, timeout=PATIENCE_S
+            ).text
         )
 
 
@@ -140,7 +143,7 @@ def test_serve_is_ready_as_long_as_its_table_answers(
 ) -> None:
     with (
         serving(emulator, certificates) as serve,
-        httpx2.Client(base_url=serve.health_url, trust_env=False) as client,
+        httpx2.Client(base_url=serve.health_url, trust_env=False, timeout=PATIENCE_S) as client,
     ):
         assert (client.get("/healthcheck").text, client.get("/readyz").text) == ("OK", "OK")
         serve.dynamodb.delete_table(TableName=serve.settings.tablename)
@@ -162,7 +165,7 @@ def test_serve_is_not_ready_when_its_certificate_expires_within_a_day(
 ) -> None:
     with (
         serving(emulator, certificates) as serve,
-        httpx2.Client(base_url=serve.health_url, trust_env=False) as client,
+        httpx2.Client(base_url=serve.health_url, trust_env=False, timeout=PATIENCE_S) as client,
     ):
         serve.clock.advance(s=23 * 3600)
         assert client.get("/readyz").status_code == 200
@@ -186,7 +189,9 @@ def test_an_emulator_that_is_gone_is_a_temporary_fault(certificates: Certificate
 
 @pytest.mark.parametrize("path", ["/env/app-test", "/v1/environments", "/newbuild", "/loglevel"])
 def test_the_address_without_certificates_offers_nothing_else(serve: Serve, path: str) -> None:
-    assert httpx2.get(serve.health_url + path, trust_env=False).status_code == 404
+    assert (
+        httpx2.get(serve.health_url + path, trust_env=False, timeout=PATIENCE_S).status_code == 404
+    )
 
 
 class Waiting(MemoryStore):

@@ -14,6 +14,7 @@ from gromit.core.security.roles import Role
 from gromit.core.stack.addresses import NameState, NameStatus
 from gromit.core.stack.health import HealthState, HealthStatus
 from gromit.web.clients.environments import ServeObservations
+from tests.waiting import PATIENCE_S
 from tests.web.scraping import metric_value, metrics_text, scrape
 from tests.web.serving import Certificates, Emulator, Serve, serving
 
@@ -55,7 +56,7 @@ def test_every_series_of_serve_is_defined_and_every_definition_served(fresh: Ser
 def test_every_label_has_a_value_of_its_definition(fresh: Serve) -> None:
     fresh.build("tyk", "app-test", "sha")
     fresh.outcome(fresh.claim("sow"), "fail", error_kind="a kind that no one knows")
-    httpx2.get(fresh.health_url, trust_env=False)
+    httpx2.get(fresh.health_url, trust_env=False, timeout=PATIENCE_S)
     wrong = [
         (sample.name, label.name, sample.labels[label.name])
         for sample in scrape(fresh.health_url)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from gromit.core.environments.history import HISTORY_KEPT, HISTORY_MAX
 from gromit.core.security.roles import Role
 from gromit.core.time import iso
+from tests.waiting import PATIENCE_S
 from tests.web.serving import DEFAULTS, GRACE_S, Serve
 
 
@@ -394,7 +395,7 @@ def test_an_environment_expires_after_two_warnings_unless_it_is_extended(serve: 
     assert deleted["lifetime"] == "it is deleted"
     _report(serve, "sha-2", 2)
     assert serve.get("/v1/environments/app-test")["phase"] == "pending"
-    metrics = httpx2.get(f"{serve.health_url}/metrics", trust_env=False).text
+    metrics = httpx2.get(f"{serve.health_url}/metrics", trust_env=False, timeout=PATIENCE_S).text
     assert 'gromit_expiring_environments{warning="first"} 0.0' in metrics
     assert 'gromit_outcomes_total{outcome="expired",what="lifetime"} 1.0' in metrics
 

@@ -33,6 +33,7 @@ from tests.fakes.clients import connection, read_all
 from tests.fakes.issuer import AUDIENCE, OWNER_ID, Issuer
 from tests.fakes.upstream import StandIn
 from tests.logs import captured_lines, lines_about
+from tests.waiting import PATIENCE_S
 
 BUILD = {"repo": "tyk", "ref": "refs/heads/app-test", "sha": "sha-1"}
 REPOSITORIES = ("tyk", "tyk-analytics", "tyk-pump")
@@ -859,7 +860,9 @@ def test_the_access_log_has_every_request_also_those_that_a_limit_refused(
     token = house.token("tyk")
     with (
         captured_lines("gateway.request", 5) as logs,
-        httpx2.Client(base_url=f"http://{house.address}", headers={"Authorization": token}) as http,
+        httpx2.Client(
+            base_url=f"http://{house.address}", headers={"Authorization": token}, timeout=PATIENCE_S
+        ) as http,
     ):
         http.get("/evil/%0a?token=x")
         http.put("/gromit/newbuild", json=BUILD)

@@ -7,6 +7,7 @@ import httpx2
 from gromit.core.metrics.definition import by_series
 from gromit.core.metrics.definitions import DEFINITIONS
 from gromit.core.metrics.server_definitions import GATEWAY
+from tests.waiting import PATIENCE_S
 from tests.web.fronting import Front, fronting
 from tests.web.scraping import metric_value, metrics_text, scrape
 from tests.web.serving import Serve
@@ -59,6 +60,6 @@ def test_without_the_setting_there_is_no_such_address(serve: Serve, tmp_path: Pa
 def test_the_address_offers_nothing_else(serve: Serve, tmp_path: Path) -> None:
     with fronting(serve, tmp_path, PORT) as front:
         url = address(front)
-        assert httpx2.get(f"{url}/healthcheck", trust_env=False).text == "OK"
-        answer = httpx2.post(f"{url}/gromit/newbuild", trust_env=False)
+        assert httpx2.get(f"{url}/healthcheck", trust_env=False, timeout=PATIENCE_S).text == "OK"
+        answer = httpx2.post(f"{url}/gromit/newbuild", trust_env=False, timeout=PATIENCE_S)
         assert answer.status_code == 404

@@ -67,7 +67,7 @@ class RealProvider:
     url: str
 
     def control(self, what: str, body: Any = None) -> None:
-        httpx2.post(f"{self.url}/control/{what}", json=body, trust_env=False)
+        httpx2.post(f"{self.url}/control/{what}", json=body, trust_env=False, timeout=PATIENCE_S)
 
 
 @pytest.fixture(scope="session")
@@ -166,7 +166,9 @@ def _tokens(provider: RealProvider, client: str) -> Tokens:
         **({"client_id": client} if client == COMMAND else {}),
     }
     headers = _basic() if client == GATEWAY else {}
-    answer = httpx2.post(f"{provider.url}/token", data=form, headers=headers, trust_env=False)
+    answer = httpx2.post(
+        f"{provider.url}/token", data=form, headers=headers, trust_env=False, timeout=PATIENCE_S
+    )
     return Tokens(answer.json()["id_token"], code)
 
 

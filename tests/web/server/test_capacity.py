@@ -193,7 +193,7 @@ def _flood(address: str, stop: threading.Event, started: threading.Event) -> Non
                 held.remove(each)
                 each.close()
         while len(held) < CROWD.connections:
-            each = socket.create_connection((host, int(port)), 20)
+            each = socket.create_connection((host, int(port)), PATIENCE_S)
             each.setblocking(False)
             with suppress(OSError):
                 each.send(b"GET /healthcheck HTTP/1.1\r\nX: ")

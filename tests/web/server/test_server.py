@@ -295,7 +295,9 @@ class TestListeners:
         server = Server(Listener(mirror, "127.0.0.1:0", tls), Listener(health, "127.0.0.1:0"))
         with (
             server.running(),
-            httpx2.Client(base_url=f"http://{server.address(1)}", trust_env=False) as plain,
+            httpx2.Client(
+                base_url=f"http://{server.address(1)}", trust_env=False, timeout=PATIENCE_S
+            ) as plain,
         ):
             with connection(server.address(0), tls_context(alice, alice.ca)) as stream:
                 assert _status(stream) == 200

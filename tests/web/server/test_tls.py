@@ -29,6 +29,7 @@ from gromit.web.server.tls import EXPIRES, ServerTls, read_peer
 from gromit.web.tls import CertificateFiles, ClientTls
 from tests.fakes.authority import Files, TestCa, key_pem, new_key, now
 from tests.fakes.clients import connection, read_all, read_answer, tls_context, wait_for
+from tests.waiting import PATIENCE_S
 from tests.web.applications import mirror
 
 REQUEST = b"GET /who HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
@@ -290,7 +291,9 @@ class TestHandshake:
                     pytest.raises(ssl.SSLCertVerificationError),
                 ):
                     context.wrap_socket(plain, server_hostname=name)
-            with httpx2.Client(verify=ClientTls(good).context, trust_env=False) as client:
+            with httpx2.Client(
+                verify=ClientTls(good).context, trust_env=False, timeout=PATIENCE_S
+            ) as client:
                 assert client.get(f"https://localhost:{port}/").status_code == 200
 
     def test_plain_http_to_a_tls_port_is_refused(self, ca: TestCa) -> None:

@@ -153,7 +153,7 @@ def test_a_gateway_registers_with_a_dashboard_that_has_its_stores(network: Netwo
     assert get(dashboard, 3000, "/admin/x", admin_auth="")[0] == 403
     posted = httpx2.post(f"http://{redis}:6379/", timeout=PATIENCE_S, trust_env=False)
     assert posted.status_code == 405
-    with socket.create_connection((redis, 6379), 5) as client:
+    with socket.create_connection((redis, 6379), PATIENCE_S) as client:
         client.sendall(b"*1\r\n$4\r\nKEYS\r\n")
         assert client.recv(64).startswith(b"-ERR")
 
