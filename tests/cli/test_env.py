@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -652,9 +653,9 @@ def test_open_prints_the_url_and_opens_it_in_a_browser(
 ) -> None:
     opened = tmp_path / "opened"
     browser = tmp_path / "browser"
-    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {opened}\n')
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {shlex.quote(str(opened))}\n')
     browser.chmod(0o755)
-    monkeypatch.setenv("BROWSER", f"{browser} %s")
+    monkeypatch.setenv("BROWSER", f"{shlex.quote(str(browser))} %s")
     monkeypatch.setattr(webbrowser, "_tryorder", None)
     shell.serve.build("tyk", "app-test", "sha")
     assert "app-test has no URL: it is pending" in shell.fail("open", "app-test")

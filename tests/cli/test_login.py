@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -123,10 +124,14 @@ def test_a_login_opens_a_browser_and_commands_need_no_certificate_any_more(
     script.write_text(_BROWSER, encoding="utf-8")
     child = subprocess.run(
         [sys.executable, "-m", "gromit", "login", door.front.url],
-        env={**os.environ, **environ, "BROWSER": f"{sys.executable} {script} %s &"},
+        env={
+            **os.environ,
+            **environ,
+            "BROWSER": f"{shlex.join([sys.executable, str(script)])} %s &",
+        },
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=3 * PATIENCE_S,
         check=False,
     )
     assert child.returncode == 0, child.stderr

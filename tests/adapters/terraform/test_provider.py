@@ -63,8 +63,18 @@ class Machine:
 
     def seen(self) -> tuple[int, Path, str]:
         """Return pid, place and arguments of the provider."""
-        pid, place, arguments = self.seen_path.read_text().split()
+        pid, rest = self.seen_path.read_text().rstrip("\n").split(" ", 1)
+        place, _, arguments = rest.rpartition(" ")
         return int(pid), Path(place), arguments
+
+    def clear(self) -> None:
+        """Kill the provider if it lives: its pid may belong to another process since."""
+        if not self.seen_path.exists():
+            return
+        pid = self.seen()[0]
+        with suppress(ProcessLookupError, FileNotFoundError):
+            if str(self.provider).encode() in (PROC / str(pid) / "cmdline").read_bytes():
+                os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture
@@ -73,9 +83,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     made = Machine(tmp_path, lock)
     yield made
     os.close(lock)
-    if made.seen_path.exists():
-        with suppress(ProcessLookupError):
-            os.kill(made.seen()[0], signal.SIGKILL)
+    made.clear()
 
 
 def test_terraform_gets_its_address_and_it_ends_with_terraform(machine: Machine) -> None:

@@ -1,6 +1,7 @@
 """`gromit ui` as a process: the printed address, the browser, and the certificate of the caller."""
 
 import os
+import shlex
 import signal
 import stat
 import subprocess
@@ -52,7 +53,7 @@ def test_a_browser_gets_the_key_in_a_file_that_no_other_user_can_read(
     browser = tmp_path / "browser"
     browser.write_text(_BROWSER)
     browser.chmod(0o700)
-    variables = {**_variables(serve, Role.OPERATOR), "BROWSER": f"{browser} %s"}
+    variables = {**_variables(serve, Role.OPERATOR), "BROWSER": f"{shlex.quote(str(browser))} %s"}
     with run_ui(variables, "--open") as (process, address):
         seen = Path(f"{browser}.seen")
         eventually(seen.exists)
