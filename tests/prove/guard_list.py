@@ -93,8 +93,22 @@ _SLEEP = (
     Guard(
         "a pending build is not parked",
         "core/environments/sleep.py",
-        "is_idle = environment.work is None and environment.lease is None",
-        "is_idle = True",
+        "is_applied = environment.work is None or environment.phase(now_ms) is Phase.DEGRADED",
+        "is_applied = True",
+        ("services/test_sleeping.py",),
+    ),
+    Guard(
+        "an environment that falls asleep while a person asks for something wakes",
+        "core/environments/sleep.py",
+        "    return replace(write, conditions=(*write.conditions, NotExists(Attribute.ASLEEP)))\n",
+        "    return write\n",
+        ("services/test_sleeping.py",),
+    ),
+    Guard(
+        "a replacement that reads nothing does not leave an environment asleep",
+        "core/environments/upserts.py",
+        "            NotExists(Attribute.ASLEEP),\n",
+        "",
         ("services/test_sleeping.py",),
     ),
     Guard(

@@ -6,6 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gromit.core.environments.history import HISTORY_MAX
+from gromit.core.environments.row_writes import RowWrite
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.running_container import RunningContainer
 from gromit.errors import Conflict, InvalidInput, NotFound
@@ -81,6 +82,12 @@ def test_an_environment_that_should_not_run_takes_no_programs(registry: Registry
     with pytest.raises(NotFound):
         access(registry).grant("elsewhere", "tyk", registry.stamp(WHO))
     registry.parking.park("app-test", registry.stamp())
+    marked = RowWrite(conditions=(), sets={"asleep": True})
+    registry.store.write("app-test", marked)
+    with pytest.raises(Conflict, match="app-test sleeps") as refused:
+        access(registry).grant("app-test", "tyk", registry.stamp(WHO))
+    assert refused.value.hint == "gromit env wake app-test"
+    registry.store.write("app-test", RowWrite(conditions=(), removes=frozenset({"asleep"})))
     with pytest.raises(Conflict, match="app-test is parked"):
         access(registry).grant("app-test", "tyk", registry.stamp(WHO))
     registry.environments.delete("app-test", registry.stamp())

@@ -1,6 +1,8 @@
 """Sleep by weekly hours, on a virtual clock over a year."""
 
 import random
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -10,17 +12,21 @@ from gromit.core.environments.claims import Claimant
 from gromit.core.environments.environment import Environment
 from gromit.core.environments.expected_steps import Outlook, StepKind, next_steps
 from gromit.core.environments.explanation import explain
+from gromit.core.environments.failures import Failure
 from gromit.core.environments.history import HISTORY_MAX
 from gromit.core.environments.lifetime import NO_EXPIRY
+from gromit.core.environments.observation import Observation
 from gromit.core.environments.phases import Phase, Work
 from gromit.core.environments.row_writes import RowWrite
 from gromit.core.environments.sleep import REST_MS, SleepPolicy
 from gromit.core.environments.weekly_hours import WeeklyHours, parse_spans
-from gromit.core.stack.made import MadeStack
+from gromit.core.stack.made import MadeComponent, MadeStack
 from gromit.services.leases import NoWorkAvailable
+from gromit.services.observations import Observations
 from gromit.services.reporting import BuildResult
+from gromit.services.rollbacks import Rollbacks
 from gromit.services.sleeping import AGAIN_MS, Sleeper
-from tests.services.registry import Registry
+from tests.services.registry import CATALOGUE, Registry
 
 HOUR_MS = 3_600_000
 TEXT = "mon-fri 07:00-20:00"
@@ -50,7 +56,9 @@ def work_off(registry: Registry) -> None:
             return
         assert found.lease
         fence, claim_id = registry.fence(found), found.lease.claim_id
-        registry.leases.sown(found.name, fence, claim_id, MadeStack("h"), registry.stamp())
+        version = found.versions["tyk"].version
+        made = MadeStack("h", "r", (MadeComponent(name="tyk", version=version, repository="tyk"),))
+        registry.leases.sown(found.name, fence, claim_id, made, registry.stamp())
 
 
 def look(registry: Registry) -> Environment:
@@ -249,3 +257,98 @@ def test_what_another_process_parks_by_earlier_settings_wakes(
     assert new.run_pass(registry.now_ms).woken == []
     assert sleeper(registry, policy()).run_pass(registry.now_ms).slept == ["app-test"]
     assert new.run_pass(registry.now_ms + AGAIN_MS).woken == ["app-test"]
+
+
+def second_version(registry: Registry) -> Registry:
+    """Let a second version run, by night."""
+    work_off(registry)
+    registry.now_ms += 1
+    registry.report(version="sha-2")
+    work_off(registry)
+    registry.now_ms = MONDAY_NIGHT
+    return registry
+
+
+def asleep(registry: Registry) -> Registry:
+    """Let the environment sleep, after a second version has run."""
+    second_version(registry)
+    assert sleeper(registry, policy()).run_pass(registry.now_ms).slept == ["app-test"]
+    work_off(registry)
+    return registry
+
+
+def roll_back(registry: Registry) -> Environment:
+    rollbacks = Rollbacks(registry.environments.ledger, registry.images, CATALOGUE)
+    registry.images.push("tyk", "sha-1")
+    stamp = registry.stamp("operator:alice")
+    return rollbacks.roll_back("app-test", "sha-1", None, stamp)
+
+
+def redeploy(registry: Registry) -> Environment:
+    return registry.environments.redeploy("app-test", "tyk", registry.stamp("operator:alice"))
+
+
+def put(registry: Registry) -> Environment:
+    return registry.environments.put("app-test", {"tyk": "sha-3"}, registry.stamp())
+
+
+def patch(registry: Registry) -> Environment:
+    return registry.environments.patch("app-test", {"tyk": "sha-3"}, registry.stamp())
+
+
+CHANGES = pytest.mark.parametrize("change", [roll_back, redeploy, put, patch])
+Change = Callable[[Registry], Environment]
+
+
+@CHANGES
+def test_whatever_a_person_asks_for_wakes_it(registry: Registry, change: Change) -> None:
+    registry = asleep(registry)
+    changed = change(registry)
+    assert (changed.parked, changed.asleep, changed.work) == (False, False, Work.SOW)
+    assert (changed.started_ms, changed.touched_ms) == (registry.now_ms, registry.now_ms)
+    work_off(registry)
+    assert registry.phase() is Phase.READY
+    assert sleeper(registry, policy()).run_pass(registry.now_ms).slept == []
+
+
+@CHANGES
+def test_it_wakes_also_if_it_falls_asleep_while_a_person_asks(
+    registry: Registry, change: Change
+) -> None:
+    second_version(registry)
+    sleeping = sleeper(registry, policy())
+    registry.store.meddling.append(lambda: sleeping.run_pass(registry.now_ms))
+    change(registry)
+    assert (look(registry).parked, look(registry).asleep) == (False, False)
+
+
+@CHANGES
+def test_one_that_a_person_parked_stays_so(registry: Registry, change: Change) -> None:
+    second_version(registry)
+    registry.parking.park("app-test", registry.stamp("operator:alice"))
+    assert change(registry).parked
+
+
+def test_a_repair_of_gromit_does_not_wake_it(registry: Registry) -> None:
+    registry = asleep(registry)
+    stamp = replace(registry.stamp("operator:alice"), is_activity=False)
+    assert registry.environments.redeploy("app-test", "tyk", stamp).asleep
+
+
+def test_a_failing_repair_does_not_keep_it_awake(registry: Registry) -> None:
+    second_version(registry)
+    seen = Observation("app-test", look(registry).epoch, {"tyk": "0 of 1 tasks run"})
+    observations = Observations(registry.environments.ledger, repair_ms=1, repair_max_ms=1)
+    observations.record([seen], registry.stamp("chitragupta"))
+    sleeping = sleeper(registry, policy())
+    registry.now_ms += 1
+    repair = registry.leases.claim(Work.SOW, Claimant("w", "n"), registry.now_ms)
+    assert isinstance(repair, Environment)
+    assert sleeping.run_pass(registry.now_ms).slept == []
+    failure = Failure("terraform", "no", registry.now_ms)
+    registry.leases.failed(repair.name, registry.fence(repair), failure)
+    assert (registry.phase(), look(registry).attempts) == (Phase.DEGRADED, 1)
+    registry.now_ms += 2 * HOUR_MS
+    assert sleeping.run_pass(registry.now_ms).slept == ["app-test"]
+    work_off(registry)
+    assert (registry.phase(), look(registry).degraded) == (Phase.PARKED, None)

@@ -17,6 +17,7 @@ from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.phases import Want
 from gromit.core.environments.protection import ProtectionChange
 from gromit.core.environments.row_writes import Row, WriteAccepted, WriteResult
+from gromit.core.environments.sleep import waking
 from gromit.core.environments.v1_rows import is_v1_tombstone
 from gromit.core.names import EnvironmentName, parse_ref
 from gromit.core.stack.catalogue import Catalogue
@@ -113,11 +114,17 @@ class Environments:
     def patch(
         self, name_or_ref: str, versions: Mapping[str, str], stamp: ChangeContext
     ) -> Environment:
-        """Merge these versions into an environment. One write."""
+        """Merge these versions into an environment, which wakes it if it sleeps. One write."""
         self._check_versions(versions)
-        name = self._readable_name(name_or_ref)
+        name = self.ledger.resolve(name_or_ref)
         write = desired_state.merge_versions(desired_state.reported_attributes(versions), stamp)
-        return self._require_live(name_or_ref, self.ledger.write(name, write, "changed"))
+        for _ in range(ATTEMPTS):
+            environment = self._require(name_or_ref, self.ledger.find(name))
+            woken = waking(write, environment, stamp)
+            outcome = self.ledger.write(name, woken, "changed")
+            if isinstance(outcome, WriteAccepted):
+                return parse_environment(outcome.row)
+        raise contention_error(name)
 
     def delete(self, name_or_ref: str, stamp: ChangeContext) -> None:
         """Delete an environment; one that is deleted already stays as it is.
@@ -215,6 +222,7 @@ class Environments:
                 return environment
             update = self._fallbacks.update(environment, branch_leaf(environment))
             write = desired_state.redeploy(components, mark, stamp, update)
+            write = waking(write, environment, stamp)
             outcome = self.ledger.write(name, write, "redeploy")
             if isinstance(outcome, WriteAccepted):
                 return parse_environment(outcome.row)

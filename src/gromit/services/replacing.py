@@ -14,6 +14,7 @@ from gromit.core.environments.environment import (
 from gromit.core.environments.fallbacks import dead_before
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.row_writes import Row, RowWrite, WriteAccepted, WriteRefused
+from gromit.core.environments.sleep import waking
 from gromit.core.environments.upserts import has_other_versions, upsert_versions
 from gromit.errors import BackendError
 from gromit.services.fallbacks import FallbackLookup
@@ -83,7 +84,8 @@ class Replacer:
             return desired_state.create_incarnation(
                 row, new, reported, request.stamp, "versions given"
             )
-        return desired_state.replace_versions(before.row, reported, new.fallbacks, request.stamp)
+        write = desired_state.replace_versions(before.row, reported, new.fallbacks, request.stamp)
+        return waking(write, before, request.stamp)
 
     def _fallbacks(self, request: Replacement, row: Row | None) -> Mapping[str, RepositoryVersion]:
         others = self.fallbacks.catalogue.repositories - set(request.versions)

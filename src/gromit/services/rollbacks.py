@@ -8,6 +8,7 @@ from gromit.core.environments.environment import Environment, parse_environment
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.phases import Want
 from gromit.core.environments.row_writes import WriteAccepted
+from gromit.core.environments.sleep import waking
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.time import iso, parse_moment
 from gromit.errors import Conflict, InvalidInput
@@ -50,7 +51,9 @@ class Rollbacks:
             if not versions:
                 raise Conflict(f"{name} has these versions already", hint=_HISTORY.format(name))
             self._check_images(name, versions)
-            write = rollback.roll_back(environment, versions, mark, stamp)
+            write = waking(
+                rollback.roll_back(environment, versions, mark, stamp), environment, stamp
+            )
             outcome = self.ledger.write(name, write, "rollback")
             if isinstance(outcome, WriteAccepted):
                 return parse_environment(outcome.row)

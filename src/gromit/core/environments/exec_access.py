@@ -35,6 +35,8 @@ def check_component(environment: Environment, component: str, catalogue: Catalog
             f"the catalogue does not let people run programs in {component}",
             hint=f"an operator can add `exec: true` to the component {component}",
         )
+    if environment.asleep:
+        raise Conflict(f"{name} sleeps, so no task runs", hint=f"gromit env wake {name}")
     if environment.parked:
         raise Conflict(f"{name} is parked, so no task runs", hint=f"gromit env unpark {name}")
 

@@ -1,7 +1,8 @@
 """Sleep: environments that no one uses are parked outside of weekly hours.
 
-A sleeping environment is parked with a mark. The next hours wake it, and so does a build or a
-person. One that a person has parked is not woken, and one that is protected does not sleep.
+A sleeping environment is parked with a mark. The next hours wake it, and so does a build or
+whatever a person asks of it: a redeployment, a rollback, other versions. One that a person has
+parked is not woken, and one that is protected does not sleep.
 
     ready ──(outside of the hours, at rest)──▶ parked, asleep ──(hours, build, person)──▶ ready
 """
@@ -15,7 +16,7 @@ from gromit.core.environments.desired_state import LIVE
 from gromit.core.environments.environment import Environment
 from gromit.core.environments.expiry import unchanged
 from gromit.core.environments.history import ROOM, ChangeContext
-from gromit.core.environments.phases import Want, Work
+from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.environments.row_writes import Equals, NotExists, RowWrite
 from gromit.core.environments.weekly_hours import WeeklyHours
 from gromit.core.environments.work import schedule_work
@@ -45,11 +46,15 @@ def should_wake(environment: Environment, policy: SleepPolicy, now_ms: int) -> b
 
 
 def should_sleep(environment: Environment, policy: SleepPolicy, now_ms: int) -> bool:
-    """Whether an environment runs, has no work, and no one has used it for a while."""
+    """Whether an environment runs, has no work, and no one has used it for a while.
+
+    A repair that is due is no work of a person: what fails all night does not run all night.
+    """
     hours = policy.hours
     if hours is None or hours.contain(now_ms) or not _can_sleep(environment, policy):
         return False
-    is_idle = environment.work is None and environment.lease is None
+    is_applied = environment.work is None or environment.phase(now_ms) is Phase.DEGRADED
+    is_idle = is_applied and environment.lease is None
     return is_idle and _rested_ms(environment) <= now_ms
 
 
@@ -108,6 +113,18 @@ def awakened(write: RowWrite, now_ms: int) -> RowWrite:
         removes=write.removes
         | {Attribute.PARKED, Attribute.ASLEEP, Attribute.DNS, Attribute.HEALTH},
     )
+
+
+def waking(write: RowWrite, environment: Environment, stamp: ChangeContext) -> RowWrite:
+    """Return the write of a change that also wakes an environment, if a person wants the change.
+
+    It is refused by a row that has fallen asleep or has been woken since it was read.
+    """
+    if not stamp.is_activity:
+        return write
+    if environment.asleep:
+        return awakened(write, stamp.now_ms)
+    return replace(write, conditions=(*write.conditions, NotExists(Attribute.ASLEEP)))
 
 
 def _scheduled(environment: Environment, stamp: ChangeContext, kind: str, text: str) -> RowWrite:

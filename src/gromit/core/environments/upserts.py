@@ -1,7 +1,7 @@
 """Replacement of all versions of an environment that was not read before, or its creation.
 
-One write does both, so that a replacement costs one call. It is refused for a tombstone and where
-images of an earlier incarnation could count: those need a read.
+One write does both, so that a replacement costs one call. It is refused for a tombstone, for an
+environment that sleeps, and where images of an earlier incarnation could count: those need a read.
 """
 
 from collections.abc import Iterable, Mapping
@@ -57,6 +57,7 @@ def upsert_versions(
         conditions=(
             NotExists(Attribute.GONE_AT),
             NotExists(Attribute.IMAGES_SINCE),
+            NotExists(Attribute.ASLEEP),
             _ABSENT_OR_OURS,
             ROOM,
         ),
