@@ -34,8 +34,7 @@ IMAGE = {"ecr.BatchGetImage": 1, "ecr.PutImage": 2}
 """Look at a changed image, and its two marks."""
 ROLLOUT = {"ecs.DescribeServices": 1}
 RECORDS = {
-    "ec2.DescribeNetworkInterfaces": 2,
-    "ecs.DescribeClusters": 1,
+    "ec2.DescribeNetworkInterfaces": 1,
     "ecs.ListTasks": 1,
     "ecs.DescribeTasks": 1,
     "route53.ListResourceRecordSets": 1,

@@ -130,6 +130,10 @@ class FakeTasks:
             self.confirm_reason,
         )
 
+    def tasks_of(self, environment: str) -> TaskListing:
+        """Return the running tasks of one environment."""
+        return self.running_tasks([environment])
+
 
 @dataclass
 class FakeEnvironments:

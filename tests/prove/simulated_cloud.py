@@ -180,6 +180,10 @@ class SimulatedCloud:
         others = {c.name for c in self.clusters(environments) if c.owner}
         return self._tasks(set(environments) - others)
 
+    def tasks_of(self, environment: str) -> TaskListing:
+        """Return the public tasks of one environment, whosever its cluster is."""
+        return self._tasks({environment})
+
     def _tasks(self, environments: Collection[str]) -> TaskListing:
         tasks = [
             PublicTask(env, component, service.address)

@@ -115,6 +115,10 @@ class SimulatedFargate(SimulatedCloud):
             t for t in self.tasks if t.environment in environments and t.is_running(now)
         )
 
+    def tasks_of(self, environment: str) -> TaskListing:
+        """Return the running public tasks of one environment."""
+        return self.running_tasks([environment])
+
     # ── what happens to tasks ────────────────────────────────────────────────────────────────────
 
     def run(

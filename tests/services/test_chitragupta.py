@@ -306,10 +306,18 @@ def test_publishing_changes_the_records_of_that_environment_alone_and_asks_serve
     assert world.tasks.asked == [frozenset({"app"})]
 
 
-def test_publishing_what_is_published_writes_nothing_and_asks_ecs_nothing() -> None:
+def test_publishing_what_is_published_writes_nothing() -> None:
     world = replaced(*APP)
     assert not world.keeper.publish("app", silent)
-    assert (world.zone.batches, world.tasks.asked) == (0, [])
+    assert (world.zone.batches, world.tasks.asked) == (0, [frozenset({"app"})])
+
+
+def test_publishing_deletes_nothing_while_the_tasks_are_not_all_known() -> None:
+    world = replaced(PublicTask("app", "tyk", "9.9.9.9"))
+    world.tasks.confirm_reason = "throttled"
+    world.keeper.publish("app", silent)
+    assert world.zone.names() >= {TYK, DASH}
+    assert world.zone.values(DASH) == {"2.2.2.2"}
 
 
 def test_a_task_that_still_starts_takes_no_published_name_and_gives_none() -> None:

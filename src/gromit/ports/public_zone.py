@@ -23,6 +23,12 @@ class TaskSource(Protocol):
         An environment without a cluster has none.
         """
 
+    def tasks_of(self, environment: str) -> TaskListing:
+        """Return the tasks of one environment that ECS reports as running.
+
+        The caller knows that its cluster is one of this installation.
+        """
+
 
 class RecordStore(Protocol):
     """The public zone."""

@@ -8,7 +8,7 @@ apply, sow brings the records of that one environment in line, through the same 
 
 import math
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -28,6 +28,7 @@ from gromit.core.dns.tasks import (
 )
 from gromit.core.environments.known_environments import KnownEnvironment, desired_by_name
 from gromit.core.metrics.pass_report import DnsFigures
+from gromit.core.stack.addresses import public_name
 from gromit.errors import (
     BackendError,
     ConfigRootUnusable,
@@ -193,15 +194,38 @@ class Chitragupta:
         """
 
         def checked_plan() -> PassResult:
-            found = self._look(
-                {environment: True},
-                self.tasks.public_tasks(environment),
-                tuple(self.zone.records_of(environment)),
-            )
+            found = self._look_at(environment)
             self.check(found)
             return found
 
         return self._carry_out(checked_plan, progress).changes
+
+    def _look_at(self, environment: str) -> PassResult:
+        """Return what to change for one environment of ours, most likely a moved address.
+
+        So ECS is asked at once. The interfaces matter only for the name of a component without a
+        running task, which keeps its addresses.
+        """
+        rows = {environment: True}
+        actual = tuple(self.zone.records_of(environment))
+        published = frozenset(r.name for r in actual if r.type == "A")
+        domain, running = self.policy.domain, self.tasks.tasks_of(environment)
+        listing = running
+        if self._names(environment) & published - {r.name for r in self._desired(running, rows)}:
+            shown = self.tasks.public_tasks(environment)
+            listing = merge_listings(shown, running, frozenset(rows), published, domain)
+        changes = self._plan(listing, actual, rows)
+        return PassResult(changes, started=starts_by_name(listing.tasks, domain))
+
+    def _names(self, environment: str) -> frozenset[str]:
+        """Return the public names that an environment may have."""
+        domain = self.policy.domain
+        return frozenset(public_name(c, environment, domain) for c in self.policy.components)
+
+    def _desired(
+        self, listing: TaskListing, rows: Mapping[str, bool | None]
+    ) -> Sequence[RecordSet]:
+        return desired_records(listing.tasks, self.policy.domain, self.policy.ttl, rows)
 
     def retire(self, environment: str, progress: Progress) -> None:
         """Delete all records of an environment that is about to be destroyed.
@@ -248,10 +272,9 @@ class Chitragupta:
     def _plan(
         self, listing: TaskListing, actual: tuple[RecordSet, ...], rows: Mapping[str, bool | None]
     ) -> ZoneChanges:
-        desired = desired_records(listing.tasks, self.policy.domain, self.policy.ttl, rows)
         form = self.policy.form
         records, owner = without_strays(actual, form), self.policy.owner
-        changes = plan(desired, records, owner, rows, _why_incomplete(listing))
+        changes = plan(self._desired(listing, rows), records, owner, rows, _why_incomplete(listing))
         return report_strays(changes, actual, form)
 
     def _carry_out(self, look: Callable[[], PassResult], progress: Progress) -> PassResult:

@@ -73,11 +73,19 @@ class EcsTasks:
         This takes one call for 100 environments, two for 100 running tasks of an environment, and
         one for 200 public tasks. Raises `Denied` or `BackendError`.
         """
+        return self._confirmed(self._with_running_tasks(sorted(environments)))
+
+    def tasks_of(self, environment: str) -> TaskListing:
+        """Ask ECS with two calls, then EC2 with one. Raises like `running_tasks`."""
+        return self._confirmed([environment] if self._public else [])
+
+    def _confirmed(self, environments: Iterable[str]) -> TaskListing:
+        """Return the running public tasks of clusters of this installation."""
         owners: dict[str, _InterfaceOwner] = {}
         found: list[PublicTask] = []
         reasons: list[str] = []
         with _collect_temporary(reasons):
-            for environment in self._with_running_tasks(sorted(environments)):
+            for environment in environments:
                 owners |= self._interface_owners(environment)
         with _collect_temporary(reasons), aws_errors("look up the addresses of tasks"):
             for ids in _chunks(sorted(owners), VALUES_PER_FILTER):

@@ -7,12 +7,12 @@ With K components, of which P are public, an environment needs these calls:
 | `route53` | 3 | 3 | 2 |
 | `ecs.definitions` | K | 2 | K |
 | `ecs.clusters` | 1 | 0 | 1 |
-| `ecs.cluster_reads` | 3 | 2 | 4 |
+| `ecs.cluster_reads` | 2 | 1 | 4 |
 | `ecs.services` | K | 1 | 2 K |
 | `ecs.service_reads` | K + 24 | K + 25 | 4 K + 2 |
 | `ecs.task_reads` | 2 | 2 | 1 |
 | `cloudmap` | 3 K | 2 K | 3 K, and twice the services of all environments / 100 |
-| `ec2.interfaces` | 2 | 2 | K |
+| `ec2.interfaces` | 1 | 1 | K |
 
 Terraform makes most of them; 24 reads are a rollout of a minute that is looked at every 5 s. A pass
 of chitragupta reads the records in pages of 300, the interfaces in pages of 1,000 and the clusters
@@ -68,12 +68,12 @@ def creation_calls(shape: EnvironmentShape) -> _Calls:
         AwsRate.ROUTE53: 3,
         AwsRate.DEFINITIONS: k,
         AwsRate.CLUSTERS: 1,
-        AwsRate.CLUSTER_READS: 3,
+        AwsRate.CLUSTER_READS: 2,
         AwsRate.SERVICES: k,
         AwsRate.SERVICE_READS: k + ROLLOUT_READS,
         AwsRate.TASK_READS: 2,
         AwsRate.CLOUD_MAP: 3 * k,
-        AwsRate.INTERFACES: 2,
+        AwsRate.INTERFACES: 1,
     }
 
 
@@ -84,12 +84,12 @@ def build_calls(shape: EnvironmentShape) -> _Calls:
         AwsRate.ROUTE53: 3,
         AwsRate.DEFINITIONS: 2,
         AwsRate.CLUSTERS: 0,
-        AwsRate.CLUSTER_READS: 2,
+        AwsRate.CLUSTER_READS: 1,
         AwsRate.SERVICES: 1,
         AwsRate.SERVICE_READS: k + 1 + ROLLOUT_READS,
         AwsRate.TASK_READS: 2,
         AwsRate.CLOUD_MAP: 2 * k,
-        AwsRate.INTERFACES: 2,
+        AwsRate.INTERFACES: 1,
     }
 
 
