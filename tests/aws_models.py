@@ -1,12 +1,16 @@
 """AWS's service models, each read once per process instead of once per session of botocore.
 
-The methods of a service's clients are made once, too. Both are most of a client's making.
+What sessions and clients make of them is made once, too: methods, names of events, and what is
+known of handlers and operations. That is most of a client's making.
 """
 
+import inspect
 from collections.abc import Callable
 from functools import cache
+from types import FunctionType, MethodType
 from typing import Any
 
+from botocore import hooks
 from botocore import session as botocore_session
 from botocore.client import ClientCreator
 from botocore.loaders import JSONFileLoader, Loader, create_loader
@@ -36,6 +40,12 @@ def share_models() -> None:
     botocore_session.create_loader = cache(create_loader)
     creator: Any = ClientCreator
     creator._create_methods = _methods_once(creator._create_methods)
+    aliaser: Any = hooks.EventAliaser
+    aliaser.__init__ = _names_once(aliaser.__init__)
+    events: Any = hooks
+    events.accepts_kwargs = _quickly(events.accepts_kwargs)
+    model: Any = ServiceModel
+    model.endpoint_discovery_operation = _discovery_once(model.endpoint_discovery_operation._fget)
 
 
 def _methods_once(create: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
@@ -49,6 +59,45 @@ def _methods_once(create: Callable[..., dict[str, Any]]) -> Callable[..., dict[s
         return dict(made[key])
 
     return methods
+
+
+def _names_once(begin: Callable[..., None]) -> Callable[..., None]:
+    """Return an initialiser with which all that use botocore's aliases find each name once."""
+    names: dict[str, str] = {}
+
+    def initialise(aliaser: Any, emitter: Any, aliases: Any = None) -> None:
+        begin(aliaser, emitter, aliases)
+        if aliases is None or aliases == hooks.EVENT_ALIASES:
+            aliaser._alias_name_cache = names
+
+    return initialise
+
+
+def _quickly(accepts: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """Return a function that sees without a signature whether a handler takes any keyword."""
+
+    def quickly(handler: Any) -> bool:
+        function = handler.__func__ if isinstance(handler, MethodType) else handler
+        if isinstance(function, FunctionType) and not hasattr(function, "__wrapped__"):
+            return bool(function.__code__.co_flags & inspect.CO_VARKEYWORDS)
+        return accepts(handler)
+
+    return quickly
+
+
+def _discovery_once(find: Callable[[ServiceModel], Any]) -> property:
+    """Return a property that looks once for the operation of a service, which most do not have."""
+    known: dict[tuple[str, str], str | None] = {}
+
+    def operation(model: ServiceModel) -> Any:
+        key = model.service_name, model.api_version
+        if key not in known:
+            found = find(model)
+            known[key] = None if found is None else found.name
+        name = known[key]
+        return None if name is None else model.operation_model(name)
+
+    return property(operation)
 
 
 def read_models() -> None:
