@@ -275,7 +275,9 @@ def writes(draw: st.DrawFn) -> RowWrite:
 
 @given(st.lists(writes(), min_size=1, max_size=6))
 @settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=80,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_any_writes_have_the_same_outcomes_in_dynamodb_as_by_the_rules_of_the_core(
     long_lived_table: Dynamo, asked: list[RowWrite]

@@ -49,7 +49,7 @@ def workflow(
     serve.build("tyk-pump", "dead", "sha-1")
     return Workflow(
         tmp_path,
-        {"url": gateway.url, "audience": AUDIENCE, "patience": "3", "sweep": "true"},
+        {"url": gateway.url, "audience": AUDIENCE, "patience": "60", "sweep": "true"},
         issuer,
         {"GITHUB_API_URL": github.url},
     )
@@ -94,7 +94,7 @@ def test_a_rate_limit_is_waited_for(workflow: Workflow, github: Github) -> None:
         JSONResponse({"message": "secondary rate limit"}, 429, {"Retry-After": "1"}),
         JSONResponse({"message": "Server Error"}, 502),
     ]
-    workflow.inputs["patience"] = "20"
+    workflow.inputs["patience"] = "120"
     done = workflow.run(SCHEDULE)
     assert (done.code, done.outputs) == (0, {"outcome": "swept"})
     assert "GitHub limits the rate: API rate limit exceeded; next attempt in" in done.log

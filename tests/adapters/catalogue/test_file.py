@@ -424,7 +424,10 @@ _keys = st.sampled_from(
 
 
 @given(st.dictionaries(_keys, _values))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    deadline=None,
+)
 def test_whatever_an_entry_holds_it_is_read_or_refused_with_words(
     tmp_path: Path, entry: dict[str, object]
 ) -> None:

@@ -380,7 +380,10 @@ OUTSIDE is an absolute path in that folder.
 
 
 @given(environment=_odd, component=_odd, file=_odd)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    deadline=None,
+)
 def test_whatever_the_names_nothing_is_written_outside_the_root(
     tmp_path: Path, environment: str, component: str, file: str
 ) -> None:

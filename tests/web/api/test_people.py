@@ -51,7 +51,9 @@ def _whoami(serve: Serve, headers: Mapping[str, str], who: Role = Role.GATEWAY) 
 )
 @example(name="ada+dev@example.com", role=Role.VIEWER, repositories=frozenset())
 @example(name="Ada 100%, Ž,*", role=Role.OPERATOR, repositories=None)
-@settings(suppress_health_check=[HealthCheck.filter_too_much], max_examples=60)
+@settings(
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow], max_examples=60
+)
 def test_headers_of_a_person_give_the_same_person(
     name: str, role: Role, repositories: frozenset[str] | None
 ) -> None:

@@ -206,10 +206,14 @@ def test_what_a_peer_says_reaches_no_peer_and_nonsense_wakes_all() -> None:
 def test_names_resolve_to_all_their_addresses_and_unknown_ones_to_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def look_up(host: str, port: int, type: socket.SocketKind) -> list[Any]:  # noqa: A002
+    real = socket.getaddrinfo
+
+    def look_up(host: str, port: int, *more: Any, **named: Any) -> list[Any]:
+        if not str(host).endswith(".internal"):
+            return real(host, port, *more, **named)  # threads of earlier tests
         if host != "serve.internal":
             raise socket.gaierror(-2, "unknown")
-        return [(2, type, 6, "", (f"10.0.0.{n}", port)) for n in (1, 2)]
+        return [(2, socket.SOCK_STREAM, 6, "", (f"10.0.0.{n}", port)) for n in (1, 2)]
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     found = resolve_peers([("serve.internal", 8443), ("gone.internal", 8443)])
