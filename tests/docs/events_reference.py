@@ -294,7 +294,8 @@ MEANINGS: Mapping[str, str] = {
     ),
     "peers.unresolved": "a name in `serve.peers` has no address now; tried again after 10 s",
     "turns.unknown": (
-        "serve may not look up which repository made work due, so age decides; logged once"
+        "serve may not look up which repository made work due, so age decides; logged once while"
+        " it lasts"
     ),
     "table.lacks_lifetimes": (
         "the table has no index of lifetimes, so no environment expires; all else works"

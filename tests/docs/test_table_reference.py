@@ -141,6 +141,7 @@ WRITES: Mapping[Callable[..., object], Callable[[], list[RowWrite]]] = {
     sleep.fall_asleep: lambda: [sleep.fall_asleep(_read(), sleep.NO_SLEEP, STAMP)],
     sleep.wake: lambda: [sleep.wake(_read(), STAMP)],
     sleep.awakened: lambda: [sleep.awakened(desired_state.report(BUILD, STAMP), 1)],
+    sleep.waking: lambda: [sleep.waking(desired_state.report(BUILD, STAMP), _read(), STAMP)],
     parking.build_write: lambda: [
         parking.build_write(desired_state.report(BUILD, STAMP), is_parked=yes)
         for yes in (True, False)

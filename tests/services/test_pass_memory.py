@@ -1,5 +1,7 @@
 """Memory of a pass: what is read once, and when it is read again."""
 
+from threading import Event, Thread
+
 import pytest
 
 from gromit.core.stack.contract import Platform
@@ -7,6 +9,7 @@ from gromit.errors import ConfigError
 from gromit.services.pass_memory import FRESH_S, PassMemory
 from tests.fakes.platform import FakePlatform
 from tests.fakes.secrets import FakeSecrets
+from tests.waiting import PATIENCE_S
 
 
 class CountedPlatform(FakePlatform):
@@ -33,6 +36,20 @@ class World:
         self.memory.read()
         self.memory.states(["a", "b"])
         return self.platform.reads, len(self.secrets.asked)
+
+
+class SlowPlatform(CountedPlatform):
+    """A platform whose reads take until a test lets them go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.may_end = Event(), Event()
+
+    def read(self) -> Platform:
+        """Wait until the test has done what it does meanwhile."""
+        self.begun.set()
+        self.may_end.wait(PATIENCE_S)
+        return super().read()
 
 
 @pytest.fixture
@@ -73,3 +90,21 @@ def test_an_error_is_not_kept(world: World) -> None:
         world.memory.read()
     world.platform.platform = known
     assert world.memory.read() == known
+
+
+def test_forgetting_waits_for_no_read_in_progress_and_counts_for_the_next(world: World) -> None:
+    """The loop of a worker forgets; a run of it may wait for AWS for a long time."""
+    platform = SlowPlatform()
+    memory = PassMemory(platform, world.secrets, lambda: 0.0)
+    reader, forgetter = Thread(target=memory.read), Thread(target=memory.forget)
+    reader.start()
+    assert platform.begun.wait(PATIENCE_S)
+    forgetter.start()
+    forgetter.join(PATIENCE_S)
+    is_waiting = forgetter.is_alive()
+    platform.may_end.set()
+    reader.join(PATIENCE_S)
+    forgetter.join(PATIENCE_S)
+    assert not is_waiting
+    memory.read()
+    assert platform.reads == 2

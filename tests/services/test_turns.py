@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from gromit.core.environments.claims import Claimant
 from gromit.core.environments.environment import Environment
@@ -15,7 +16,7 @@ from gromit.core.stack.made import MadeStack
 from gromit.errors import Denied
 from gromit.services.leases import Leases
 from gromit.services.ledger import Ledger
-from gromit.services.turns import LOOKED_UP
+from gromit.services.turns import ASK_AGAIN_MS, LOOKED_UP
 from tests.services.registry import MeddledStore, Registry
 
 FLOOD = 200
@@ -180,10 +181,13 @@ class DeniedStore(MeddledStore):
     """A table whose policy is of an earlier release."""
 
     asked = 0
+    is_allowed = False
 
     def last_builds(self, names: Collection[str]) -> Mapping[str, Row]:
-        """Refuse."""
+        """Refuse, until it is allowed."""
         self.asked += 1
+        if self.is_allowed:
+            return super().last_builds(names)
         raise Denied(f"read builds of {len(names)}")
 
 
@@ -198,6 +202,28 @@ def test_without_the_right_to_look_repositories_up_age_decides() -> None:
         QUIET,
     ]
     assert store.asked == 1
+
+
+def test_a_right_that_is_granted_counts_without_a_restart() -> None:
+    store = DeniedStore()
+    registry = flooded(store, flood=2)
+    leases = another_serve(registry)
+
+    def look(after_ms: int) -> tuple[int, int]:
+        """Return how often it has asked and complained so far."""
+        registry.now_ms += after_ms
+        leases.turns.due(leases.ledger, Work.SOW, registry.now_ms, 9)
+        return store.asked, [line["event"] for line in lines].count("turns.unknown")
+
+    with capture_logs() as lines:
+        assert look(0) == (1, 1)
+        assert look(ASK_AGAIN_MS - 1) == (1, 1)
+        assert look(1) == (2, 1)
+        store.is_allowed = True
+        assert look(ASK_AGAIN_MS) == (3, 1)
+        store.is_allowed = False
+        registry.report(repository="tyk-pump", ref="later")
+        assert look(0) == (4, 2)
 
 
 def test_a_damaged_repository_hides_nothing() -> None:

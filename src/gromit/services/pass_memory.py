@@ -32,6 +32,8 @@ class PassMemory:
     _read: Platform | None = None
     _states: dict[str, SecretState] = field(default_factory=dict)
     _since_s: float = 0.0
+    _is_stale: bool = False
+    """Whether to read everything again; set without the lock, which a slow read may hold."""
     _reading: threading.Lock = field(default_factory=threading.Lock)
 
     def read(self) -> Platform:
@@ -52,13 +54,11 @@ class PassMemory:
             return {secret: found[secret] for secret in ids}
 
     def forget(self) -> None:
-        """Read everything again when it is needed next."""
-        with self._reading:
-            self._forget()
+        """Read everything again when it is needed next. Never waits for a read in progress."""
+        self._is_stale = True
 
     def _forget_old(self) -> None:
-        if self.monotonic() - self._since_s > FRESH_S:
-            self._forget()
-
-    def _forget(self) -> None:
+        if not self._is_stale and self.monotonic() - self._since_s <= FRESH_S:
+            return
+        self._is_stale = False  # before the read: what is forgotten during it counts for the next
         self._read, self._states, self._since_s = None, {}, self.monotonic()

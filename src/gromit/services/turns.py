@@ -29,6 +29,8 @@ LOOKED_UP = 100
 """Rows whose repositories one look asks for: as many as one call reads."""
 REMEMBERED = 20_000
 """Work and claims that are remembered, the newest ones. An entry takes some 200 bytes."""
+ASK_AGAIN_MS = 10 * 60_000
+"""Time after a refusal to look repositories up in which none are looked up."""
 
 
 @dataclass(slots=True)
@@ -45,7 +47,8 @@ class Turns:
     """Kind of work to the last entry of the page that was read behind a full one."""
     _kept: KeptOrder = field(default_factory=KeptOrder)
     _tried: set[str] = field(default_factory=set)
-    _is_denied: bool = False
+    _refused_ms: int | None = None
+    """Instant of the last refusal to look repositories up; None if the last time it was allowed."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def due(
@@ -60,7 +63,7 @@ class Turns:
         if len(rows.work) < 2:
             return rows
         work = self._with_page_behind(ledger, kind, now_ms, rows)
-        are_known = self._learn(ledger, [*rows.held, *work])
+        are_known = self._learn(ledger, [*rows.held, *work], now_ms)
         with self._lock:
             self._note_others(kind, rows.held)
             turns = {name: n for (of, name), n in self._turns.items() if of == kind}
@@ -123,7 +126,7 @@ class Turns:
             self._behind.pop(kind, None)
         return tuple({w.name: w for w in (*behind.work, *rows.work)}.values())
 
-    def _learn(self, ledger: Ledger, work: Iterable[DueWork]) -> bool:
+    def _learn(self, ledger: Ledger, work: Iterable[DueWork], now_ms: int) -> bool:
         """Remember the repositories of work: of rows that this process knows, or looks up.
 
         Return whether that was all of it, because one look does not ask for more than a call has.
@@ -138,24 +141,28 @@ class Turns:
         # The index may show a row twice while it moves, and one call names each row once.
         missing = list(dict.fromkeys(w.name for w in unknown if w.name not in found))
         asked = missing[:LOOKED_UP]
-        if asked and not self._is_denied:
-            found |= self._look_up(ledger, asked)
+        is_refused = self._refused_ms is not None and now_ms - self._refused_ms < ASK_AGAIN_MS
+        if asked and not is_refused:
+            found |= self._look_up(ledger, asked, now_ms)
         with self._lock:
             for one in unknown:
                 if one.name in found:
                     self._repositories[one.name, one.since_ms] = _repository_of(found[one.name])
             while len(self._repositories) > REMEMBERED:
                 self._repositories.popitem(last=False)
-        return asked == missing or self._is_denied
+        return asked == missing or self._refused_ms is not None
 
-    def _look_up(self, ledger: Ledger, names: Sequence[str]) -> dict[str, Row]:
+    def _look_up(self, ledger: Ledger, names: Sequence[str], now_ms: int) -> dict[str, Row]:
         try:
-            return dict(ledger.store.last_builds(names))
+            found = dict(ledger.store.last_builds(names))
         except Denied as error:
             # The rights of an earlier release. All that is not known takes turns together.
-            self._is_denied = True
-            log.warning("turns.unknown", reason=error.message, hint="apply terraform/infra")
+            if self._refused_ms is None:
+                log.warning("turns.unknown", reason=error.message, hint="apply terraform/infra")
+            self._refused_ms = now_ms
             return {}
+        self._refused_ms = None
+        return found
 
     def _note_others(self, kind: Work, held: Iterable[DueWork]) -> None:
         """Note the turns of claims that another process gave out, or this one before a restart."""
