@@ -10,7 +10,7 @@ from tests.aws_laws.worker_world import Calls, WorkerWorld, worker_world
 from tests.bench.law import LINEAR, Curve, Extent, Goal, Law, Measured
 
 SIZES = (10, 50, 200)
-CHANGED, UNCHANGED, DELETED = 8, 2, 28
+CHANGED, UNCHANGED, DELETED = 8, 2, 22
 """Calls of AWS for each environment, of four components with images of three repositories."""
 REQUESTS = 3
 """Requests to serve for each environment: the claim, its verification, and the outcome."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gromit.core.stack.contract import Platform
-from gromit.core.stack.resources import Resource
+from gromit.core.stack.resources import Resource, ResourceKind
 
 if TYPE_CHECKING:
     from gromit.errors import GromitError
@@ -21,11 +21,18 @@ class FakeEnvironmentResources:
         """Error of each attempt to remove a resource, by its id."""
         self.removed: list[Resource] = []
         self.looks: list[tuple[str, Platform | None]] = []
+        self.running_looks: list[str] = []
 
     def find(self, environment: str, platform: Platform | None) -> Sequence[Resource]:
         """Return what exists."""
         self.looks.append((environment, platform))
         return list(self.existing.get(environment, []))
+
+    def in_cluster(self, environment: str) -> Sequence[Resource]:
+        """Return what runs."""
+        self.running_looks.append(environment)
+        kinds = {ResourceKind.CLUSTER, ResourceKind.SERVICE, ResourceKind.TASK}
+        return [one for one in self.existing.get(environment, []) if one.kind in kinds]
 
     def remove(self, resource: Resource) -> bool:
         """Remove a resource, unless it is in use."""

@@ -116,6 +116,12 @@ class SimulatedCloud:
         self.resources.find(environment, platform)
         return self.existing(environment)
 
+    def in_cluster(self, environment: str) -> Sequence[Resource]:
+        """Return what runs of an environment."""
+        self.settle()
+        kinds = {ResourceKind.CLUSTER, ResourceKind.SERVICE, ResourceKind.TASK}
+        return [one for one in self.existing(environment) if one.kind in kinds]
+
     def remove(self, resource: Resource) -> bool:
         """Remove one resource."""
         for environment in self.resources.existing:

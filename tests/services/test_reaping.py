@@ -257,6 +257,10 @@ def test_records_go_first_and_the_config_last_whatever_is_left_from_an_earlier_t
             journal.append("looked for what is left")
             return super().find(environment, platform)
 
+        def in_cluster(self, environment: str) -> Sequence[Resource]:
+            journal.append("looked for what runs")
+            return super().in_cluster(environment)
+
     class States(FakeStates):
         def delete(self, environment: str) -> None:
             journal.append("state removed")
@@ -276,7 +280,7 @@ def test_records_go_first_and_the_config_last_whatever_is_left_from_an_earlier_t
         lambda line: journal.append(line) if not line.startswith("removing") else None,
     )
     rest = ["looked for what is left", "state removed", "config removed"]
-    looked = rest[0]
+    looked = "looked for what runs"
     assert journal == ["records removed", looked, "destroyed", *rest]
     journal.clear()
     claim = a_claim(NAME, Work.REAP)
@@ -382,7 +386,8 @@ def test_a_hook_that_was_never_made_or_has_no_network_left_is_passed_over() -> N
 
 def test_without_hooks_aws_is_asked_nothing_more(world: World) -> None:
     world.run()
-    assert len(world.resources.looks) == 2
+    assert len(world.resources.looks) == 1
+    assert world.resources.running_looks == [NAME]
 
 
 def test_from_the_first_hook_on_the_data_of_an_environment_counts_as_gone() -> None:

@@ -254,6 +254,9 @@ class EnvironmentResources(Protocol):
         Cloud Map services need the environment's tags.
         """
 
+    def in_cluster(self, environment: str) -> Sequence[Resource]:
+        """Return the cluster, its services, and the tasks that no service has started."""
+
     def remove(self, resource: Resource) -> bool:
         """Remove one resource; False if something still uses it. What is gone counts as removed."""
 

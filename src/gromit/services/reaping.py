@@ -56,7 +56,7 @@ class Reaper:
         # A state without resources was destroyed by an earlier attempt, or was never written.
         if head is not None and head.resources:
             head = take_over_state(self.states, head, lock, (), progress) or head
-            self._stop_outside(claim.name, platform, head, progress)
+            self._stop_outside(claim.name, head, progress)
             self._destroy(claim.name, platform, lock, progress)
         self._clear(claim.name, platform, progress)
         self.keeper.release(claim.name, self._repositories(claim))
@@ -91,15 +91,13 @@ class Reaper:
             # The second run finds nothing in AWS, and empties the state.
             self.terraform.destroy(stack, lock, progress)
 
-    def _stop_outside(
-        self, name: str, platform: Platform | None, head: StateHead, progress: Progress
-    ) -> None:
+    def _stop_outside(self, name: str, head: StateHead, progress: Progress) -> None:
         """Stop tasks and services that the state does not contain.
 
         Terraform would wait minutes for the cluster and the groups that they use, and then fail.
         """
         held, resources = frozenset(head.held.values()), self.clear.resources
-        for one in resources.find(name, platform):
+        for one in resources.in_cluster(name):
             if one.kind in _RUNNING and one.is_ours and one.key not in held:
                 progress(f"stopping {one}")
                 resources.remove(one)

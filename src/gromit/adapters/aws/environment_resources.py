@@ -79,6 +79,11 @@ class ResourceLook:
                 *self._log_groups(),
             ]
 
+    def in_cluster(self) -> Sequence[Resource]:
+        """Return what is in the cluster, and the cluster itself. Raises like `all`."""
+        with aws_errors(f"find what runs of {self.environment}"):
+            return list(self._in_ecs())
+
     def _in_ecs(self) -> Iterator[Resource]:
         name = self.environment
         found = self.clients.ecs.describe_clusters(clusters=[name], include=["TAGS"])["clusters"]

@@ -48,6 +48,10 @@ class AwsEnvironmentResources:
         """Raise `Denied`, `Temporary` or `BackendError`."""
         return ResourceLook(self._clients, environment, platform, self._installation).all()
 
+    def in_cluster(self, environment: str) -> Sequence[Resource]:
+        """Raise `Denied`, `Temporary` or `BackendError`."""
+        return ResourceLook(self._clients, environment, None, self._installation).in_cluster()
+
     def remove(self, resource: Resource) -> bool:
         """Raise `Denied`, `Temporary` or `BackendError`."""
         if not resource.is_ours:

@@ -11,7 +11,7 @@ With K components, of which P are public, an environment needs these calls:
 | `ecs.services` | K | 1 | 2 K |
 | `ecs.service_reads` | K + 24 | K + 25 | 4 K + 2 |
 | `ecs.task_reads` | 2 | 2 | 1 |
-| `cloudmap` | 3 K | 2 K | 3 K, and twice the services of all environments / 100 |
+| `cloudmap` | 3 K | 2 K | 3 K, and the services of all environments / 100 |
 | `ec2.interfaces` | 1 | 1 | K |
 
 Terraform makes most of them; 24 reads are a rollout of a minute that is looked at every 5 s. A pass
@@ -29,7 +29,7 @@ HOUR_S = 3600
 ROLLOUT_READS = 24
 """Reads of services while a rollout settles: two every 5 s, for a minute."""
 LOOKS_OF_REAP = 2
-"""Looks at what exists of an environment: before and after Terraform destroys it."""
+"""Looks at the cluster of an environment: before and after Terraform destroys it."""
 _MOST = 1 << 24
 
 
@@ -96,7 +96,7 @@ def build_calls(shape: EnvironmentShape) -> _Calls:
 def deletion_calls(shape: EnvironmentShape, environments: int) -> _Calls:
     """Return the calls of reap for one environment."""
     k = shape.components
-    looks = LOOKS_OF_REAP * ceil(environments * k / 100)
+    pages = ceil(environments * k / 100)  # of Cloud Map's names, after the destroy
     return {
         AwsRate.ROUTE53: 2,
         AwsRate.DEFINITIONS: k,
@@ -105,7 +105,7 @@ def deletion_calls(shape: EnvironmentShape, environments: int) -> _Calls:
         AwsRate.SERVICES: 2 * k,
         AwsRate.SERVICE_READS: 4 * k + 2,
         AwsRate.TASK_READS: 1,
-        AwsRate.CLOUD_MAP: 3 * k + looks,
+        AwsRate.CLOUD_MAP: 3 * k + pages,
         AwsRate.INTERFACES: k,
     }
 
