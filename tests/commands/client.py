@@ -20,6 +20,8 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
+from tests.waiting import PATIENCE_S
+
 _REPOSITORY = Path(__file__).parents[2]
 
 
@@ -104,7 +106,7 @@ def run_gromit(
     environ: Mapping[str, str],
     cwd: Path | None = None,
     stdin: str = "",
-    timeout: float = 60,
+    timeout: float = 3 * PATIENCE_S,
 ) -> subprocess.CompletedProcess[str]:
     """Run `gromit` with exactly this environment. It is killed when the time is over."""
     with (

@@ -23,7 +23,7 @@ from gromit.adapters.terraform.process import (
     run_process,
 )
 from gromit.errors import BackendError
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE_S, wait_for
 
 SHELL = "/bin/sh"
 HOUR_S = 3600.0
@@ -54,7 +54,8 @@ def shell(tmp_path: Path, held: int) -> Callable[..., ProcessSpec]:
 
 def policy(**limits: float) -> StopPolicy:
     return StopPolicy(
-        interrupted=Event(), **{"timeout_s": 60.0, "grace_s": 20.0, "last_s": 0.3, **limits}
+        interrupted=Event(),
+        **{"timeout_s": 4 * PATIENCE_S, "grace_s": PATIENCE_S, "last_s": 0.3, **limits},
     )
 
 
@@ -162,11 +163,12 @@ def test_it_holds_the_descriptor_open_while_it_lives(
     shell: Callable[..., ProcessSpec], tmp_path: Path
 ) -> None:
     seen: list[bool] = []
-    run_process(
-        shell("echo $$; sleep 0.2"),
-        policy(),
-        lambda line: seen.append(has_open(int(line), tmp_path / "lock")),
-    )
+
+    def take(line: str) -> None:
+        seen.append(has_open(int(line), tmp_path / "lock"))
+        (tmp_path / "seen").touch()
+
+    run_process(shell("echo $$; until [ -e seen ]; do sleep 0.05; done"), policy(), take)
     assert seen == [True]
 
 
@@ -284,7 +286,7 @@ def test_one_whose_worker_is_dead_does_not_start(tmp_path: Path) -> None:
         "-c",
         f"touch {tmp_path / 'started'}",
     ]
-    done = subprocess.run(argv, check=False, timeout=60)
+    done = subprocess.run(argv, check=False, timeout=PATIENCE_S)
     assert done.returncode == terraform_guard.ORPHANED
     assert not (tmp_path / "started").exists()
 

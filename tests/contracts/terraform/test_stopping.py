@@ -12,6 +12,7 @@ import pytest
 
 from gromit.adapters.lock_owners import ProcessOwnerWatch
 from gromit.errors import Suspended, Temporary, TerraformFailed
+from tests.adapters.terraform.test_process import HOUR_S, Clock, clock
 from tests.contracts.terraform.worlds import (
     BARE,
     World,
@@ -23,6 +24,8 @@ from tests.contracts.terraform.worlds import (
     under,
 )
 from tests.waiting import wait_for
+
+__all__ = ["clock"]
 
 pytestmark = pytest.mark.terraform
 
@@ -46,13 +49,20 @@ def test_an_interrupted_worker_ends_soon_and_what_was_made_is_known(world: World
     assert output.task_definitions == {"quick": "redis:7"}
 
 
-def test_one_that_takes_too_long_is_stopped_and_may_be_tried_again(world: World) -> None:
+def test_one_that_takes_too_long_is_stopped_and_may_be_tried_again(
+    world: World, clock: Clock
+) -> None:
     lock = world.lock("hanging")
+
+    def pass_time(line: str) -> None:
+        if line.startswith("terraform_data.first"):
+            clock.skipped += HOUR_S
+
     with (
-        world.runner(BARE, timeout=timedelta(seconds=2)) as runner,
-        pytest.raises(Temporary, match="took longer than 0:00:02"),
+        world.runner(BARE, timeout=timedelta(seconds=HOUR_S)) as runner,
+        pytest.raises(Temporary, match="took longer than 1:00:00"),
     ):
-        runner.apply(bare("hanging", "slow"), lock, lambda _line: None)
+        runner.apply(bare("hanging", "slow"), lock, pass_time)
     assert under(lock.id) == []
     assert "terraform_data.first" in managed(world.state("hanging"))
 
