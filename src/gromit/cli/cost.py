@@ -28,7 +28,8 @@ def cost(run: CliContext, by: str) -> None:
     """Show what environments cost a month, and so far, and who has which share.
 
     Costs are estimates in US dollars: tasks and public addresses, without traffic and storage. A
-    parked environment costs nothing. Environments that are gone are not counted.
+    parked environment costs nothing. Environments that are gone are not counted. What has been
+    spent so far is counted at the sizes and prices of today, also if the catalogue had others.
     """
     found = [e for e in _environments(run) if e["phase"] != "gone" and e.get("cost")]
     rows = shares(found, by)

@@ -136,7 +136,7 @@ def cost_text(found: Mapping[str, Any]) -> str:
         return ""
     rate = f"{cost['month']:.2f} $ a month while it runs"
     length = format_duration(timedelta(seconds=cost["ran_s"]))
-    return f"{rate}, {cost['so_far']:.2f} $ so far, in {length}"
+    return f"{rate}, {cost['so_far']:.2f} $ so far, in {length} at today's sizes and prices"
 
 
 def _work_notes(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

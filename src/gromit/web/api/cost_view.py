@@ -17,7 +17,7 @@ class CostView:
     month: float
     """Of 730 hours in which it runs; one that is parked costs nothing."""
     so_far: float
-    """Since its creation, without the time in which it was parked."""
+    """Since its creation, without the time in which it was parked, at today's sizes and prices."""
     ran_s: int
     """Seconds in which it has run since its creation."""
 
