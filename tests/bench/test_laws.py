@@ -20,6 +20,7 @@ LAWS = (
     "handshakes",
     "listing",
     "rates",
+    "starting",
     "wakes",
     "wanted",
     "watchers",
