@@ -109,6 +109,17 @@ def run_gromit(
     timeout: float = 3 * PATIENCE_S,
 ) -> subprocess.CompletedProcess[str]:
     """Run `gromit` with exactly this environment. It is killed when the time is over."""
+    return _run(_order("gromit", arguments, environ, cwd), stdin, timeout)
+
+
+def run_hook(
+    environ: Mapping[str, str], cwd: Path, timeout: float
+) -> subprocess.CompletedProcess[str]:
+    """Run the script of the action that reports builds, in the same way."""
+    return _run(_order("notify", (), environ, cwd), "", timeout)
+
+
+def _run(order: Mapping[str, Any], stdin: str, timeout: float) -> subprocess.CompletedProcess[str]:
     with (
         tempfile.TemporaryFile() as given,
         tempfile.TemporaryFile() as out,
@@ -116,7 +127,6 @@ def run_gromit(
     ):
         given.write(stdin.encode())
         given.seek(0)
-        order = _order("gromit", arguments, environ, cwd)
         fork = _forks().start(order, [stream.fileno() for stream in (given, out, err)])
         try:
             code = fork.wait(timeout)
@@ -127,7 +137,7 @@ def run_gromit(
         for stream in (out, err):
             stream.seek(0)
             texts.append(stream.read().decode())
-    return subprocess.CompletedProcess(["gromit", *arguments], code, *texts)
+    return subprocess.CompletedProcess([order["module"], *order["arguments"]], code, *texts)
 
 
 def start_module(

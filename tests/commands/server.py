@@ -14,6 +14,7 @@ import sys
 import threading
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NoReturn
 
 from tests.aws_models import read_models, share_models
@@ -30,6 +31,8 @@ _LOADED_LATE = (
     "httpcore2",
 )
 """Modules that commands import when they need them, and most commands do."""
+_ACTION = Path(__file__).parents[2] / "hooks" / "notify-gromit"
+"""The action that reports builds, whose script is no command of gromit."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -102,7 +105,8 @@ class _Forks:
 
 def _load_modules() -> None:
     """Import all modules of commands, but not the emulator."""
-    for name in _LOADED_LATE:
+    sys.path.append(str(_ACTION))
+    for name in (*_LOADED_LATE, "notify"):
         import_module(name)
     for name in _LOADED:
         package = import_module(name)

@@ -49,7 +49,7 @@ class Jobs:
             "GITHUB_RUN_NUMBER": str(self._runs),
         }
         workflow = Workflow(folder, {**self._inputs, **inputs}, self._issuer, variables)
-        return workflow.run(event)
+        return workflow.run_step(event)
 
     @contextmanager
     def running(self, event: Event, **inputs: str) -> Iterator["Future[Done]"]:

@@ -50,7 +50,7 @@ def _with_token(workflow: Workflow, token: str) -> Workflow:
 
 
 def test_a_push_reports_its_build(workflow: Workflow, serve: Serve) -> None:
-    done = workflow.run(events.push("refs/heads/integration/app-test"))
+    done = workflow.run_step(events.push("refs/heads/integration/app-test"))
     assert (done.code, done.outputs) == (0, {"outcome": "reported", "environment": "app-test"})
     assert serve.get("/env/app-test") == {
         "name": "app-test",

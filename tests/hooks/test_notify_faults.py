@@ -94,7 +94,7 @@ def test_a_time_that_says_nothing_is_a_pause_of_its_own(
 def test_without_patience_it_is_tried_once(workflow: Workflow, gateway: Troubled) -> None:
     workflow.inputs["patience"] = "0"
     gateway.answers.append(_busy(503))
-    assert (workflow.run(events.push()).code, len(gateway.tokens)) == (75, 1)
+    assert (workflow.run_step(events.push()).code, len(gateway.tokens)) == (75, 1)
 
 
 def test_a_gateway_that_is_away_gets_the_report_later(workflow: Workflow) -> None:
@@ -184,7 +184,7 @@ class TestOidc:
     ) -> None:
         job.variables["ACTIONS_ID_TOKEN_REQUEST_URL"] = f"{gateway.url}/token"
         gateway.answers.append(answer)
-        assert (job.run(events.push()).code, len(gateway.tokens)) == (2, 1)
+        assert (job.run_step(events.push()).code, len(gateway.tokens)) == (2, 1)
 
     def test_without_the_permission_the_job_says_what_is_missing(
         self, job: Workflow, gateway: Troubled

@@ -64,7 +64,7 @@ def test_two_lists_retire_what_has_no_branch_and_nothing_else(
     workflow: Workflow, serve: Serve
 ) -> None:
     before = _versions(serve)
-    done = workflow.run(SCHEDULE)
+    done = workflow.run_step(SCHEDULE)
     assert (done.code, done.outputs) == (0, {"outcome": "swept"})
     assert "the repository has 3 branches" in done.log
     assert "missing: dead" in done.log
