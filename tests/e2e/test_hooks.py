@@ -46,7 +46,7 @@ def show_a_stopped_task(stage: Stage, environment: str) -> None:
 def test_hooks_run_once_in_a_life_also_if_their_worker_is_killed(
     install: Callable[..., Stage],
 ) -> None:
-    stage = install(GROMIT_CATALOGUE=HOOKS, GROMIT_LEASE_TTL="5s", GROMIT_LEASE_RENEW="1s")
+    stage = install(GROMIT_CATALOGUE=HOOKS, GROMIT_LEASE_TTL="10s", GROMIT_LEASE_RENEW="1s")
     stage.serve()
     name = stage.build("alpha", stage.env("app")).environment
     seed, optional = f"{name}--alpha--on-create", f"{name}--beta--on-create"
@@ -55,7 +55,7 @@ def test_hooks_run_once_in_a_life_also_if_their_worker_is_killed(
     killed = stage.start("sow", stage.root)
     wait_for("the hook", lambda: stage.services(name) != [] and tasks(stage, seed) != [], 120)
     killed.signal(signal.SIGKILL)
-    wait_for("the end of the lease", lambda: stage.phase(name) == "pending", 30)
+    wait_for("the end of the lease", lambda: stage.phase(name) == "pending")
     sow = stage.start("sow", stage.root).ended(0)
     assert codes(stage, seed)[-1] == 0
     assert stage.look(name)["phase"] == "ready"

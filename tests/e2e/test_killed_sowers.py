@@ -19,7 +19,7 @@ APPLIED = frozenset({"ReportDone", "Unlock"})
 def test_one_more_run_after_a_kill_at_each_step_makes_everything_as_wanted(
     install: Callable[..., Stage],
 ) -> None:
-    stage = install(GROMIT_LEASE_TTL="5s", GROMIT_LEASE_RENEW="1s", GROMIT_SOW_PARALLEL="5")
+    stage = install(GROMIT_LEASE_TTL="10s", GROMIT_LEASE_RENEW="1s", GROMIT_SOW_PARALLEL="5")
     stage.serve()
     builds = {
         b.environment: b
@@ -34,7 +34,7 @@ def test_one_more_run_after_a_kill_at_each_step_makes_everything_as_wanted(
     # The one killed after its report left only its lock, so it needs new work.
     newer = stage.build("beta", at["Unlock"])
     wait_for(
-        "the end of all leases", lambda: all(stage.phase(name) == "pending" for name in builds), 30
+        "the end of all leases", lambda: all(stage.phase(name) == "pending" for name in builds)
     )
     sow = stage.start("sow", stage.root).ended(0)
 

@@ -15,8 +15,8 @@ pytestmark = [pytest.mark.cloud, pytest.mark.terraform]
 
 @pytest.fixture
 def hasty(install: Callable[..., Stage]) -> Stage:
-    """An installation whose leases expire after two seconds."""
-    stage = install(GROMIT_LEASE_TTL="2s", GROMIT_LEASE_RENEW="0.5s", GROMIT_SOW_RETRY="1h")
+    """An installation whose leases expire soon, though not while a loaded machine renews them."""
+    stage = install(GROMIT_LEASE_TTL="6s", GROMIT_LEASE_RENEW="0.5s", GROMIT_SOW_RETRY="1h")
     stage.serve()
     return stage
 

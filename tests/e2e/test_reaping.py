@@ -56,7 +56,7 @@ def left(stage: Stage, name: str) -> Left:
 def test_a_reaper_that_is_killed_at_each_step_is_followed_up_by_the_next_until_nothing_is_left(
     install: Callable[..., Stage],
 ) -> None:
-    stage = install(GROMIT_LEASE_TTL="2s", GROMIT_LEASE_RENEW="0.5s")
+    stage = install(GROMIT_LEASE_TTL="6s", GROMIT_LEASE_RENEW="0.5s")
     stage.serve()
     name = stage.build("alpha", stage.env("app")).environment
     stage.work("sow")
@@ -78,7 +78,7 @@ def test_a_reaper_that_is_killed_at_each_step_is_followed_up_by_the_next_until_n
 def test_a_lock_that_a_reaper_left_after_its_work_is_recovered_by_who_comes_next(
     install: Callable[..., Stage],
 ) -> None:
-    stage = install(GROMIT_LEASE_TTL="2s", GROMIT_LEASE_RENEW="0.5s")
+    stage = install(GROMIT_LEASE_TTL="6s", GROMIT_LEASE_RENEW="0.5s")
     stage.serve()
     name = stage.build("alpha", stage.env("app")).environment
     stage.delete(name)

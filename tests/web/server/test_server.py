@@ -246,7 +246,7 @@ class TestCrowds:
     def test_half_open_handshakes_end_and_keep_no_client_out(self, tmp_path: Path) -> None:
         house = House(
             tmp_path,
-            limits=ClientLimits(handshake_s=1.0, handshakes=20, connections=5, kept_connections=0),
+            limits=ClientLimits(handshake_s=3.0, handshakes=20, connections=5, kept_connections=0),
         )
         alice = house.ca.leaf("alice", Role.VIEWER)
         failed = {reason: HANDSHAKES_FAILED.labels(reason) for reason in ("displaced", "timeout")}
