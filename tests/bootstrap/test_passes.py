@@ -9,13 +9,12 @@ from gromit.bootstrap.passes import pass_reports
 from gromit.config.load import load_settings
 from gromit.core.metrics.pass_report import DnsFigures, PassPart
 from gromit.errors import ConfigError
+from gromit.local.cloud.network import free_port
 from tests.web.scraping import metric_value
 
 
 def test_a_watch_with_a_port_counts_its_passes_there(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        listen = f"127.0.0.1:{free.getsockname()[1]}"
+    listen = f"127.0.0.1:{free_port()}"
     environ = {"HOME": str(tmp_path), "GROMIT_METRICS_LISTEN": listen}
     settings = load_settings(environ).settings
     url = f"http://{listen}"

@@ -20,6 +20,7 @@ from gromit.core.environments.wakes import Watcher
 from gromit.core.security.roles import Role
 from gromit.core.stack.made import MadeStack
 from gromit.errors import Temporary
+from gromit.local.cloud.network import free_port
 from gromit.web.clients.connections import HttpConnections
 from gromit.web.clients.serve import ServeChanges, ServeClient
 from gromit.web.clients.worker_queue import ServeQueue
@@ -94,17 +95,11 @@ class Installation:
         return ServeClient(HttpConnections(self.balancer.url, tls))
 
 
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as ends:
-        opened = [ends.enter_context(socket.create_server((HOST, 0))) for _ in range(count)]
-        return [one.getsockname()[1] for one in opened]
-
-
 @contextmanager
 def installed(
     emulator: Emulator, certificates: Certificates, folder: Path
 ) -> Iterator[Installation]:
-    ports = _free_ports(2)
+    ports = [free_port() for _ in range(2)]
     files, _ = certificates.issue("server", "localhost", HOST)
     viewer = certificates.of(Role.VIEWER)
     environ = {

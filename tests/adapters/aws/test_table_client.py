@@ -22,6 +22,7 @@ from gromit.adapters.aws.kept_connections import ConnectionTimes, KeptConnection
 from gromit.adapters.aws.table_client import DirectTableClient, table_client
 from gromit.core.metrics.pass_report import CallOutcome
 from gromit.errors import BackendError, Denied, Temporary
+from tests.waiting import PATIENCE_S
 from tests.web.serving import Certificates
 
 if TYPE_CHECKING:
@@ -48,6 +49,12 @@ class ScriptedTable:
 
     def next(self) -> tuple[int, Any]:
         return self.answers[min(len(self.requests), len(self.answers)) - 1]
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    """A server at which as many clients may arrive at once as a test has threads."""
+
+    request_queue_size = 100
 
 
 @contextmanager
@@ -77,7 +84,7 @@ def scripted(
         def log_message(self, *_: object) -> None:
             """Print nothing."""
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _Server(("127.0.0.1", 0), Handler)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     table.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}"
@@ -110,7 +117,7 @@ def ask() -> Iterator[Any]:
         counts, pauses = CallCounts(), list[float]()
         counts.follow(session)
         client = session.client("dynamodb", endpoint_url=url, config=TABLE_CLIENT)
-        connections = KeptConnections(url, ConnectionTimes(5, 5), None)
+        connections = KeptConnections(url, ConnectionTimes(PATIENCE_S, PATIENCE_S), None)
         made.append(connections)
         direct = DirectTableClient(client, session, connections, pauses.append)
         return Asked(direct, connections, pauses, counts)
@@ -231,7 +238,7 @@ def test_a_server_that_cannot_be_reached_is_temporary(ask: Any) -> None:
 def test_a_server_that_does_not_answer_is_temporary() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        connections = KeptConnections(url, ConnectionTimes(5, 0.05), None)
+        connections = KeptConnections(url, ConnectionTimes(PATIENCE_S, 0.05), None)
         with pytest.raises(Temporary), aws_errors("read app"):
             connections.post("/", {}, b"")
 
@@ -344,5 +351,5 @@ def test_a_line_break_in_a_token_is_not_sent(ask: Any) -> None:
 def _wait_for_end(connections: KeptConnections) -> None:
     """Wait until the end of the kept connection has arrived."""
     for kept in connections._idle:
-        kept.settimeout(5)
+        kept.settimeout(PATIENCE_S)
         kept.recv(1, socket.MSG_PEEK)
