@@ -165,15 +165,11 @@ class _Moto:
     """Moto's server, which handles one request at a time, so that conditional writes are atomic."""
 
     def __enter__(self) -> Self:
-        from moto.moto_server import werkzeug_app as moto  # noqa: PLC0415 - as in `main`
-        from werkzeug.serving import make_server  # noqa: PLC0415
+        from gromit.local.aws.direct import DirectApplication  # noqa: PLC0415 - as in `main`
+        from gromit.local.aws.http_server import HttpServer  # noqa: PLC0415
 
-        from gromit.local.aws.emulator import SilentHandler  # noqa: PLC0415
-
-        application = _with_emptying(moto.DomainDispatcherApplication(moto.create_backend_app))
-        server = make_server("127.0.0.1", 0, application, request_handler=SilentHandler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{server.server_port}"
+        server = HttpServer("127.0.0.1", 0, _with_emptying(DirectApplication())).start()
+        self.url = f"http://{server.host}:{server.port}"
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -23,18 +23,14 @@ from urllib.parse import parse_qs
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 from moto.moto_api._internal import mock_random
-from moto.moto_server.werkzeug_app import (
-    DomainDispatcherApplication,
-    MotoRequestHandler,
-    create_backend_app,
-)
-from werkzeug.serving import BaseWSGIServer, make_server
 
 from gromit.adapters.private_files import write_atomically
 from gromit.local.aws import state
 from gromit.local.aws.api_models.record import RequestRecord
 from gromit.local.aws.api_models.refusals import RefusedRequest, refuse
 from gromit.local.aws.api_models.requests import AwsRequest, check_request
+from gromit.local.aws.direct import DirectApplication
+from gromit.local.aws.http_server import HttpServer
 from gromit.local.aws.journal import Journal, JournalRecord
 from gromit.local.aws.lifecycle import age_images
 from gromit.local.aws.moto_patches import apply_patches
@@ -73,13 +69,12 @@ class Emulator:
         self._host, self._port, self._saved = host, port, saved
         self._journal = Journal(saved) if saved is not None else None
         self._listeners: list[Callable[[], None]] = []
-        self._server: BaseWSGIServer | None = None
-        self._thread: threading.Thread | None = None
+        self._server: HttpServer | None = None
 
     @property
     def url(self) -> str:
         """Value for `AWS_ENDPOINT_URL`; the port is known after `start`."""
-        return f"http://{self._host}:{self._server.server_port if self._server else self._port}"
+        return f"http://{self._host}:{self._server.port if self._server else self._port}"
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call `listener` after each request that may have changed something.
@@ -97,17 +92,9 @@ class Emulator:
         with lock:
             BackendDict.reset()
             reset_model_data()
-            application = _SerializingApp(
-                DomainDispatcherApplication(create_backend_app), self._changed, self._journal
-            )
+            application = _SerializingApp(DirectApplication(), self._changed, self._journal)
             self._load(application)
-        self._server = make_server(
-            self._host, self._port, application, threaded=True, request_handler=SilentHandler
-        )
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True
-        )
-        self._thread.start()
+        self._server = HttpServer(self._host, self._port, application).start()
         return self
 
     def _load(self, application: "_SerializingApp") -> None:
@@ -131,11 +118,9 @@ class Emulator:
 
     def stop(self) -> None:
         """Stop listening, and save the state."""
-        if self._server is not None and self._thread is not None:
-            self._server.shutdown()
-            self._thread.join()
-            self._server.server_close()
-            self._server = self._thread = None
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
             self.save()
             if self._journal is not None:
                 self._journal.close()
@@ -258,24 +243,6 @@ def _drawing_from(seed: int) -> Iterator[None]:
         yield
     finally:
         mock_random.seed()
-
-
-class SilentHandler(MotoRequestHandler):  # type: ignore[misc]  # moto is untyped
-    """Handler of a connection, which writes status, headers and body of a response at once."""
-
-    wbufsize = -1
-
-    def run_wsgi(self) -> None:
-        """Answer a request."""
-        if self.headers.get("Expect"):
-            # The client waits for this line before it sends the body.
-            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            self.wfile.flush()
-            del self.headers["Expect"]
-        super().run_wsgi()
-
-    def log(self, *_args: Any, **_kwargs: Any) -> None:
-        """Requests to the emulator are not logged."""
 
 
 def _aws_request(environ: Mapping[str, Any], body: bytes) -> AwsRequest:

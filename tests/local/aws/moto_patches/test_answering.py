@@ -1,13 +1,17 @@
 """Patches of the search for the values of a response."""
 
+import re
 from typing import Any
 
+import boto3
+import pytest
 from moto import mock_aws
+from moto.moto_api._internal import mock_random
 
 from gromit.local.aws.moto_patches import remove_patches
 from gromit.local.aws.moto_patches.answering import name_members_once
 from gromit.local.aws.moto_patches.patches import Patches
-from tests.local.aws.moto_patches.conftest import Both, Cloud
+from tests.local.aws.moto_patches.conftest import REGION, Both, Cloud
 from tests.local.aws.moto_patches.test_tables import Calls
 
 INTERFACES = 10
@@ -55,3 +59,25 @@ def _answers(cloud: Cloud) -> list[Any]:
         cloud.ecs.describe_task_definition(taskDefinition="app")["taskDefinition"],
         cloud.ecs.describe_clusters(clusters=["app-test"])["clusters"],
     ]
+
+
+def test_an_id_of_a_response_is_drawn_at_once(
+    both: Both[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+    choice = mock_random.choice
+
+    def count(letters: Any) -> Any:
+        drawn.append(letters)
+        return choice(letters)
+
+    monkeypatch.setattr(mock_random, "choice", count)
+
+    def look(_cloud: Cloud) -> tuple[int, str]:
+        drawn.clear()
+        found = boto3.client("dynamodb", REGION).list_tables()["ResponseMetadata"]
+        return len(drawn), re.sub("[A-Za-z0-9]", "x", found["RequestId"])
+
+    stock, patched = both(look)
+    assert stock == [52, "x" * 52]
+    assert patched == [0, "x" * 52]

@@ -73,6 +73,7 @@ PATCHES: tuple[Callable[[Patches], None], ...] = (
     buckets.enforce_secure_transport,
     tables.serialize_by_type,
     answering.name_members_once,
+    answering.draw_request_ids_at_once,
     dispatching.find_services_once,
     dispatching.list_actions_once,
     dispatching.read_errors_once,

@@ -1,16 +1,20 @@
-"""All services: the cost of finding the values of a response in what the emulator keeps."""
+"""All services: the cost of a response: finding its values in what the emulator keeps, its ID."""
 
 from collections.abc import Callable, Sequence
+from string import ascii_letters, digits
 from typing import Any
 
+from moto.core import responses
 from moto.core.serialize import (
     DEFAULT_ALIAS_PROVIDERS,
     AttributePickerContext,
     XFormedAttributePicker,
 )
+from moto.moto_api._internal import mock_random
 
 from gromit.local.aws.moto_patches.patches import Patches
 
+_LETTERS = f"{ascii_letters}{digits}"
 _NAMES = "_gromit_names"
 """Attribute of a shape of botocore, which lives as long as the model of its service."""
 
@@ -36,3 +40,18 @@ def name_members_once(patches: Patches) -> None:
         return known[place]  # type: ignore[no-any-return]
 
     patches.replace(XFormedAttributePicker, "get_possible_keys", names)
+
+
+def draw_request_ids_at_once(patches: Patches) -> None:
+    """AWS gives each response an ID of 52 letters and digits.
+
+    The stock emulator draws each letter by itself, with several functions.
+    """
+
+    def draw(_stock: Callable[..., Any], headers: dict[str, Any] | None = None) -> str:
+        identifier = "".join(mock_random.choices(_LETTERS, k=52))
+        if headers is not None:
+            headers["x-amzn-requestid"] = identifier
+        return identifier
+
+    patches.replace(responses, "gen_amzn_requestid_long", draw)

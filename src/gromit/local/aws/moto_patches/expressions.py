@@ -12,6 +12,7 @@ from moto.dynamodb.exceptions import MockValidationException
 from moto.dynamodb.parsing.ast_nodes import (
     DepthFirstTraverser,
     Expression,
+    LeafNode,
     Node,
     UpdateExpressionAddAction,
     UpdateExpressionAddClause,
@@ -116,16 +117,25 @@ class _Step:
         hook = type(traverser).pre_processing_of_child
         self._prepares = hook is not DepthFirstTraverser.pre_processing_of_child
         self._kinds: dict[type, type | None] = {}
+        self._ways: dict[type, bool] = {}
 
     def walk(self, traverser: Any, node: Any, place: int) -> Any:
         """Process the nodes below a node, then the node itself; return what takes its place."""
+        ways = self._ways
         for child_place, child in enumerate(node.children or ()):
             if self._prepares:
                 traverser.pre_processing_of_child(node, child_place)
-            if _is_a(type(child), _NODES):
+            kind = type(child)
+            if ways[kind] if kind in ways else self._leads_on(kind):
                 self.walk(traverser, child, child_place)
-        kind = self._kind(type(node))
-        return node if kind is None else _process(traverser, kind, node, place)
+        found = self._kind(type(node))
+        return node if found is None else _process(traverser, found, node, place)
+
+    def _leads_on(self, child: type) -> bool:
+        """Whether the step may have something to do with a child, or below it."""
+        is_inner = issubclass(child, Node) and not issubclass(child, LeafNode)
+        self._ways[child] = is_inner or self._kind(child) is not None
+        return self._ways[child]
 
     def _kind(self, node: type) -> type | None:
         """Return the type by which the step processes a node; None if it leaves the node."""

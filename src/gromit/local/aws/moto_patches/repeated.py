@@ -10,6 +10,11 @@ from typing import Any
 
 from moto.dynamodb.comparisons import ConditionExpressionParser
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
+from moto.dynamodb.parsing.ast_nodes import (
+    UpdateExpressionRemoveAction,
+    UpdateExpressionSetAction,
+)
+from moto.dynamodb.parsing.executors import UpdateExpressionExecutor
 from moto.dynamodb.parsing.expressions import UpdateExpressionParser
 
 from gromit.local.aws.moto_patches.patches import Patches
@@ -18,6 +23,9 @@ _KEPT = 512
 """Expressions that are kept. A test of a table sends tens."""
 _SMALL = 400_000
 """Size in bytes that each item may have."""
+_LONGEST_NAME = 255 * "n"
+_MEASURED = (UpdateExpressionSetAction, UpdateExpressionRemoveAction)
+"""Actions that add no more to an item than their values."""
 _PLAIN = frozenset({"S", "N", "B", "BOOL", "NULL"})
 """Types whose values nothing changes in place."""
 
@@ -119,14 +127,39 @@ def measure_large_items(patches: Patches) -> None:
     For each attribute that an update sets, the stock emulator measures all others. Only an item
     that is large by a rough measure has to be measured exactly.
     """
+    small: set[int] = set()
 
     def put(stock: Callable[..., Any], attributes: Any, name: str, value: Any) -> None:
-        if _largest(attributes.items()) + _largest([(name, value)]) > _SMALL:
-            stock(attributes, name, value)
-        else:
+        if id(attributes) in small or _is_small(attributes, [(name, value)]):
             dict.__setitem__(attributes, name, value)
+        else:
+            stock(attributes, name, value)
+
+    def execute(stock: Callable[..., Any], executor: Any, node: Any = None) -> None:
+        attributes, actions = executor.item.attrs, executor.update_ast.children
+        are_set = all(type(action) in _MEASURED for action in actions)
+        if node is None and are_set and _is_small(attributes, _set_by(actions)):
+            small.add(id(attributes))
+            try:
+                stock(executor)
+            finally:
+                small.discard(id(attributes))
+        else:
+            stock(executor, node)
 
     patches.replace(LimitedSizeDict, "__setitem__", put)
+    patches.replace(UpdateExpressionExecutor, "execute", execute)
+
+
+def _set_by(actions: Iterable[Any]) -> Iterable[tuple[str, Any]]:
+    """Values that an update sets; a name has no more than its 255 bytes."""
+    for action in actions:
+        if type(action) is UpdateExpressionSetAction:
+            yield _LONGEST_NAME, action.children[1].children[0]
+
+
+def _is_small(attributes: Any, added: Iterable[tuple[str, Any]]) -> bool:
+    return _largest(attributes.items()) + _largest(added) <= _SMALL
 
 
 def _largest(attributes: Iterable[tuple[str, Any]]) -> int:
