@@ -153,7 +153,8 @@ def test_an_answer_without_a_body_has_none(
 def test_a_fault_of_the_application_ends_one_request(client: HTTPConnection) -> None:
     client.request("GET", "/fault")
     answer = client.getresponse()
-    assert (answer.status, answer.read()) == (500, b"")
+    assert (answer.status, answer.headers["Content-Type"]) == (500, "text/html; charset=utf-8")
+    assert b"Internal Server Error" in answer.read()
     client.request("GET", "/")
     assert client.getresponse().status == 200
 

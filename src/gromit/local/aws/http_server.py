@@ -22,6 +22,7 @@ from moto.core.request import (
     environ_key_for_header,
     should_preserve_original_header_name,
 )
+from werkzeug.exceptions import InternalServerError
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 """An application of WSGI."""
@@ -133,13 +134,15 @@ class _Connection(asyncio.Protocol):
     def _answer(self, request: _Request, method: str, keep: bool) -> None:  # noqa: FBT001 - a call of ours
         environ = _environ(request, method, self._server, self._transport)
         started: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def start(status: str, headers: list[tuple[str, str]], *_: object) -> None:
+            started.append((status, headers))
+
         try:
-            content = _content(
-                self._application(environ, lambda *start: started.append((start[0], start[1])))
-            )
+            content = _content(self._application(environ, start))
         except Exception:  # noqa: BLE001 - moto's faults are many, and end one request only
             _log.exception("cannot answer %s %s", method, environ["RAW_URI"])
-            started, content = [("500 Internal Server Error", [])], b""
+            content = _content(InternalServerError()(environ, cast("Any", start)))
         status, headers = started[-1]
         self._transport.write(_response(status, headers, content, method, keep=keep))
         if not keep:
