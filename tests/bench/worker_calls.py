@@ -2,6 +2,17 @@
 
 Terraform's own calls do not count. It would take and release the lock of a state itself, so the two
 calls for the lock are in the place of its own.
+
+A changed image costs six calls of sow itself besides:
+
+| call | why no other call says it |
+|---|---|
+| `s3.GetObject`, before | the state is what the last run left: only then an apply needs no refresh |
+| `ecr.BatchGetImage` | a tag may have moved since serve saw it, and a mark needs the manifest |
+| `ecr.PutImage`, before | keeps the image while applies fail, perhaps for days |
+| `ecr.PutImage`, after | moves the mark of the image that ran before, which a failure must not lose |
+| `ecs.DescribeServices` | Terraform ends before the rollout does |
+| `s3.GetObject`, after | Terraform does not say serial and size of the state that it has written |
 """
 
 from collections.abc import Callable, Sequence
