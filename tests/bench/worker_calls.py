@@ -7,10 +7,10 @@ A changed image costs six calls of sow itself besides:
 
 | call | why no other call says it |
 |---|---|
-| `s3.GetObject`, before | the state is what the last run left: only then an apply needs no refresh |
+| `s3.GetObject`, before | an apply needs no refresh only if the state is that of the last run |
 | `ecr.BatchGetImage` | a tag may have moved since serve saw it, and a mark needs the manifest |
 | `ecr.PutImage`, before | keeps the image while applies fail, perhaps for days |
-| `ecr.PutImage`, after | moves the mark of the image that ran before, which a failure must not lose |
+| `ecr.PutImage`, after | moves the mark of the former image, which a failure must not lose |
 | `ecs.DescribeServices` | Terraform ends before the rollout does |
 | `s3.GetObject`, after | Terraform does not say serial and size of the state that it has written |
 """
