@@ -1,18 +1,19 @@
 """AWS's service models, each read once per process instead of once per session of botocore.
 
 What sessions and clients make of them is made once, too: methods, names of events, and what is
-known of handlers and operations. That is most of a client's making.
+known of handlers, operations and errors. That is most of a client's making.
 """
 
 import inspect
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from types import FunctionType, MethodType
 from typing import Any
 
-from botocore import hooks
+from botocore import hooks, useragent
 from botocore import session as botocore_session
 from botocore.client import ClientCreator
+from botocore.errorfactory import ClientExceptionsFactory
 from botocore.loaders import JSONFileLoader, Loader, create_loader
 from botocore.model import ServiceModel
 
@@ -20,6 +21,11 @@ _KINDS = ("service-2", "endpoint-rule-set-1", "paginators-1", "waiters-2")
 _OF_COMMANDS = frozenset(
     {"dynamodb", "ec2", "ecr", "ecs", "efs", "logs", "route53", "s3", "servicediscovery", "ssm"}
 )
+
+
+_WORDS = 1000
+"""Words of user agents that are remembered; each request has some twenty, mostly the same."""
+_ERRORS: dict[str, object] = {}
 
 
 class _Shared(JSONFileLoader):
@@ -44,6 +50,12 @@ def share_models() -> None:
     aliaser.__init__ = _names_once(aliaser.__init__)
     events: Any = hooks
     events.accepts_kwargs = _quickly(events.accepts_kwargs)
+    agent: Any = useragent
+    agent.sanitize_user_agent_string_component = lru_cache(_WORDS)(
+        agent.sanitize_user_agent_string_component
+    )
+    factory: Any = ClientExceptionsFactory
+    factory.__init__ = _errors_once
     model: Any = ServiceModel
     model.endpoint_discovery_operation = _discovery_once(model.endpoint_discovery_operation._fget)
 
@@ -71,6 +83,11 @@ def _names_once(begin: Callable[..., None]) -> Callable[..., None]:
             aliaser._alias_name_cache = names
 
     return initialise
+
+
+def _errors_once(factory: Any) -> None:
+    """Initialise a factory that shares the error classes of each service with all others."""
+    factory._client_exceptions_cache = _ERRORS
 
 
 def _quickly(accepts: Callable[[Any], bool]) -> Callable[[Any], bool]:
