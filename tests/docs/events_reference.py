@@ -333,7 +333,7 @@ MEANINGS: Mapping[str, str] = {
         "does, and again when serve starts"
     ),
     "work.age": (
-        "every minute, for each kind of work: how long the oldest due and unclaimed work has "
+        "every minute (`serve.age_interval`), for each kind of work: how long the oldest due and unclaimed work has "
         "been waiting, and (`undone_seconds`) the age of the oldest unfinished work, failures "
         "and claims included"
     ),

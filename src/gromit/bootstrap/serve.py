@@ -93,7 +93,13 @@ def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Ser
     """Build the mTLS API, and a second listener for health and metrics."""
     serve, tls = settings.serve, _tls(settings)
     store, changes = environment_store(settings), ChangeHub()
-    metrics = Metrics(store, clock, _overdue_ms(settings), lambda: aws_calls().totals())
+    metrics = Metrics(
+        store,
+        clock,
+        _overdue_ms(settings),
+        lambda: aws_calls().totals(),
+        to_ms(serve.age_interval),
+    )
     core_use = CoreUse(cpu_limit_percent())
     parts = ServeParts(
         store,

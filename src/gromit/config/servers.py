@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from gromit.config.group import SettingsGroup, setting
 from gromit.config.login import LoginSettings, OriginUrl
 from gromit.config.values import (
+    Duration,
     InvalidValue,
     ListenAddress,
     NameList,
@@ -84,6 +85,12 @@ class ServeSettings(SettingsGroup):
         default=None,
         description="file with serve's own lines as JSON, which `gromit audit` searches without "
         "serve.audit_group; unset: no search",
+    )
+    age_interval: Duration = setting(
+        default=timedelta(minutes=1),
+        description="time between two log lines about the age of work, in whole minutes; each "
+        "reads the table, and the alarms of terraform/infra rest on one a minute; "
+        "0: no such lines, and no `work.overdue`",
     )
     canary: CanarySettings = CanarySettings()
 

@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Mapping
 
+import pytest
+
 from gromit.core.environments.phases import Work
 from gromit.core.environments.turns import DueRows
 from gromit.core.time import Millis
-from gromit.web.api.metrics import Metrics
+from gromit.web.api.metrics import MINUTE_MS, Metrics
 from tests.fakes.store import MemoryStore
 
 
@@ -26,6 +28,39 @@ class CountedStore(MemoryStore):
         """Count a query."""
         self.queries["unfinished"] += 1
         return super().unfinished(kind)
+
+
+class Minutes:
+    """A clock of minutes that are never quite a minute long."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def __call__(self) -> Millis:
+        """Return the time."""
+        return Millis(self.number * MINUTE_MS + (self.number * 7919) % 1000)
+
+
+def _queries(ages_ms: int, minutes: int) -> Counter[str]:
+    store, clock = CountedStore(), Minutes()
+    metrics = Metrics(store, clock, ages_ms=ages_ms)
+    for number in range(minutes):
+        clock.number = number
+        metrics.log_ages()
+    return store.queries
+
+
+@pytest.mark.parametrize(("ages_ms", "looks"), [(MINUTE_MS, 60), (5 * MINUTE_MS, 12), (0, 0)])
+def test_an_idle_hour_has_the_queries_that_the_setting_asks_for(ages_ms: int, looks: int) -> None:
+    assert _queries(ages_ms, 60) == Counter({"unfinished": looks * len(Work)} if looks else {})
+
+
+def test_a_clock_that_was_set_back_keeps_no_line_back() -> None:
+    store, clock = CountedStore(), Minutes()
+    metrics = Metrics(store, clock)
+    for clock.number in (1_000, 1):
+        metrics.log_ages()
+    assert store.queries == {"unfinished": 2 * len(Work)}
 
 
 def test_the_lines_that_alarms_rest_on_are_one_query_for_each_kind_of_work() -> None:
