@@ -333,9 +333,9 @@ MEANINGS: Mapping[str, str] = {
         "does, and again when serve starts"
     ),
     "work.age": (
-        "every minute (`serve.age_interval`), for each kind of work: how long the oldest due and unclaimed work has "
-        "been waiting, and (`undone_seconds`) the age of the oldest unfinished work, failures "
-        "and claims included"
+        "every minute (`serve.age_interval`), for each kind of work: how long the oldest due and "
+        "unclaimed work has been waiting, and (`undone_seconds`) the age of the oldest unfinished "
+        "work, failures and claims included"
     ),
     "work.age_unknown": "the table does not report the due work",
     "work.claim_failed": (
