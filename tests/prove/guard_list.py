@@ -240,17 +240,17 @@ _CLAIMS = (
         ("services/test_suspensions.py",),
     ),
     Guard(
-        "a build on a row that was not read needs that row unchanged",
-        "services/reporting.py",
+        "a change on a row that was not read needs that row unchanged",
+        "services/ledger.py",
         "            Equals(Attribute.REVISION, known.revision),\n",
         "",
         ("services/test_build_counts.py",),
     ),
     Guard(
-        "a build on a row that was not read leaves a damaged row alone",
-        "services/reporting.py",
-        'self.ledger.write_unread(name, write, "build")',
-        'self.ledger.write(name, write, "build")',
+        "a change on a row that was not read leaves a damaged row alone",
+        "services/ledger.py",
+        "self.write_unread(known.name, write, kind)",
+        "self.write(known.name, write, kind)",
         ("services/test_damaged_rows.py",),
     ),
     Guard(

@@ -171,3 +171,38 @@ def test_rows_are_known_without_their_history_and_the_oldest_is_forgotten() -> N
     assert known.guess("e1") == {"name": "e1"}
     known.keep("e1", None)
     assert known.guess("e1") is None
+
+
+def test_a_patch_of_a_known_environment_is_one_write(
+    counted: tuple[Registry, Counter[str]],
+) -> None:
+    registry, calls = counted
+    registry.report()
+    calls.clear()
+    registry.environments.patch("app-test", {"tyk-pump": "p-1"}, registry.stamp())
+    assert calls == {"write": 1}
+
+
+def test_a_patch_of_an_environment_that_this_process_has_not_seen_is_read_first(
+    counted: tuple[Registry, Counter[str]],
+) -> None:
+    registry, calls = counted
+    registry.report()
+    registry.environments.ledger.known.keep("app-test", None)
+    calls.clear()
+    registry.environments.patch("app-test", {"tyk-pump": "p-1"}, registry.stamp())
+    assert calls == {"read": 1, "write": 1}
+
+
+def test_a_patch_keeps_what_another_process_has_changed(
+    counted: tuple[Registry, Counter[str]],
+) -> None:
+    registry, calls = counted
+    complete(registry)
+    row = dict(registry.store.read("app-test") or {})
+    registry.store.put({**row, "revision": row["revision"] + 1, "v#tyk-pump": "theirs"})
+    calls.clear()
+    registry.environments.patch("app-test", {"tyk": "p-1"}, registry.stamp())
+    assert calls == {"refused": 1, "write": 1}
+    assert registry.versions()["tyk-pump"] == "theirs"
+    assert registry.versions()["tyk"] == "p-1"

@@ -114,16 +114,27 @@ class Environments:
     def patch(
         self, name_or_ref: str, versions: Mapping[str, str], stamp: ChangeContext
     ) -> Environment:
-        """Merge these versions into an environment, which wakes it if it sleeps. One write."""
+        """Merge these versions into an environment, which wakes it if it sleeps.
+
+        One write, if this process knows the row.
+        """
         self._check_versions(versions)
         name = self.ledger.resolve(name_or_ref)
         write = desired_state.merge_versions(desired_state.reported_attributes(versions), stamp)
+        guessed, known = None, self.ledger.known_environment(name)
+        if known is not None:
+            guessed = self.ledger.write_known(known, waking(write, known, stamp), "changed")
+            if isinstance(guessed, WriteAccepted):
+                return parse_environment(guessed.row)
+        # A refusal has the row as it is now.
+        row = self.ledger.read(name) if guessed is None else guessed.row
         for _ in range(ATTEMPTS):
-            environment = self._require(name_or_ref, self.ledger.find(name))
-            woken = waking(write, environment, stamp)
-            outcome = self.ledger.write(name, woken, "changed")
+            found = None if row is None else parse_environment(row)
+            environment = self._require(name_or_ref, found)
+            outcome = self.ledger.write(name, waking(write, environment, stamp), "changed")
             if isinstance(outcome, WriteAccepted):
                 return parse_environment(outcome.row)
+            row = outcome.row
         raise contention_error(name)
 
     def delete(self, name_or_ref: str, stamp: ChangeContext) -> None:

@@ -3,7 +3,7 @@
 The audit in the log is complete; the history in a row keeps only the newest events.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -13,6 +13,7 @@ from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.environment import Environment, parse_environment
 from gromit.core.environments.expiry import EXPIRING, is_touched, touch
 from gromit.core.environments.row_writes import (
+    Equals,
     Row,
     RowWrite,
     WriteAccepted,
@@ -27,7 +28,7 @@ from gromit.core.environments.suspensions import (
 from gromit.core.environments.v1_rows import is_v1_row, v1_names, v1_refusal
 from gromit.core.environments.wakes import concerned_watchers
 from gromit.core.names import EnvironmentName, Ref, parse_ref
-from gromit.errors import Temporary, UnreadableRow
+from gromit.errors import BackendError, Conflict, Denied, Temporary, UnreadableRow
 from gromit.log import AUDIT
 from gromit.ports import Announcer, EnvironmentStore
 from gromit.services.kept_order import WorkCount
@@ -126,6 +127,38 @@ class Ledger:
                 raise
             self._record(name, write, kind, outcome)
         return outcome
+
+    def known_environment(self, name: str) -> Environment | None:
+        """Return an environment as this process knows it, without its history; None if it does not.
+
+        It may have changed since.
+        """
+        row = self.known.guess(name)
+        if row is None:
+            return None
+        try:
+            return parse_environment(row)
+        except (UnreadableRow, Conflict):
+            return None  # it may have been corrected since
+
+    def write_known(self, known: Environment, write: RowWrite, kind: str) -> WriteResult | None:
+        """Apply a write to an environment that `known_environment` returned; refused if it changed.
+
+        None if the write is impossible, because an operator has edited the row. Raises
+        `UnreadableRow` if that has damaged the row; the write is undone then.
+        """
+        unchanged = (
+            Equals(Attribute.REVISION, known.revision),
+            Equals(Attribute.GENERATION, known.generation),
+        )
+        write = replace(write, conditions=tuple(dict.fromkeys((*write.conditions, *unchanged))))
+        # An operator may have edited the row, which its revision does not show.
+        try:
+            return self.write_unread(known.name, write, kind)
+        except (Temporary, Denied):
+            raise
+        except BackendError:
+            return None  # such an edit can make the write impossible, so the row is read
 
     def _record(
         self,

@@ -1,11 +1,10 @@
 """Reports of builds: a build of a known environment is one write, and nothing is tried in vain."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from gromit.core.environments import desired_state, history, parking, pins, precedence
-from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.desired_state import Build, NewIncarnation
 from gromit.core.environments.environment import Environment, parse_environment
 from gromit.core.environments.fallbacks import FallbackUpdate
@@ -13,7 +12,6 @@ from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.made_status import replaced_components
 from gromit.core.environments.phases import Want
 from gromit.core.environments.row_writes import (
-    Equals,
     Row,
     RowWrite,
     WriteAccepted,
@@ -21,7 +19,6 @@ from gromit.core.environments.row_writes import (
     WriteResult,
 )
 from gromit.core.environments.sleep import awakened
-from gromit.errors import BackendError, Conflict, Denied, Temporary, UnreadableRow
 from gromit.services.creation_limits import CreationLimits
 from gromit.services.fallbacks import FallbackLookup
 from gromit.services.ledger import ATTEMPTS, Ledger, contention_error
@@ -86,31 +83,13 @@ class BuildReporter:
 
         None if it is not known, or if the row would not simply take the build.
         """
-        name = build.ref.environment
-        row = self.ledger.known.guess(name)
-        if row is None:
-            return None
-        try:
-            known = parse_environment(row)
-        except (UnreadableRow, Conflict):
-            return None  # it may have been corrected since
-        if pins.is_left(row, build.repository, build.version, build.ref.full):
+        known = self.ledger.known_environment(build.ref.environment)
+        if known is None or pins.is_left(
+            known.row, build.repository, build.version, build.ref.full
+        ):
             return None
         write = self._build_write(known, build, stamp)
-        if write is None:
-            return None
-        unchanged = (
-            Equals(Attribute.REVISION, known.revision),
-            Equals(Attribute.GENERATION, known.generation),
-        )
-        write = replace(write, conditions=tuple(dict.fromkeys((*write.conditions, *unchanged))))
-        # An operator may have edited the row, which its revision does not show.
-        try:
-            return self.ledger.write_unread(name, write, "build")
-        except (Temporary, Denied):
-            raise
-        except BackendError:
-            return None  # such an edit can make the write impossible, so the row is read
+        return None if write is None else self.ledger.write_known(known, write, "build")
 
     def _report_on(
         self, before: Environment | None, build: Build, stamp: ChangeContext

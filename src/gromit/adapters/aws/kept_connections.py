@@ -1,6 +1,6 @@
 """Connections to one server that are kept for the next request.
 
-The standard library reads the answers. A request is one write, and no layer copies its headers.
+A request is one write, and no layer copies its headers.
 """
 
 import http.client
@@ -10,7 +10,6 @@ import ssl
 import weakref
 from collections import deque
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -22,15 +21,7 @@ from botocore.exceptions import (
     SSLError,
 )
 
-
-@dataclass(frozen=True, slots=True)
-class RawAnswer:
-    """An answer whose body was read."""
-
-    status: int
-    headers: Mapping[str, str]
-    """By lower-case name."""
-    body: bytes
+from gromit.adapters.aws.http_answers import RawAnswer, read_answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +58,7 @@ class KeptConnections:
         is_kept = False
         try:
             connection.sendall(head.encode("latin-1") + body)
-            answer, is_kept = _read(connection)
+            answer, is_kept = read_answer(connection)
         except TimeoutError as error:
             raise ReadTimeoutError(endpoint_url=self._url, error=error) from error
         except (OSError, http.client.HTTPException) as error:
@@ -112,16 +103,6 @@ class KeptConnections:
             connection.close()
             raise EndpointConnectionError(endpoint_url=self._url, error=error) from error
         return connection
-
-
-def _read(connection: socket.socket) -> tuple[RawAnswer, bool]:
-    """Return an answer, and whether its connection may be used again."""
-    answer = http.client.HTTPResponse(connection, method="POST")
-    with closing(answer):
-        answer.begin()
-        body = answer.read()
-        headers = {name.lower(): value for name, value in answer.headers.items()}
-        return RawAnswer(answer.status, headers, body), not answer.will_close
 
 
 def _close_all(connections: deque[socket.socket]) -> None:

@@ -23,7 +23,8 @@ from botocore.utils import get_environ_proxies
 
 from gromit.adapters.aws.client import CONNECT_S, READ_S
 from gromit.adapters.aws.dynamodb_items import ItemParserFactory
-from gromit.adapters.aws.kept_connections import ConnectionTimes, KeptConnections, RawAnswer
+from gromit.adapters.aws.http_answers import RawAnswer
+from gromit.adapters.aws.kept_connections import ConnectionTimes, KeptConnections
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
