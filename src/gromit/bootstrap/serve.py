@@ -58,6 +58,7 @@ from gromit.services.sleeping import Sleeper
 from gromit.services.suspensions import SuspensionRegistry
 from gromit.services.sweeps import Sweeps
 from gromit.web.api.admission import ApiDeps, LogLevel, get_caller
+from gromit.web.api.age_lines import AgeLines
 from gromit.web.api.app import build_app
 from gromit.web.api.audit import RequestAudit
 from gromit.web.api.canary_metrics import CanaryReadings
@@ -93,13 +94,8 @@ def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Ser
     """Build the mTLS API, and a second listener for health and metrics."""
     serve, tls = settings.serve, _tls(settings)
     store, changes = environment_store(settings), ChangeHub()
-    metrics = Metrics(
-        store,
-        clock,
-        _overdue_ms(settings),
-        lambda: aws_calls().totals(),
-        to_ms(serve.age_interval),
-    )
+    metrics = Metrics(store, clock, _overdue_ms(settings), lambda: aws_calls().totals())
+    ages = AgeLines(metrics.log_ages, clock, to_ms(serve.age_interval))
     core_use = CoreUse(cpu_limit_percent())
     parts = ServeParts(
         store,
@@ -130,7 +126,7 @@ def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Ser
 
     def look() -> None:
         core_use.look()
-        metrics.log_ages()
+        ages.look()
         if canary is not None:
             canary.look(clock())
 

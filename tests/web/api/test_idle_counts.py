@@ -8,7 +8,8 @@ import pytest
 from gromit.core.environments.phases import Work
 from gromit.core.environments.turns import DueRows
 from gromit.core.time import Millis
-from gromit.web.api.metrics import MINUTE_MS, Metrics
+from gromit.web.api.age_lines import LOOK_MS, AgeLines
+from gromit.web.api.metrics import Metrics
 from tests.fakes.store import MemoryStore
 
 
@@ -38,28 +39,28 @@ class Minutes:
 
     def __call__(self) -> Millis:
         """Return the time."""
-        return Millis(self.number * MINUTE_MS + (self.number * 7919) % 1000)
+        return Millis(self.number * LOOK_MS + (self.number * 7919) % 1000)
 
 
 def _queries(ages_ms: int, minutes: int) -> Counter[str]:
     store, clock = CountedStore(), Minutes()
-    metrics = Metrics(store, clock, ages_ms=ages_ms)
+    ages = AgeLines(Metrics(store, clock).log_ages, clock, ages_ms)
     for number in range(minutes):
         clock.number = number
-        metrics.log_ages()
+        ages.look()
     return store.queries
 
 
-@pytest.mark.parametrize(("ages_ms", "looks"), [(MINUTE_MS, 60), (5 * MINUTE_MS, 12), (0, 0)])
+@pytest.mark.parametrize(("ages_ms", "looks"), [(LOOK_MS, 60), (5 * LOOK_MS, 12), (0, 0)])
 def test_an_idle_hour_has_the_queries_that_the_setting_asks_for(ages_ms: int, looks: int) -> None:
     assert _queries(ages_ms, 60) == Counter({"unfinished": looks * len(Work)} if looks else {})
 
 
 def test_a_clock_that_was_set_back_keeps_no_line_back() -> None:
     store, clock = CountedStore(), Minutes()
-    metrics = Metrics(store, clock)
+    ages = AgeLines(Metrics(store, clock).log_ages, clock, LOOK_MS)
     for clock.number in (1_000, 1):
-        metrics.log_ages()
+        ages.look()
     assert store.queries == {"unfinished": 2 * len(Work)}
 
 

@@ -20,8 +20,6 @@ from gromit.web.server.pass_metrics import OwnCalls, PassMetrics
 log = structlog.get_logger(__name__)
 
 _OTHER = "other"
-MINUTE_MS = 60_000
-"""Interval at which `log_ages` is called."""
 
 
 def _codes(error: type[GromitError]) -> frozenset[str]:
@@ -41,16 +39,12 @@ class Metrics:
         now_ms: Callable[[], Millis],
         overdue_ms: Mapping[Work, int] | None = None,
         own_calls: Callable[[], OwnCalls] = dict,
-        ages_ms: int = MINUTE_MS,
     ) -> None:
-        """`ages_ms` is the time between two logs of ages; 0: none."""
         self.registry = CollectorRegistry()
         self.runs = RunMetrics(self.registry)
         self.passes = PassMetrics(now_ms, self.registry, own_calls)
         self._store = store
         self._now_ms = now_ms
-        self._ages_ms = ages_ms
-        self._logged_ms: int | None = None
         self._overdue = OverdueWork(overdue_ms or {})
         self._outcomes = counter(definitions.OUTCOMES, self.registry)
         table = TableReadings(store, now_ms)
@@ -82,12 +76,7 @@ class Metrics:
         self._outcomes.labels(what, outcome).inc()
 
     def log_ages(self) -> None:
-        """Log the age of the oldest work of each kind, and overdue work, for alarms.
-
-        Before the interval is over, nothing is read.
-        """
-        if not self._is_time_for_ages():
-            return
+        """Log the age of the oldest work of each kind, and overdue work, for alarms."""
         for kind in Work:
             now = self._now_ms()
             try:
@@ -102,16 +91,6 @@ class Metrics:
                     undone_seconds=round(ages.unfinished_s, 1),
                 )
                 self._overdue.update(kind, ages.unfinished, now)
-
-    def _is_time_for_ages(self) -> bool:
-        if not self._ages_ms:
-            return False
-        now, last = self._now_ms(), self._logged_ms
-        # Half a minute less: the calls are a minute apart, but not to the millisecond.
-        if last is not None and 0 <= now - last < self._ages_ms - MINUTE_MS // 2:
-            return False
-        self._logged_ms = now
-        return True
 
     def not_ready(self) -> str | None:
         """Return why serve cannot work now; None if it can."""
