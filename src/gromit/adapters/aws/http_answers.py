@@ -28,7 +28,7 @@ class RawAnswer:
 
 @dataclass(slots=True)
 class _Callbacks:
-    """What the parser has found so far."""
+    """Parts of an answer that the parser has found so far."""
 
     headers: dict[str, str] = field(default_factory=dict)
     body: list[bytes] = field(default_factory=list)
