@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from gromit.adapters.private_files import WatchedFile, commit, file_lock, stage, write_atomically
+from gromit.adapters.private_files import (
+    WatchedFile,
+    commit,
+    file_lock,
+    private_file_errors,
+    stage,
+    write_atomically,
+)
 from gromit.errors import ConfigError, TrustError
 from tests.waiting import PATIENCE_S
 
@@ -29,6 +36,23 @@ def test_the_mask_of_the_process_changes_no_rights(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert (tmp_path / "public").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize(
+    ("path", "reason", "hint"),
+    [
+        ("/dev/full", "No space left on device", "make room"),
+        ("/dev/null/secret", "Not a directory", "check the path"),
+    ],
+)
+def test_an_error_of_the_file_system_says_what_to_do(path: str, reason: str, hint: str) -> None:
+    with (
+        pytest.raises(ConfigError, match=reason) as refused,
+        private_file_errors(f"write {path}"),
+    ):
+        Path(path).write_bytes(b"x")
+    assert refused.value.hint
+    assert refused.value.hint.startswith(hint)
 
 
 def test_what_is_staged_is_not_seen_before_it_is_committed(tmp_path: Path) -> None:

@@ -87,6 +87,7 @@ def test_a_component_without_exec_is_refused_with_the_remedy(running: Shell) -> 
 def test_without_credentials_nothing_is_recorded(running: Shell) -> None:
     said = running.fail("exec", "app-test", "tyk", "--", "ls", "-l", code=2)
     assert "there are no AWS credentials" in said
+    assert "gromit local env --login --aws" in said
     assert "exec" not in kinds(running)
 
 

@@ -1,5 +1,6 @@
 """Files that only gromit's user may read: written atomically, and read again when they change."""
 
+import errno
 import fcntl
 import os
 import secrets
@@ -15,6 +16,8 @@ T = TypeVar("T")
 Signature = tuple[int, int, int, int]
 
 PRIVATE, PUBLIC, FOLDER = 0o600, 0o644, 0o700
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Errors of a file system without room, or of a quota."""
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int = PRIVATE) -> None:
@@ -77,6 +80,8 @@ def private_file_errors(doing: str) -> Iterator[None]:
         yield
     except OSError as error:
         hint = "check the path and that gromit's user may use it"
+        if error.errno in _FULL:
+            hint = "make room where it is, or choose another place"
         raise ConfigError(f"cannot {doing}: {error.strerror}", hint=hint) from error
 
 

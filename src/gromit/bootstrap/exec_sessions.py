@@ -41,7 +41,8 @@ def container_sessions() -> ContainerSessions:
         raise ConfigError(
             "there are no AWS credentials",
             hint="use your own, for example with `aws sso login` and AWS_PROFILE; for a local"
-            ' cloud: eval "$(gromit local env)"',
+            ' cloud: eval "$(gromit local env)", or with a login:'
+            ' eval "$(gromit local env --login --aws)"',
         )
     is_local = _is_loopback(session.client("ecs", region_name="eu-central-1").meta.endpoint_url)
     return ContainerSessions(session, None if is_local else find_plugin())

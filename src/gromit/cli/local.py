@@ -80,8 +80,14 @@ def status(run: CliContext, folder: Path) -> int:
 @click.option(
     "--login", is_flag=True, help="For a person who logs in, with neither certificate nor AWS."
 )
+@click.option(
+    "--aws",
+    "with_aws",
+    is_flag=True,
+    help="With --login: the person has AWS credentials as well, as `gromit env exec` needs them.",
+)
 @pass_cli
-def env(run: CliContext, folder: Path, login: bool) -> None:
+def env(run: CliContext, folder: Path, login: bool, with_aws: bool) -> None:
     """Print shell exports for the cloud.
 
     After `eval "$(gromit local env)"` every gromit command and the AWS CLI use the cloud. Commands
@@ -98,8 +104,9 @@ def env(run: CliContext, folder: Path, login: bool) -> None:
             f"the local cloud in {place.root} has no login",
             hint="Run `gromit local down`, and `gromit local up --login`.",
         )
-    make = variables.person_variables if login else variables.user_variables
-    exports = make(place, facts)
+    exports = variables.user_variables(place, facts)
+    if login:
+        exports = variables.person_variables(place, facts, with_aws=with_aws)
     if not control.is_up(place):
         # A warning only: the exports are valid as soon as the cloud is up.
         say(f"gromit: the local cloud in {place.root} is down, so nothing answers")

@@ -105,6 +105,17 @@ def test_people_log_in_where_a_cloud_has_some(place: CloudPaths) -> None:
         "GROMIT_CLIENT_LOGIN": str(place.login),
         "GROMIT_CLIENT_NAME_PROXY": "localhost:1007",
     }
+    # A person with AWS credentials has nothing else of the operator.
+    added = variables.person_variables(place, facts, with_aws=True).keys()
+    operator = variables.user_variables(place, facts)
+    assert {name for name in operator if name.startswith("AWS_")} == {
+        name for name in added if name.startswith("AWS_")
+    }
+    assert {name for name in added if name.startswith("GROMIT_")} == {
+        "GROMIT_GATEWAY_URL",
+        "GROMIT_CLIENT_LOGIN",
+        "GROMIT_CLIENT_NAME_PROXY",
+    }
 
 
 def test_the_state_keeps_the_people(place: CloudPaths) -> None:

@@ -66,9 +66,15 @@ def user_variables(place: CloudPaths, facts: CloudState) -> dict[str, str]:
     }
 
 
-def person_variables(place: CloudPaths, facts: CloudState) -> dict[str, str]:
-    """Return variables for a person who logs in: the gateway, and where the login is kept."""
+def person_variables(
+    place: CloudPaths, facts: CloudState, *, with_aws: bool = False
+) -> dict[str, str]:
+    """Return variables for a person who logs in: the gateway, and where the login is kept.
+
+    `with_aws` adds AWS credentials, which a person needs to run programs in containers.
+    """
     return {
+        **(_aws(facts) if with_aws else {}),
         "GROMIT_GATEWAY_URL": facts.url("gateway"),
         "GROMIT_CLIENT_LOGIN": str(place.login),
         **_name_proxy(facts),
@@ -212,6 +218,12 @@ def _shared(place: CloudPaths, facts: CloudState) -> dict[str, str]:
         "GROMIT_STATE_BUCKET": BUCKET,
         "GROMIT_TERRAFORM_OVERLAY": str(place.overlay),
         "GROMIT_TERRAFORM_BACKEND": "use_path_style=true",
+        **_aws(facts),
+    }
+
+
+def _aws(facts: CloudState) -> dict[str, str]:
+    return {
         "AWS_ENDPOINT_URL": facts.url("aws"),
         "AWS_REGION": facts.region,
         "AWS_DEFAULT_REGION": facts.region,
