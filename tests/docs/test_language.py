@@ -58,9 +58,8 @@ WORDS: Mapping[str, str] = {
 }
 """Patterns of words, each with what to write in its place."""
 
-_WORD = re.compile(
-    "|".join(rf"(?<![A-Za-z])(?:{word})(?![A-Za-z])" for word in WORDS), re.IGNORECASE
-)
+# One look behind for all words: one for each word takes four times as long.
+_WORD = re.compile(rf"(?<![A-Za-z])(?:{'|'.join(WORDS)})(?![A-Za-z])", re.IGNORECASE)
 _FOREIGN = re.compile(
     r"^( *)```text\n.*?^\1```$|<!-- roots: .*?<!-- end of roots -->", re.MULTILINE | re.DOTALL
 )
