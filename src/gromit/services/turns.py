@@ -88,6 +88,10 @@ class Turns:
         """Require a look for the next claim: the last one has been overtaken."""
         self._kept.forget(kind)
 
+    def drop(self, kind: Work, name: str) -> None:
+        """Remove work that was put off from what the last look found."""
+        self._kept.remove(kind, name)
+
     @contextmanager
     def trying(self, name: str) -> Iterator[None]:
         """Mark an environment as one that a request tries to claim."""
