@@ -68,11 +68,11 @@ class KeptOrder:
             del order.names[name]
             return name
 
-    def remove(self, kind: Work, name: str) -> None:
+    def remove(self, name: str) -> None:
         """Remove a name that was given in another way."""
         with self._lock:
-            if kind in self._orders:
-                self._orders[kind].names.pop(name, None)
+            for order in self._orders.values():
+                order.names.pop(name, None)
 
     def forget(self, kind: Work) -> None:
         """Require a look: another process of serve has claimed something meanwhile."""

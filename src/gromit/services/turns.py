@@ -96,6 +96,7 @@ class Turns:
     def trying(self, name: str) -> Iterator[None]:
         """Mark an environment as one that a request tries to claim."""
         self._tried.add(name)
+        self._kept.remove(name)  # whatever comes of it: it may be put off
         try:
             yield
         finally:
@@ -108,7 +109,6 @@ class Turns:
     def take(self, kind: Work, environment: Environment) -> None:
         """Note the turn of the repository whose work was handed out."""
         row = environment.row
-        self._kept.remove(kind, environment.name)
         with self._lock:
             self._turn(kind, str(row.get(Attribute.CLAIM_ID)), _repository_of(row))
 
