@@ -144,7 +144,7 @@ class Leases:
             self._set_aside(name, request.kind, fault, request.now_ms)
         except Suspended:
             self._put_off(name, request.kind, request.now_ms + PUT_OFF_MS)
-        self.turns.drop(request.kind, name)
+        self.turns.drop(name)
         return _PUT_OFF
 
     def _claim_row(self, name: str, request: "_Request") -> Environment | None:

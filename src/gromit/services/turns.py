@@ -88,9 +88,9 @@ class Turns:
         """Require a look for the next claim: the last one has been overtaken."""
         self._kept.forget(kind)
 
-    def drop(self, kind: Work, name: str) -> None:
+    def drop(self, name: str) -> None:
         """Remove work that was put off from what the last look found."""
-        self._kept.remove(kind, name)
+        self._kept.remove(name)
 
     @contextmanager
     def trying(self, name: str) -> Iterator[None]:
