@@ -6,6 +6,7 @@ known of handlers, operations and errors. That is most of a client's making.
 
 import inspect
 from collections.abc import Callable
+from copy import copy
 from functools import cache, lru_cache
 from types import FunctionType, MethodType
 from typing import Any
@@ -26,6 +27,8 @@ _OF_COMMANDS = frozenset(
 _WORDS = 1000
 """Words of user agents that are remembered; each request has some twenty, mostly the same."""
 _ERRORS: dict[str, object] = {}
+_READ: dict[type, dict[Any, Any]] = {}
+"""Files that were read, by the kind of reader: gromit's leaves parts of models out."""
 
 
 class _Shared(JSONFileLoader):
@@ -43,7 +46,9 @@ class _Shared(JSONFileLoader):
 def share_models() -> None:
     """Let sessions that are made from now on share what they read, and make of it."""
     Loader.FILE_LOADER_CLASS = _Shared
-    botocore_session.create_loader = cache(create_loader)
+    botocore_session.create_loader = _create_loader
+    loader: Any = Loader
+    loader.file_loader = property(_reader_of, _read_by)
     creator: Any = ClientCreator
     creator._create_methods = _methods_once(creator._create_methods)
     aliaser: Any = hooks.EventAliaser
@@ -60,12 +65,32 @@ def share_models() -> None:
     model.endpoint_discovery_operation = _discovery_once(model.endpoint_discovery_operation._fget)
 
 
+@cache
+def _shared_loader(path: str | None) -> Loader:
+    return create_loader(path)
+
+
+def _create_loader(search_path_string: str | None = None) -> Loader:
+    """Return a loader that shares what it has read with all that have the same kind of reader."""
+    return copy(_shared_loader(search_path_string))
+
+
+def _reader_of(loader: Any) -> Any:
+    return loader._reader
+
+
+def _read_by(loader: Any, reader: Any) -> None:
+    loader._reader = reader
+    loader._cache = _READ.setdefault(type(reader), {})
+
+
 def _methods_once(create: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
     """Return a function that creates the methods of each version of a service once."""
-    made: dict[tuple[str, str], dict[str, Any]] = {}
+    made: dict[tuple[str, str, int], dict[str, Any]] = {}
 
     def methods(creator: ClientCreator, model: ServiceModel) -> dict[str, Any]:
-        key = model.service_name, model.api_version
+        # gromit's own sessions leave operations of large services out.
+        key = model.service_name, model.api_version, len(model.operation_names)
         if key not in made:
             made[key] = create(creator, model)
         return dict(made[key])
