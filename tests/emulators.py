@@ -135,10 +135,11 @@ def _use_services() -> None:
     from moto.core.base_backend import BackendDict  # noqa: PLC0415 - as in `main`
     from moto.core.model_instances import reset_model_data  # noqa: PLC0415
     from moto.core.utils import service_name_from_moto_package_name  # noqa: PLC0415
-    from moto.moto_server.werkzeug_app import create_backend_app  # noqa: PLC0415
 
+    from gromit.local.aws.direct import prepare  # noqa: PLC0415
+
+    prepare(_OFTEN_USED)
     for service in _OFTEN_USED:
-        create_backend_app(service)
         service_name_from_moto_package_name(service)
     BackendDict.reset()
     reset_model_data()

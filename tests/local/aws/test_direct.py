@@ -136,6 +136,8 @@ def test_both_answer_the_same(emptied: None) -> None:
 @pytest.fixture
 def emptied() -> Iterator[None]:
     apply_patches()
+    BackendDict.reset()
+    reset_model_data()
     yield
     remove_patches()
 
@@ -272,6 +274,18 @@ OPERATION = {
     "iam": ["list_roles"],
     "sts": ["get_caller_identity"],
 }
+
+
+def test_a_prepared_service_needs_no_new_application(
+    emptied: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(direct, "_PREPARED", {})
+    direct.prepare(["route53", "ssm"])
+    monkeypatch.setattr(direct, "create_backend_app", None)
+    application = direct.DirectApplication()
+    with _clients(application, []) as client:
+        assert client("route53").list_hosted_zones()["HostedZones"] == []
+        assert client("ssm").describe_parameters()["Parameters"] == []
 
 
 @pytest.mark.parametrize(

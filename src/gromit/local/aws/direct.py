@@ -11,6 +11,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 from moto.core.request import Request
 from moto.core.responses import BaseResponse
+from moto.core.routing import get_service_router
+from moto.core.utils import get_service_model
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.exceptions import HTTPException
@@ -24,11 +26,26 @@ Starter = Callable[..., Any]
 _EMPTY: ImmutableMultiDict[str, Any] = ImmutableMultiDict()
 
 
+_PREPARED: dict[str, Any] = {}
+"""Applications of services that `prepare` made."""
+
+
+def prepare(services: Iterable[str]) -> None:
+    """Make moto's applications of services for all emulators of this process and its forks."""
+    for service in services:
+        application = create_backend_app(service)
+        application.url_map.update()  # otherwise the first request does that
+        _PREPARED[service] = application
+        if (protocol := get_service_model(service).protocol).startswith("rest-"):
+            get_service_router(service)._get_router(protocol)
+
+
 class DirectApplication:
     """Moto's application, with a shorter way to the services' own functions."""
 
     def __init__(self) -> None:
         self._moto = DomainDispatcherApplication(create_backend_app)
+        self._moto.app_instances.update(_PREPARED)
         self._known: dict[tuple[str, ...], type[BaseResponse] | None] = {}
 
     def __call__(self, environ: Environ, start_response: Starter) -> Iterable[bytes]:
