@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+import signal
 from collections.abc import Generator, Iterator
 from typing import Any
 
@@ -36,6 +37,10 @@ gc.set_threshold(50_000, 20, 20)
 os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
 # Terraforms of tests are short, see tests/terraforms.py.
 os.environ.setdefault("GOGC", "800")
+# A shell without job control lets what it runs in the background ignore Ctrl-C, and programs that
+# tests start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 share_models()
 share_default_cas()
 check_mocked_requests()
