@@ -31,6 +31,7 @@ from gromit.adapters.aws.resource_removal import AwsEnvironmentResources
 from gromit.adapters.aws.route53 import CLIENT, Route53Zone
 from gromit.adapters.aws.state_bucket import S3StateBucket
 from gromit.bootstrap.serve import ServeParts, api_deps
+from gromit.config.load import load_settings
 from gromit.core.environments.phases import Work
 from gromit.core.environments.row_writes import Row, RowWrite, WriteResult
 from gromit.core.environments.terraform_locks import Lock
@@ -70,12 +71,14 @@ from tests.fakes.running_containers import FakeRunningContainers
 from tests.fakes.secrets import FakeSecrets
 from tests.fakes.store import MemoryStore
 from tests.fakes.task_output import FakeTaskOutput
-from tests.prove.installation import DOMAIN, GRACE_MS, SETTINGS, START_MS
+from tests.prove.installation import DOMAIN, GRACE_MS, SETTINGS, START_MS, VARIABLES
 from tests.prove.loopless_http import InProcess, caller_from_header, client
 from tests.services.registry import CATALOGUE
 
 PARAMETER = "/gromit/platform"
 Calls = Mapping[str, int]
+_ROOMY = load_settings({**VARIABLES, "GROMIT_ENVIRONMENTS_PER_REPOSITORY": "1000"}).settings
+"""Settings with more environments of one repository than usual, which a bench builds."""
 
 
 class CountedTable(MemoryStore):
@@ -165,7 +168,7 @@ class WorkerWorld:
             FakeRunningContainers(),
         )
         deps = replace(
-            api_deps(SETTINGS, parts),
+            api_deps(_ROOMY, parts),
             identify=caller_from_header,
             now_ms=lambda: Millis(self.now_ms),
         )

@@ -75,14 +75,13 @@ CATALOGUE = replace(
 """The hooks create and remove the data of an environment."""
 DOMAIN = "dev.example.com"
 START_MS = 1_800_000_000_000
-SETTINGS = load_settings(
-    {
-        "HOME": "/nonexistent",
-        "GROMIT_CLUSTER_DOMAIN": DOMAIN,
-        "GROMIT_LIFETIME_IDLE": "5d",
-        "GROMIT_REAP_GRACE": "1h",
-    }
-).settings
+VARIABLES = {
+    "HOME": "/nonexistent",
+    "GROMIT_CLUSTER_DOMAIN": DOMAIN,
+    "GROMIT_LIFETIME_IDLE": "5d",
+    "GROMIT_REAP_GRACE": "1h",
+}
+SETTINGS = load_settings(VARIABLES).settings
 GRACE_MS = to_ms(SETTINGS.reap.grace)
 
 
