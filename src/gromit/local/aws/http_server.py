@@ -42,6 +42,7 @@ class HttpServer:
         self.host, self.port = host, int(self._listening.getsockname()[1])
         self._application = application
         self._loop = uvloop.new_event_loop()
+        self._stopped = asyncio.Event()
         self._connections: set[asyncio.Transport] = set()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -52,19 +53,20 @@ class HttpServer:
 
     def stop(self) -> None:
         """Close the connections, and listen no more."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._loop.call_soon_threadsafe(self._stopped.set)
         self._thread.join()
 
     def _run(self) -> None:
-        server = self._loop.run_until_complete(
-            self._loop.create_server(self._connection, sock=self._listening)
-        )
-        self._loop.run_forever()
+        self._loop.run_until_complete(self._serve())
+        self._loop.close()
+
+    async def _serve(self) -> None:
+        server = await self._loop.create_server(self._connection, sock=self._listening)
+        await self._stopped.wait()
         server.close()
         for connection in list(self._connections):
             connection.abort()
-        self._loop.run_until_complete(server.wait_closed())
-        self._loop.close()
+        await server.wait_closed()
 
     def _connection(self) -> "_Connection":
         return _Connection(self, self._application, self._connections)
