@@ -70,6 +70,8 @@ def test_a_connection_that_the_server_will_close_is_not_kept(head: bytes) -> Non
         b"SSH-2.0-OpenSSH_9.2\r\n",
         b"HTTP/1.1 200 OK\r\nno header\r\n\r\n",
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        PLAIN + b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 3\r\n\r\nabc",
         b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * (HEAD_MAX // 4),
     ],
 )

@@ -14,6 +14,8 @@ import httptools
 _READ = 64 * 1024
 HEAD_MAX = 64 * 1024
 """Bytes of a head; AWS sends less than 1 KB."""
+_FINAL = 200
+"""Lowest status of an answer that ends a request. No request asks for another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,10 @@ class _Callbacks:
     head_bytes: int = 0
     is_body: bool = False
     is_whole: bool = False
+
+    def on_message_begin(self) -> None:
+        if self.is_whole:
+            raise HTTPException("the server sent more than one answer")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
@@ -68,6 +74,8 @@ def read_answer(connection: socket.socket) -> tuple[RawAnswer, bool]:
             found.head_bytes += len(data)
             if found.head_bytes > HEAD_MAX:
                 raise HTTPException("the head of the answer is too long")
+    if parser.get_status_code() < _FINAL:
+        raise HTTPException("the server sent an answer that is not final")
     # The parser has forgotten whether the connection stays open when the message is complete.
     is_ending = "close" in found.headers.get("connection", "").lower()
     return _answer(parser, found), parser.get_http_version() == "1.1" and not is_ending
