@@ -16,7 +16,7 @@ from botocore import session as botocore_session
 from botocore.client import ClientCreator
 from botocore.errorfactory import ClientExceptionsFactory
 from botocore.loaders import JSONFileLoader, Loader, create_loader
-from botocore.model import ServiceModel
+from botocore.model import OperationModel, ServiceModel
 
 _KINDS = ("service-2", "endpoint-rule-set-1", "paginators-1", "waiters-2")
 _OF_COMMANDS = frozenset(
@@ -61,6 +61,8 @@ def share_models() -> None:
     )
     factory: Any = ClientExceptionsFactory
     factory.__init__ = _errors_once
+    operation: Any = OperationModel
+    operation.__init__ = _with_own_path(operation.__init__)
     model: Any = ServiceModel
     model.endpoint_discovery_operation = _discovery_once(model.endpoint_discovery_operation._fget)
 
@@ -113,6 +115,19 @@ def _names_once(begin: Callable[..., None]) -> Callable[..., None]:
 def _errors_once(factory: Any) -> None:
     """Initialise a factory that shares the error classes of each service with all others."""
     factory._client_exceptions_cache = _ERRORS
+
+
+def _with_own_path(begin: Callable[..., None]) -> Callable[..., None]:
+    """Return an initialiser that gives an operation of a client a path of its own.
+
+    Clients of S3 take the bucket out of it with their first request.
+    """
+
+    def initialise(operation: Any, *arguments: Any, **options: Any) -> None:
+        begin(operation, *arguments, **options)
+        operation.http = dict(operation.http)
+
+    return initialise
 
 
 def _quickly(accepts: Callable[[Any], bool]) -> Callable[[Any], bool]:

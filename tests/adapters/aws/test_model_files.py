@@ -36,7 +36,6 @@ def _stripped(value: Any) -> Any:
 
 @pytest.mark.parametrize("service", ["dynamodb", "ecs", "s3", "servicediscovery"])
 def test_a_model_is_the_one_of_the_sdk_without_prose(service: str) -> None:
-    # Readers of their own: other tests share what theirs has read, and clients of S3 change it.
     lean, whole = Loader(file_loader=LeanModelFiles()), Loader(file_loader=JSONFileLoader())
     found = lean.load_service_model(service, "service-2")
     assert found == _stripped(whole.load_service_model(service, "service-2"))

@@ -42,8 +42,8 @@ def sdk_request(service: str, operation: str, parameters: Mapping[str, Any]) -> 
 
 @cache
 def _model(service: str) -> ServiceModel:
-    """Return a model that no client changes: those of S3 take the bucket out of the paths."""
-    loader = Loader(file_loader=JSONFileLoader())  # that of other tests shares what it reads
+    """Return the model of a service as AWS publishes it."""
+    loader = Loader(file_loader=JSONFileLoader())
     return ServiceModel(loader.load_service_model(service, "service-2"), service)
 
 
