@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gromit.core.time import Millis
+from gromit.web.server.health import LOG_INTERVAL_S
 
-LOOK_MS = 60_000
+LOOK_MS = int(1000 * LOG_INTERVAL_S)
 """Time between two calls."""
 
 
@@ -20,11 +21,11 @@ class AgeLines:
     _last_ms: int | None = None
 
     def look(self) -> None:
-        """Log the ages if it is time. Call it once a minute."""
+        """Log the ages if it is time. Call it as often as the health application does."""
         if not self.every_ms:
             return
         now, last = self.now_ms(), self._last_ms
-        # Half a minute less: the calls are a minute apart, but not to the millisecond.
+        # Half of that less: the calls are not apart to the millisecond.
         if last is not None and 0 <= now - last < self.every_ms - LOOK_MS // 2:
             return
         self._last_ms = now
