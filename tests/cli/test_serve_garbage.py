@@ -13,9 +13,13 @@ from gromit.cli import serve
 
 @pytest.fixture
 def unfrozen() -> Iterator[None]:
+    was_frozen = gc.get_freeze_count() > 0
     gc.unfreeze()
     yield
     gc.unfreeze()
+    if was_frozen:  # by the settings of all tests, which spare later searches these objects
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.mark.usefixtures("unfrozen")

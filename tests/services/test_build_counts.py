@@ -45,6 +45,12 @@ def complete(registry: Registry) -> None:
         registry.report(repository, "sha-1")
 
 
+def change_elsewhere(registry: Registry, attributes: Mapping[str, str] | None = None) -> None:
+    """Change the row as another process of serve does."""
+    row = dict(registry.store.read("app-test") or {})
+    registry.store.put({**row, "revision": row["revision"] + 1, **(attributes or {})})
+
+
 def test_a_build_of_a_new_environment_asks_once_for_each_other_repository(
     counted: tuple[Registry, Counter[str]],
 ) -> None:
@@ -108,8 +114,7 @@ def test_what_another_process_has_changed_costs_a_refused_write_and_no_read(
 ) -> None:
     registry, calls = counted
     complete(registry)
-    row = dict(registry.store.read("app-test") or {})
-    registry.store.put({**row, "revision": row["revision"] + 1, "v#tyk-pump": "theirs"})
+    change_elsewhere(registry, {"v#tyk-pump": "theirs"})
     calls.clear()
     registry.report(version="sha-2")
     assert calls == {"refused": 1, "write": 1}
@@ -121,8 +126,7 @@ def test_a_guess_that_is_stale_asks_the_registry_once(
 ) -> None:
     registry, calls = counted
     registry.report()
-    row = dict(registry.store.read("app-test") or {})
-    registry.store.put({**row, "revision": row["revision"] + 1})
+    change_elsewhere(registry)
     calls.clear()
     registry.report(version="sha-2")
     assert calls == {"refused": 1, "registry": len(REPOSITORIES) - 1, "write": 1}
@@ -199,8 +203,7 @@ def test_a_patch_keeps_what_another_process_has_changed(
 ) -> None:
     registry, calls = counted
     complete(registry)
-    row = dict(registry.store.read("app-test") or {})
-    registry.store.put({**row, "revision": row["revision"] + 1, "v#tyk-pump": "theirs"})
+    change_elsewhere(registry, {"v#tyk-pump": "theirs"})
     calls.clear()
     registry.environments.patch("app-test", {"tyk": "p-1"}, registry.stamp())
     assert calls == {"refused": 1, "write": 1}

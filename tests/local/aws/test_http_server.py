@@ -176,5 +176,9 @@ def test_a_stopped_server_closes_its_connections(application: Application) -> No
         server.stop()
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((server.host, server.port), timeout=PATIENCE_S)
-    for _ in range(100):  # a stop may come before the thread listens
         HttpServer(server.host, server.port, application).start().stop()
+
+
+def test_a_server_stops_also_if_it_does_not_listen_yet(application: Application) -> None:
+    for _ in range(100):
+        HttpServer("127.0.0.1", 0, application).start().stop()

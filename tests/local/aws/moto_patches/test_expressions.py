@@ -66,8 +66,7 @@ def update(dynamodb: Any, expression: str, key: str = "row") -> str:
 
 def test_updates_change_the_same(both: Both[Any]) -> None:
     def look(_cloud: Cloud) -> Any:
-        dynamodb = table()
-        dynamodb.put_item(TableName="t", Item=ITEM)
+        dynamodb = table(ITEM)
         answers = [update(dynamodb, expression) for expression in UPDATES]
         return answers, dynamodb.get_item(TableName="t", Key={"k": {"S": "row"}})["Item"]
 
@@ -79,8 +78,7 @@ def test_updates_change_the_same(both: Both[Any]) -> None:
 @pytest.mark.parametrize("key", ["row", "new"])
 def test_faults_are_refused_in_the_same_words(both: Both[Any], key: str) -> None:
     def look(_cloud: Cloud) -> Any:
-        dynamodb = table()
-        dynamodb.put_item(TableName="t", Item=ITEM)
+        dynamodb = table(ITEM)
         return [update(dynamodb, expression, key) for expression in FAULTS]
 
     stock, patched = both(look)
@@ -90,8 +88,7 @@ def test_faults_are_refused_in_the_same_words(both: Both[Any], key: str) -> None
 
 def test_a_long_update_takes_calls_in_proportion_to_its_length(both: Both[Any]) -> None:
     def look(_cloud: Cloud) -> float:
-        dynamodb = table()
-        dynamodb.put_item(TableName="t", Item=ITEM)
+        dynamodb = table(ITEM)
         counts = []
         for length in (5, 50):
             expression = "SET " + ", ".join(f"a{n} = :one" for n in range(length))

@@ -55,8 +55,7 @@ def test_a_condition_means_the_same_each_time_with_other_values(
     both: Both[Any], condition: str
 ) -> None:
     def look(_cloud: Cloud) -> list[str]:
-        dynamodb = table()
-        dynamodb.put_item(TableName="t", Item=ITEM)
+        dynamodb = table(ITEM)
         return [_written(dynamodb, condition, values) for values in NUMBERS * 2]
 
     stock, patched = both(look)
@@ -65,8 +64,7 @@ def test_a_condition_means_the_same_each_time_with_other_values(
 
 def test_conditions_of_one_text_with_other_names_are_two(both: Both[Any]) -> None:
     def look(_cloud: Cloud) -> list[int]:
-        dynamodb = table()
-        dynamodb.put_item(TableName="t", Item=ITEM)
+        dynamodb = table(ITEM)
         return [
             dynamodb.scan(
                 TableName="t",
@@ -82,8 +80,7 @@ def test_conditions_of_one_text_with_other_names_are_two(both: Both[Any]) -> Non
 
 def test_an_update_and_its_condition_are_read_once(both: Both[Any]) -> None:
     def look(_cloud: Cloud) -> tuple[int, int]:
-        dynamodb = table()
-        dynamodb.put_item(TableName="t", Item=ITEM)
+        dynamodb = table(ITEM)
         counts = _Counts()
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(
@@ -149,8 +146,7 @@ def test_a_copy_keeps_its_values_when_the_item_changes() -> None:
 @pytest.mark.parametrize("returned", ["ALL_OLD", "ALL_NEW", "UPDATED_OLD", "UPDATED_NEW"])
 def test_an_update_returns_the_item_before_and_after(both: Both[Any], returned: str) -> None:
     def look(_cloud: Cloud) -> Any:
-        dynamodb = table()
-        dynamodb.put_item(TableName="t", Item=ITEM)
+        dynamodb = table(ITEM)
         return dynamodb.update_item(
             TableName="t",
             Key={"k": {"S": "row"}},
@@ -197,9 +193,7 @@ def _enlarged(dynamodb: Any, text: str) -> str:
 )
 def test_a_projection_returns_the_same(both: Both[Any], wanted: str) -> None:
     def look(_cloud: Cloud) -> Any:
-        dynamodb = table()
-        dynamodb.put_item(TableName="t", Item=ITEM)
-        dynamodb.put_item(TableName="t", Item=EVERY_TYPE)
+        dynamodb = table(ITEM, EVERY_TYPE)
         names = {"ExpressionAttributeNames": NAMES} if "#c" in wanted else {}
         found = dynamodb.scan(TableName="t", ProjectionExpression=wanted, **names)["Items"]
         return str(found)
@@ -210,8 +204,7 @@ def test_a_projection_returns_the_same(both: Both[Any], wanted: str) -> None:
 
 def test_a_fault_is_refused_each_time(both: Both[Any]) -> None:
     def look(_cloud: Cloud) -> list[str]:
-        dynamodb = table()
-        dynamodb.put_item(TableName="t", Item=ITEM)
+        dynamodb = table(ITEM)
         texts = ("SET", "SET a = :one REMOVE", "SET b = b + :one")
         return [update(dynamodb, text) for text in texts * 2]
 

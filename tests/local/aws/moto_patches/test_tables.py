@@ -1,7 +1,7 @@
 """Patches of DynamoDB."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -54,8 +54,8 @@ class Calls:
             self._depth -= entry
 
 
-def table() -> Any:
-    """Return a client of an emulator that has the empty table `t`."""
+def table(*items: Mapping[str, Any]) -> Any:
+    """Return a client of an emulator that has the table `t` with these items."""
     dynamodb: Any = boto3.client("dynamodb", REGION)
     dynamodb.create_table(
         TableName="t",
@@ -63,6 +63,8 @@ def table() -> Any:
         AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
+    for item in items:
+        dynamodb.put_item(TableName="t", Item=item)
     return dynamodb
 
 
@@ -82,8 +84,7 @@ def test_a_scan_takes_few_calls_for_each_value(both: Both[Any]) -> None:
 
 def test_values_of_every_type_come_back_as_they_were(both: Both[Any]) -> None:
     def look(_cloud: Cloud) -> Any:
-        dynamodb = table()
-        dynamodb.put_item(TableName="t", Item=EVERY_TYPE)
+        dynamodb = table(EVERY_TYPE)
         return dynamodb.scan(TableName="t")["Items"]
 
     stock, patched = both(look)
